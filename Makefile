@@ -1,0 +1,40 @@
+# PYTHON names the interpreter (else python3, else the newest python3.x), VENV the folder of the virtual environment.
+PYTHON ?=
+VENV ?= .venv
+STRICT ?= 0
+python := "$(VENV)/bin/python"
+
+.PHONY: help run test check fix bench clean lock setup
+
+help: ## print this
+	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
+
+run: setup ## set up, and run the demo
+	@$(python) -m arflow.demo
+
+test: check ## set up, check, and run the tests (STRICT=1: a skipped test is a failure)
+	@$(python) -m pytest -n 2 --dist worksteal --durations=10 $(if $(filter-out 0,$(STRICT)),--strict-skips)
+
+check: setup ## set up, and run the formatter's check, the linter, the types and the import contracts
+	@$(python) -m ruff format --check --output-format concise .
+	@$(python) -m ruff check .
+	@$(python) -m mypy
+	@"$(VENV)/bin/lint-imports" --no-logo
+
+fix: setup ## format, and mend what the linter can mend
+	@$(python) -m ruff check --fix-only .
+	@$(python) -m ruff format .
+
+bench: setup ## set up, and measure
+	@if [ -d benchmarks ]; then $(python) -m benchmarks; else echo "bench: benchmarks come with a later version"; fi
+
+clean: ## remove what was made from the sources; never data
+	@if [ -e "$(VENV)/pyvenv.cfg" ]; then rm -rf "$(VENV)"; fi
+	@rm -rf build dist arflow.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find arflow workers tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: ## make the lock files in requirements/ anew, with the newest releases
+	@setup/lock "$(PYTHON)"
+
+setup:
+	@setup/venv "$(VENV)" "$(PYTHON)"

@@ -1,0 +1,329 @@
+"""The entries of an account as frozen values. Amounts are minor units of the account's currency."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from arflow.vocabulary import EffectKind, State
+
+Recorded = tuple[dt.datetime, int]
+"""When an entry was recorded: its instant, and its place among the events of that instant."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One instalment of an invoice; an invoice without instalments has exactly one. `open` is what is unpaid."""
+
+    due: dt.date
+    amount: int
+    open: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Invoice:
+    """What the customer owes for one document. `items` are ordered by due date."""
+
+    id: str
+    issued: dt.date
+    recorded: Recorded
+    items: tuple[Item, ...]
+    written_off: bool = False
+
+    @property
+    def open(self) -> int:
+        """What is unpaid of the whole invoice."""
+        return sum(item.open for item in self.items)
+
+    @property
+    def last_due(self) -> dt.date:
+        """The due date of its last instalment."""
+        return self.items[-1].due
+
+
+class ClearingKind(StrEnum):
+    """What can stand against invoices. A credit note is an invoice with a negative amount."""
+
+    PAYMENT = "payment"
+    CREDIT = "credit"
+    WRITE_OFF = "write_off"
+    CREDIT_NOTE = "credit_note"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allocation:
+    """`amount` of a clearing that stands against instalment number `item` of `invoice`."""
+
+    invoice: str
+    item: int
+    amount: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clearing:
+    """Money or credit on the account. What its allocations leave over is unapplied."""
+
+    kind: ClearingKind
+    id: str
+    on: dt.date
+    recorded: Recorded
+    amount: int
+    invoice: str | None = None
+    allocations: tuple[Allocation, ...] = ()
+    reversed_on: dt.date | None = None
+
+    @property
+    def unapplied(self) -> int:
+        """What stands against no invoice; nothing once it is reversed."""
+        return 0 if self.reversed_on else self.amount - sum(part.amount for part in self.allocations)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dispute:
+    """The customer contests `amount` of `invoice` (None: all that is open) until `closed_on`."""
+
+    id: str
+    invoice: str
+    amount: int | None
+    reason: str
+    on: dt.date
+    recorded: Recorded
+    closed_on: dt.date | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Promise:
+    """The customer promised `amount` by `due`; with `invoices` only what is allocated to them counts."""
+
+    id: str
+    amount: int
+    due: dt.date
+    invoices: tuple[str, ...]
+    on: dt.date
+    recorded: Recorded
+    cancelled: Recorded | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contact:
+    """One call, e-mail, letter or short message between a person and the customer."""
+
+    channel: str
+    direction: str
+    outcome: str | None
+    on: dt.date
+    recorded: Recorded
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    """Somebody to reach at the customer."""
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """What came from outside about money, by id. A mapping is never changed in place: a new ledger replaces it."""
+
+    invoices: Mapping[str, Invoice] = field(default_factory=dict)
+    clearings: Mapping[tuple[ClearingKind, str], Clearing] = field(default_factory=dict)
+    disputes: Mapping[str, Dispute] = field(default_factory=dict)
+
+    @cached_property
+    def open_items(self) -> "tuple[OpenItem, ...]":
+        """Every instalment of which something is open: the oldest due date first, then the invoice id."""
+        found = [
+            OpenItem(due=item.due, invoice=invoice.id, item=at, open=item.open)
+            for invoice in self.invoices.values()
+            for at, item in enumerate(invoice.items)
+            if item.open
+        ]
+        return tuple(sorted(found, key=lambda item: (item.due, item.invoice, item.item)))
+
+    @cached_property
+    def payments(self) -> tuple[Clearing, ...]:
+        """The payments that were not reversed, in the order of their recording."""
+        found = [c for c in self.clearings.values() if c.kind is ClearingKind.PAYMENT and not c.reversed_on]
+        return tuple(sorted(found, key=lambda clearing: clearing.recorded))
+
+    @cached_property
+    def last_paid_on(self) -> Mapping[str, dt.date]:
+        """The date of the latest payment in force that was allocated to each invoice."""
+        found: dict[str, dt.date] = {}
+        for payment in self.payments:
+            for part in payment.allocations:
+                found[part.invoice] = max(payment.on, found.get(part.invoice, payment.on))
+        return found
+
+    @cached_property
+    def open_disputes(self) -> tuple[Dispute, ...]:
+        """The disputes that are not closed."""
+        return tuple(dispute for dispute in self.disputes.values() if dispute.closed_on is None)
+
+    @cached_property
+    def unapplied(self) -> int:
+        """Money and credit that stands against no invoice."""
+        return sum(clearing.unapplied for clearing in self.clearings.values())
+
+    def gross_overdue(self, day: dt.date) -> int:
+        """All that is overdue on the policy day `day`, disputed and promised parts included."""
+        return sum(item.open for item in self.open_items if item.due < day)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenItem:
+    """What is open of one instalment."""
+
+    due: dt.date
+    invoice: str
+    item: int
+    open: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Episode:
+    """A time with something overdue. `spans` are the instants between which it ran; the last end may be open."""
+
+    started_on: dt.date
+    spans: tuple[tuple[dt.datetime, dt.datetime | None], ...]
+
+    @property
+    def running(self) -> bool:
+        """Whether something is still overdue."""
+        return self.spans[-1][1] is None
+
+    def covers(self, instant: dt.datetime) -> bool:
+        """Whether the episode was running at `instant`, its first moment included and its last one not."""
+        return any(start <= instant and (end is None or instant < end) for start, end in self.spans)
+
+    def was_running_at(self, recorded: dt.datetime) -> bool:
+        """Whether the episode was running when something was recorded at `recorded`, be it what ended it."""
+        return any(start <= recorded and (end is None or recorded <= end) for start, end in self.spans)
+
+
+class EffectStatus(StrEnum):
+    """Where an effect stands. Messages go on from SENT to DELIVERED or FAILED."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outgoing:
+    """A message or call task that was decided: it waits for its moment, is sent, or is dropped.
+
+    `number` counts an account's effects; `stay` is the stay in the state in which the account stood after the pass;
+    `due_at` is None while the account's hold keeps it; days are local dates or, for `settled_day`, policy days.
+    """
+
+    number: int
+    kind: EffectKind
+    name: str
+    rule: str
+    stay: int
+    overdue_then: bool
+    decided_at: dt.datetime
+    decided_on: dt.date
+    due_at: dt.datetime | None
+    status: EffectStatus = EffectStatus.WAITING
+    sent_at: dt.datetime | None = None
+    sent_on: dt.date | None = None
+    settled_at: dt.datetime | None = None
+    settled_day: dt.date | None = None
+    """When the delivery became known, and on which policy day."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Firing:
+    """The last firing of an act in this stay: on a local date, with the numbers of the effects it put out."""
+
+    on: dt.date
+    outgoing: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parked:
+    """Why an account stands still until its next event, and since when."""
+
+    reason: str
+    at: dt.datetime
+    rule: str | None = None
+    to: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """One customer in one currency: its own record, its ledger, what people recorded, and where the machine stands."""
+
+    id: str
+    currency: str
+    name: str = ""
+    timezone: str = ""
+    country: str = ""
+    language: str = ""
+    segment: str = ""
+    risk_grade: str = ""
+    debtor_kind: str = ""
+    collector_role: str = ""
+    credit_limit: int | None = None
+    owner: str = ""
+    pays_through: str | None = None
+    people: tuple[Person, ...] = ()
+    attributes: Mapping[str, str | int | bool] = field(default_factory=dict)
+    tags: frozenset[str] = frozenset()
+    on_hold: bool = False
+
+    ledger: Ledger = field(default_factory=Ledger)
+    payer_ledger: Ledger | None = None
+    """The ledger of the account it pays through, as this account last saw it."""
+    promises: Mapping[str, Promise] = field(default_factory=dict)
+    contacts: tuple[Contact, ...] = ()
+
+    state: State = State.CURRENT
+    stay: int = 0
+    """Counts the steps ever made; a new number is a new stay."""
+    entered_on: dt.date = dt.date.min
+    entered_at: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
+    fired: Mapping[str, Firing] = field(default_factory=dict)
+    policy_version: str | None = None
+    policy_day: dt.date = dt.date.min
+    last_harsher_day: dt.date | None = None
+    last_instant: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
+    wake: dt.datetime | None = None
+    parked: Parked | None = None
+    call_open: bool = False
+    episodes: tuple[Episode, ...] = ()
+    outgoing: tuple[Outgoing, ...] = ()
+    effects_decided: int = 0
+    born: bool = False
+    """False until its first event has been applied."""
+
+    @property
+    def book(self) -> Ledger:
+        """The ledger that its facts are taken from: its payer's, or its own."""
+        return self.ledger if self.payer_ledger is None else self.payer_ledger
+
+    @property
+    def episode(self) -> Episode | None:
+        """The running episode."""
+        return self.episodes[-1] if self.episodes and self.episodes[-1].running else None
+
+    @property
+    def waiting(self) -> tuple[Outgoing, ...]:
+        """Messages and call tasks that have not left yet, in the order of their decision."""
+        return tuple(effect for effect in self.outgoing if effect.status is EffectStatus.WAITING)
+
+    @property
+    def messages(self) -> tuple[Outgoing, ...]:
+        """Messages that were sent, in the order of their sending."""
+        sent = [e for e in self.outgoing if e.kind is EffectKind.SEND and e.sent_at is not None]
+        return tuple(sorted(sent, key=lambda effect: (effect.sent_at or effect.decided_at, effect.number)))

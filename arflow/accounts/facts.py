@@ -1,0 +1,290 @@
+"""The one function from an account and a policy day to its facts (contract, section 6). Production and replay use it.
+
+Besides the values it gives the anchors: the dates from which ages grow and towards which countdowns shrink, and the
+days on which windows and schedules jump. The wake algebra needs nothing else.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from arflow import money
+from arflow.accounts.entries import Account, Clearing, Contact, Episode, Invoice, Ledger
+from arflow.accounts.exposure import Exposure, exposure
+from arflow.accounts.notices import Notices, notices
+from arflow.accounts.promises import Terms, Verdict, verdicts
+from arflow.errors import Refused
+from arflow.rules.catalogue import WINDOWS
+from arflow.vocabulary import NEVER, OUTCOMES, Facts
+
+ONE_DAY = dt.timedelta(days=1)
+_RECORDED = "country currency segment risk_grade debtor_kind collector_role tags on_hold".split()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a policy needs to read an account: how it judges promises, and the attributes it declares by type."""
+
+    terms: Terms = field(default_factory=Terms)
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """The facts of one policy day, and how time alone changes them.
+
+    `since` anchors ages and `until` countdowns (None: the fact stands still); `schedule` are the later days on which
+    due dates pass and promises end; `leaving` maps a window fact to the days on which its entries leave.
+    """
+
+    day: dt.date
+    facts: Facts
+    notices: Notices
+    since: Mapping[str, dt.date | None]
+    until: Mapping[str, dt.date | None]
+    schedule: tuple[dt.date, ...]
+    leaving: Mapping[str, tuple[dt.date, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _View:
+    """The account taken apart once, for all facts of one day."""
+
+    account: Account
+    book: Ledger
+    day: dt.date
+    promised: list[Verdict]
+    exposure: Exposure
+    episode: Episode | None
+
+
+def snapshot(account: Account, day: dt.date, reading: Reading) -> Snapshot:
+    """The facts of `account` on the policy day `day`, which is not before the day of its latest event.
+
+    Raises Refused when a recorded attribute is not of its declared type.
+    """
+    view = _view(account, day, reading.terms)
+    since, until, found = _since(view), _until(view), notices(account, view.episode, day)
+    values: dict[str, Any] = {
+        **_recorded(view),
+        **_amounts(view),
+        **_counts(view),
+        **{name: _age(day, anchor, name) for name, anchor in since.items()},
+        **{name: NEVER if anchor is None else (anchor - day).days for name, anchor in until.items()},
+    }
+    facts = Facts(
+        **values,
+        notices_sent=found.sent,
+        notices_failed=found.failed,
+        notice_pending=found.pending,
+        attributes=_attributes(account, reading.attributes),
+    )
+    return Snapshot(
+        day=day,
+        facts=facts,
+        notices=found,
+        since=since,
+        until=until,
+        schedule=_schedule(view),
+        leaving=_leaving(view),
+    )
+
+
+def _view(account: Account, day: dt.date, terms: Terms) -> _View:
+    book = account.book
+    promised = verdicts(account.promises.values(), book.payments, day, terms)
+    return _View(
+        account=account,
+        book=book,
+        day=day,
+        promised=promised,
+        exposure=exposure(book, day, promised),
+        episode=account.episode or _coming_episode(book, day),
+    )
+
+
+def _coming_episode(book: Ledger, day: dt.date) -> Episode | None:
+    """The episode that time alone will have begun by `day`; nothing has been sent in it."""
+    overdue = [item.due for item in book.open_items if item.due < day]
+    return Episode(started_on=min(overdue) + ONE_DAY, spans=()) if overdue else None
+
+
+def _age(day: dt.date, anchor: dt.date | None, name: str) -> int:
+    if anchor is None:
+        return NEVER if name.startswith("days_since_") else 0
+    return max(0, (day - anchor).days)
+
+
+# --- as recorded -------------------------------------------------------------------------------------------------------
+
+
+def _recorded(view: _View) -> dict[str, object]:
+    account = view.account
+    return {
+        "state": account.state.value,
+        **{name: getattr(account, name) for name in _RECORDED},
+        "credit_limit": account.credit_limit or 0,
+        "has_credit_limit": account.credit_limit is not None,
+        "has_open_promise": any(verdict.status == "open" for verdict in view.promised),
+        "has_open_dispute": bool(view.book.open_disputes),
+        "promise_status": _promise_status(view),
+    }
+
+
+def _attributes(account: Account, declared: Mapping[str, str]) -> Mapping[str, str | int | bool]:
+    return {f"attr_{name}": _attribute(account, name, kind) for name, kind in declared.items()}
+
+
+def _attribute(account: Account, name: str, kind: str) -> str | int | bool:
+    wanted = {"text": str, "int": int, "bool": bool, "amount": str}[kind]
+    value = account.attributes.get(name, wanted() if kind != "amount" else "0")
+    if type(value) is not wanted:
+        raise Refused(f"attribute `{name}` of account `{account.id}` is `{value}`, which is no {kind}")
+    return money.parse(value, account.currency) if kind == "amount" else value
+
+
+def _promise_status(view: _View) -> str:
+    episode = view.episode
+    if episode is None:
+        return "none"
+    concerned = [v for v in view.promised if v.status != "cancelled" and _concerns(episode, v)]
+    return concerned[-1].status if concerned else "none"
+
+
+def _concerns(episode: Episode, verdict: Verdict) -> bool:
+    """Whether a promise was made in `episode`, or was still open when it began."""
+    if episode.spans and verdict.promise.recorded[0] >= episode.spans[0][0]:
+        return True
+    kept_before = verdict.status == "kept" and verdict.on is not None and verdict.on < episode.started_on
+    return verdict.end >= episode.started_on and not kept_before
+
+
+# --- amounts and counts ------------------------------------------------------------------------------------------------
+
+
+def _amounts(view: _View) -> dict[str, int]:
+    book, open_amount = view.book, sum(item.open for item in view.book.open_items)
+    limit = view.account.credit_limit
+    return {
+        "open_amount": open_amount,
+        "gross_overdue_amount": book.gross_overdue(view.day),
+        "overdue_amount": sum(item.open for item in view.exposure.collectible),
+        "disputed_amount": view.exposure.disputed,
+        "promised_amount": view.exposure.promised,
+        "unapplied_amount": book.unapplied,
+        "last_payment_amount": _latest_payment(book).amount if book.payments else 0,
+        "credit_use_percent": open_amount * 100 // limit if limit else 0,
+    }
+
+
+def _latest_payment(book: Ledger) -> Clearing:
+    return max(book.payments, key=lambda payment: (payment.on, payment.recorded))
+
+
+def _counts(view: _View) -> dict[str, int]:
+    counted = {
+        name: sum(within(entry, view.day, WINDOWS[name]) for entry in dates) for name, dates in _entries(view).items()
+    }
+    return {
+        **counted,
+        "open_invoices": len({item.invoice for item in view.book.open_items}),
+        "overdue_invoices": len({item.invoice for item in view.exposure.collectible}),
+        "average_days_late_365d": _average_days_late(view),
+    }
+
+
+def within(entry: dt.date, day: dt.date, length: int) -> bool:
+    """Whether an entry of that date is in a window of `length` days on the policy day `day`."""
+    return (day - entry).days < length
+
+
+def _entries(view: _View) -> dict[str, list[dt.date]]:
+    """The dated entries that each window counts."""
+    contacts = view.account.contacts
+    return {
+        "call_attempts_7d": [contact.on for contact in contacts if _is_attempt(contact)],
+        "conversations_30d": [contact.on for contact in contacts if _is_conversation(contact)],
+        "broken_promises_90d": [v.on for v in view.promised if v.status == "broken" and v.on],
+        "kept_promises_365d": [v.on for v in view.promised if v.status == "kept" and v.on],
+        "late_invoices_365d": [invoice.last_due for invoice in view.book.invoices.values() if _is_late(view, invoice)],
+    }
+
+
+def _is_attempt(contact: Contact) -> bool:
+    if contact.channel != "call" or contact.direction != "out":
+        return False
+    return contact.outcome is None or OUTCOMES[contact.outcome].is_attempt
+
+
+def _is_conversation(contact: Contact) -> bool:
+    return contact.outcome is not None and OUTCOMES[contact.outcome].is_conversation
+
+
+def _is_late(view: _View, invoice: Invoice) -> bool:
+    if invoice.last_due >= view.day:
+        return False
+    paid_on = view.book.last_paid_on.get(invoice.id)
+    return invoice.open > 0 or invoice.written_off or (paid_on is not None and paid_on > invoice.last_due)
+
+
+def _average_days_late(view: _View) -> int:
+    """Rounded half up: twice the sum plus the count, over twice the count."""
+    late = [max(0, (paid_on - due).days) for paid_on, due in _paid(view.book) if within(paid_on, view.day, 365)]
+    return (2 * sum(late) + len(late)) // (2 * len(late)) if late else 0
+
+
+def _paid(book: Ledger) -> Iterator[tuple[dt.date, dt.date]]:
+    """(date of the last payment, last due date) of each invoice that is fully paid."""
+    for key, paid_on in book.last_paid_on.items():
+        invoice = book.invoices[key]
+        if not invoice.open and not invoice.written_off:
+            yield paid_on, invoice.last_due
+
+
+# --- anchors -----------------------------------------------------------------------------------------------------------
+
+
+def _since(view: _View) -> dict[str, dt.date | None]:
+    account, book = view.account, view.book
+    return {
+        "days_overdue": min((item.due for item in view.exposure.collectible), default=None),
+        "oldest_invoice_age": min((invoice.issued for invoice in _open_invoices(book)), default=None),
+        "dispute_age": min((dispute.on for dispute in book.open_disputes), default=None),
+        "days_in_state": account.entered_on,
+        "days_in_episode": view.episode.started_on if view.episode else None,
+        "days_since_notice": _latest(message.sent_on for message in account.messages),
+        "days_since_contact": _latest(c.on for c in account.contacts if c.direction == "out" or _is_conversation(c)),
+        "days_since_conversation": _latest(c.on for c in account.contacts if _is_conversation(c)),
+        "days_since_payment": _latest_payment(book).on if book.payments else None,
+    }
+
+
+def _latest(days: Iterable[dt.date | None]) -> dt.date | None:
+    return max((day for day in days if day is not None), default=None)
+
+
+def _open_invoices(book: Ledger) -> Iterator[Invoice]:
+    for key in {item.invoice for item in book.open_items}:
+        yield book.invoices[key]
+
+
+def _until(view: _View) -> dict[str, dt.date | None]:
+    return {
+        "days_until_due": min((item.due for item in view.book.open_items if item.due >= view.day), default=None),
+        "days_to_promise": min((v.end for v in view.promised if v.status == "open"), default=None),
+    }
+
+
+def _schedule(view: _View) -> tuple[dt.date, ...]:
+    dues = {item.due for invoice in _open_invoices(view.book) for item in invoice.items}
+    ends = {verdict.end for verdict in view.promised if verdict.status == "open"}
+    return tuple(sorted(day + ONE_DAY for day in dues | ends if day >= view.day))
+
+
+def _leaving(view: _View) -> dict[str, tuple[dt.date, ...]]:
+    entries = _entries(view) | {"average_days_late_365d": [paid_on for paid_on, _ in _paid(view.book)]}
+    return {
+        name: tuple(sorted({entry + dt.timedelta(days=WINDOWS[name]) for entry in dates}))
+        for name, dates in entries.items()
+    }

@@ -1,0 +1,129 @@
+"""Many events, in any order, to one timeline an account: sorted, without repeats, references before what names them."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from arflow.accounts.events import Event
+from arflow.errors import Refused
+
+_IDENTIFIED = frozenset({"invoice", "payment", "credit", "promise", "dispute"})
+_ONCE: Mapping[str, str] = MappingProxyType(
+    {
+        "payment_reversed": "payment",
+        "promise_cancelled": "id",
+        "dispute_closed": "id",
+        "write_off": "invoice",
+        "write_off_reversed": "invoice",
+    }
+)
+_REFERS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
+    {
+        "payment": (("invoice", "invoice"),),
+        "payment_reversed": (("payment", "payment"),),
+        "credit": (("invoice", "invoice"),),
+        "write_off": (("invoice", "invoice"),),
+        "write_off_reversed": (("write_off", "invoice"), ("invoice", "invoice")),
+        "promise_cancelled": (("promise", "id"),),
+        "dispute": (("invoice", "invoice"),),
+        "dispute_closed": (("dispute", "id"),),
+    }
+)
+"""Which fields of an event name another one: (its kind, the field)."""
+
+
+def identity(event: Event) -> tuple[str, str] | None:
+    """(kind, id) of an event that can only be there once for its account; None for one that can repeat."""
+    if event.kind in _IDENTIFIED:
+        return event.kind, str(event.id)
+    return None
+
+
+def same_content(one: Event, other: Event) -> bool:
+    """Whether two events say the same."""
+    return (one.on, one.clock, one.data) == (other.on, other.clock, other.data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """The events of one account at one local date and time."""
+
+    on: dt.date
+    clock: dt.time
+    events: tuple[Event, ...]
+
+
+def timeline(events: Iterable[Event]) -> list[Moment]:
+    """The moments of one account, in order.
+
+    A repeated event with the same content is passed over. Raises Refused, placed at its line, for one with other
+    content.
+    """
+    moments: dict[tuple[dt.date, dt.time], list[Event]] = {}
+    for event in sorted(without_repeats(events), key=lambda event: (event.on, event.clock)):
+        moments.setdefault((event.on, event.clock), []).append(event)
+    return [
+        Moment(on=on, clock=clock, events=tuple(references_first(found))) for (on, clock), found in moments.items()
+    ]
+
+
+def without_repeats(events: Iterable[Event]) -> Iterable[Event]:
+    """`events` in their order, each identified one once."""
+    seen: dict[tuple[str, str], Event] = {}
+    repeated: dict[tuple[str, str], list[Event]] = {}
+    for event in events:
+        key = identity(event)
+        if key is None:
+            if event.kind in _ONCE and _repeats(event, repeated):
+                continue
+            yield event
+        elif key not in seen:
+            seen[key] = event
+            yield event
+        elif not same_content(seen[key], event):
+            raise Refused(
+                f"{event.kind} `{event.id}` of account `{event.account}` is there with other content"
+                + (f" (line {seen[key].line})" if seen[key].line else ""),
+                line=event.line or None,
+            )
+
+
+def _repeats(event: Event, known: dict[tuple[str, str], list[Event]]) -> bool:
+    """Whether an event that refers to another, and has no id of its own, was there before with the same content."""
+    earlier = known.setdefault((event.kind, event.text(_ONCE[event.kind])), [])
+    if any(same_content(event, other) for other in earlier):
+        return True
+    earlier.append(event)
+    return False
+
+
+def references_first(events: list[Event]) -> list[Event]:
+    """`events` in their order, but each one after those of the same moment that it names."""
+    if len(events) == 1:
+        return events
+    made = {(event.kind, _key(event)) for event in events}
+    done: list[Event] = []
+    waiting = events
+    while waiting:
+        ready = [event for event in waiting if not _names(event) & made - _made(done) - {(event.kind, _key(event))}]
+        first = ready[0] if ready else waiting[0]
+        done.append(first)
+        waiting = [event for event in waiting if event is not first]
+    return done
+
+
+def _key(event: Event) -> str:
+    return event.text(_ONCE[event.kind]) if event.kind in _ONCE else str(event.id)
+
+
+def _made(events: list[Event]) -> set[tuple[str, str]]:
+    return {(event.kind, _key(event)) for event in events}
+
+
+def _names(event: Event) -> set[tuple[str, str]]:
+    named = {(kind, event.text(name)) for kind, name in _REFERS.get(event.kind, ()) if event.text(name)}
+    if event.kind == "promise":
+        invoices = event.data.get("invoices")
+        named |= {("invoice", key) for key in invoices} if isinstance(invoices, tuple) else set()
+    return named

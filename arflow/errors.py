@@ -1,0 +1,58 @@
+"""Every error that arflow raises on purpose, in one tree.
+
+The text of an error is one lower-case line that says what, where and how to mend it. `exit_code` is what the command
+line ends with: 1 when the answer is no, 2 when the input is wrong. Nothing here may be caught and merely logged.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ArflowError(Exception):
+    """Something a person can mend; the text says what and how."""
+
+    exit_code = 2
+
+
+class Refused(ArflowError):
+    """Input that does not follow its format: `reason` in `file` at `line` (1-based, None when the whole file is meant)."""
+
+    def __init__(self, reason: str, *, file: str | None = None, line: int | None = None) -> None:
+        self.reason, self.file, self.line = reason, file, line
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        place = " ".join(
+            part for part in (self.file, f"line {self.line}" if self.line is not None else None) if part
+        )
+        return f"{place}: {self.reason}" if place else self.reason
+
+    def within(self, file: str, line: int | None = None) -> "Refused":
+        """The same refusal, placed in `file` (and at `line` where it has no line of its own)."""
+        return type(self)(self.reason, file=self.file or file, line=self.line if self.line is not None else line)
+
+
+class NotEnforcedYet(Refused):
+    """A key, fact or effect of the contract that this version does not act on; accepting it would be a lie."""
+
+
+class DatabaseRefused(ArflowError):
+    """The database is not one that this version of arflow may touch."""
+
+
+class Conflict(ArflowError):
+    """Somebody else changed the account first; read it again and repeat."""
+
+    exit_code = 1
+
+
+class SaysNo(ArflowError):
+    """The question was understood and its answer is no."""
+
+    exit_code = 1
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` (did you mean `x`?)` for the nearest of `known`, or nothing when none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean `{near[0]}`?)" if near else ""

@@ -1,0 +1,89 @@
+"""The lines of a text file or of its gzip, one after the other, whatever its size.
+
+Memory stays bounded: a line has a largest length, a file a largest number of lines, and a gzip is never unpacked
+whole. What is no text in the encoding that was announced is Refused at its line.
+"""
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from arflow.errors import Refused
+
+MAX_LINE = 1_000_000
+"""How many characters one line may have, its end included."""
+
+MAX_LINES = 20_000_000
+"""How many lines one file may have."""
+
+_GZIP = b"\x1f\x8b"
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+class TextLines:
+    """Iterates over the lines of the file at `path`, ends included; `count` is the number of the last one given."""
+
+    def __init__(self, path: Path, *, encoding: str = "utf-8") -> None:
+        self.path, self.encoding, self.count = path, encoding, 0
+        try:
+            self._file: BinaryIO = path.open("rb")
+            self.size = path.stat().st_size
+        except OSError as error:
+            raise Refused(f"cannot be read: {error.strerror}", file=str(path)) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    @property
+    def share_read(self) -> float:
+        """How much of the file (as stored, so of the gzip) has been read, from 0 to 1; for progress bars."""
+        return min(self._file.tell() / self.size, 1.0) if self.size and not self._file.closed else 1.0
+
+    def __iter__(self) -> Iterator[str]:
+        text = io.TextIOWrapper(self._unpacked(), encoding=self._codec(), newline="")
+        while line := self._next(text):
+            self.count += 1
+            self._check(line)
+            yield line
+
+    def refused(self, reason: str, line: int | None = None) -> Refused:
+        """The refusal of this file at `line`, for the caller to raise."""
+        return Refused(reason, file=str(self.path), line=line)
+
+    def _unpacked(self) -> BinaryIO:
+        magic = self._file.read(len(_GZIP))
+        self._file.seek(0)
+        return gzip.GzipFile(fileobj=self._file) if magic == _GZIP else self._file  # type: ignore[return-value]
+
+    def _codec(self) -> str:
+        return "utf-8-sig" if self.encoding == "utf-8" else self.encoding
+
+    def _next(self, text: io.TextIOWrapper) -> str:
+        try:
+            return text.readline(MAX_LINE + 1)
+        except UnicodeDecodeError as error:
+            before = error.object[: error.start].decode(self.encoding, errors="ignore")
+            line = self.count + 1 + len(_LINE_END.findall(before))
+            raise self.refused(f"not {self.encoding} text; say the right `encoding` in the profile", line) from None
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            raise self.refused("the gzip is broken off or damaged", self.count + 1) from None
+        except OSError as error:
+            raise self.refused(f"cannot be read: {error.strerror}", self.count + 1) from None
+
+    def _check(self, line: str) -> None:
+        if len(line) > MAX_LINE:
+            raise self.refused(f"the line is longer than {MAX_LINE:,} characters", self.count)
+        if self.count > MAX_LINES:
+            raise self.refused(f"the file has more than {MAX_LINES:,} lines; split it", self.count)
+        if "\0" in line:
+            raise self.refused(f"a zero byte: this is no {self.encoding} text", self.count)

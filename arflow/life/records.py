@@ -1,0 +1,85 @@
+"""What a life puts out: steps, acts, parkings and effects, each with all that is needed to explain and re-check it."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from arflow.accounts.entries import Ledger
+from arflow.accounts.events import Event
+from arflow.rules.decide import Evaluator, Situation
+from arflow.rules.policy import Policy
+from arflow.vocabulary import Facts
+
+
+class EntryKind(StrEnum):
+    """STEP: one change of state. ACTS: acts that fired. PARKED: a refused pass. EFFECT: something left. DROPPED: not."""
+
+    STEP = "step"
+    ACTS = "acts"
+    PARKED = "parked"
+    EFFECT = "effect"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One record. Dates and times are the account's local ones; `facts` and `situation` are those of the decision."""
+
+    kind: EntryKind
+    account: str
+    at: dt.datetime
+    on: dt.date
+    clock: dt.time
+    cause: str
+    actor: str = ""
+    reason: str = ""
+    rule: str | None = None
+    source: str | None = None
+    to: str | None = None
+    effect: str | None = None
+    name: str | None = None
+    number: int | None = None
+    """The account's number of the effect, for those that wait for their moment."""
+    rules: tuple[str, ...] = ()
+    held: tuple[tuple[str, str], ...] = ()
+    policy_version: str | None = None
+    facts: Facts | None = None
+    situation: Situation | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """The events of one account at one local date and time, in the order in which they are applied."""
+
+    on: dt.date
+    clock: dt.time
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What an account lives in: the active policies (highest precedence first), who evaluates them, how mail arrives.
+
+    `delivery` is `instant` (a message is delivered at its sending) or `recorded` (events say so). With `every_day` a
+    pass runs at every `act_at` and no wake is derived; it must come to the same.
+    """
+
+    policies: tuple[Policy, ...]
+    evaluator: Evaluator
+    delivery: str = "instant"
+    every_day: bool = False
+    ledgers: Mapping[str, "LedgerHistory"] = field(default_factory=dict)
+    """The ledgers of accounts through which others pay, by account id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerHistory:
+    """A payer's ledger as it was: after each cause, by the instant of that cause."""
+
+    changes: tuple[tuple[dt.datetime, Ledger], ...] = ()
+
+    def before(self, instant: dt.datetime) -> Ledger:
+        """The ledger before the causes of `instant`."""
+        earlier = [ledger for at, ledger in self.changes if at < instant]
+        return earlier[-1] if earlier else Ledger()

@@ -1,0 +1,52 @@
+"""Money is an integer number of minor units of one currency (ISO 4217); no float may come in or go out.
+
+A cent is 1 in USD, a yen is 1 in JPY, a fils is 1 in KWD. Amounts enter and leave as decimal strings.
+"""
+
+import re
+from functools import cache
+
+from iso4217 import Currency
+
+from arflow.errors import Refused, did_you_mean
+
+LARGEST = 10**15 - 1
+"""The largest amount, in minor units, that one entry may have; sums stay far inside a signed 64-bit integer."""
+
+_DECIMAL = re.compile(r"(-?)(\d{1,16})(?:\.(\d{1,8}))?", re.ASCII)
+
+
+@cache
+def exponent(currency: str) -> int:
+    """The number of decimals that ISO 4217 gives `currency`. Raises Refused for a code that is not one."""
+    try:
+        digits = Currency(currency).exponent
+    except ValueError:
+        known = [c.value for c in Currency]
+        raise Refused(f"`{currency}` is no ISO 4217 currency{did_you_mean(currency, known)}") from None
+    return digits or 0
+
+
+def parse(text: object, currency: str) -> int:
+    """Minor units of the decimal string `text`. Raises Refused for anything else, or for too many decimals."""
+    if not isinstance(text, str):
+        raise Refused(f'an amount is a decimal string such as "50.00", not {text!r}')
+    match = _DECIMAL.fullmatch(text)
+    if match is None:
+        raise Refused(f'`{text[:40]}` is no amount; write a decimal string such as "50.00"')
+    sign, whole, decimals = match.group(1), match.group(2), match.group(3) or ""
+    places = exponent(currency)
+    if len(decimals) > places:
+        raise Refused(f"`{text}` has more decimals than {currency}, which has {places}")
+    minor = int(whole + decimals.ljust(places, "0"))
+    if minor > LARGEST:
+        raise Refused(f"`{text}` is larger than arflow keeps ({show(LARGEST, currency)})")
+    return -minor if sign else minor
+
+
+def show(minor: int, currency: str) -> str:
+    """The decimal string of `minor` units, with all decimals of its currency."""
+    places = exponent(currency)
+    digits = str(abs(minor)).rjust(places + 1, "0")
+    text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
+    return f"-{text}" if minor < 0 else text

@@ -1,0 +1,218 @@
+"""`arflow replay`: the pure core driven from a file of events, no database (contract, section 7).
+
+Everything is read and checked before anything is printed; a refusal leaves no half output.
+"""
+
+import datetime as dt
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from arflow import money
+from arflow.accounts.entries import Account
+from arflow.accounts.events import Event, parse_line
+from arflow.accounts.facts import Reading, snapshot
+from arflow.accounts.timeline import Moment, timeline
+from arflow.errors import Refused
+from arflow.life.life import Life, reading
+from arflow.life.lives import Lived, PolicyChange, live, payers
+from arflow.life.records import Entry, EntryKind, World
+from arflow.rules.decide import Evaluator
+from arflow.rules.loader import MAX_BYTES, load_policy
+from arflow.rules.policy import Policy
+
+MAX_LINE = 1_000_000
+"""The longest line of an events file, in bytes."""
+
+Line = Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to replay. `until` is inclusive (None: the last event's date); `states_at` asks for states, not lines."""
+
+    events: tuple[Event, ...]
+    policy: Policy
+    changes: tuple[PolicyChange, ...] = ()
+    until: dt.date | None = None
+    states_at: dt.date | None = None
+    delivery: str = "instant"
+    every_day: bool = False
+    file: str = "events"
+
+    @property
+    def last_day(self) -> dt.date:
+        """The day through which the replay runs."""
+        days = [event.on for event in self.events]
+        return self.states_at or self.until or max(days, default=dt.date.min)
+
+
+def read_events(path: Path) -> tuple[Event, ...]:
+    """The events of a JSON-lines file. Raises Refused with file and line."""
+    try:
+        with path.open("rb") as file:
+            return tuple(events_of(file, str(path)))
+    except OSError as error:
+        raise Refused(f"cannot be read: {error.strerror}", file=str(path)) from None
+
+
+def events_of(lines: BinaryIO, name: str) -> Iterator[Event]:
+    """The events in an open file, one after the other, in bounded memory."""
+    number = 0
+    while line := lines.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE:
+            raise Refused(f"the line is longer than {MAX_LINE:,} bytes", file=name, line=number)
+        if line.strip():
+            yield _event(line, name, number)
+
+
+def _event(line: bytes, name: str, number: int) -> Event:
+    try:
+        return parse_line(line.decode("utf-8-sig" if number == 1 else "utf-8"), number)
+    except UnicodeDecodeError:
+        raise Refused("the line is not UTF-8 text", file=name, line=number) from None
+    except Refused as refused:
+        raise refused.within(name) from None
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy in a file; any template name is taken. Raises Refused with file and line."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Refused(f"cannot be read: {error.strerror}", file=str(path)) from None
+    return load_policy(text, file=str(path))
+
+
+def changes_in(events: Iterable[Event], folder: Path, file: str) -> tuple[PolicyChange, ...]:
+    """The policy changes among `events`, in order; their files are relative to `folder`."""
+    found = []
+    for event in sorted(_policy_events(events), key=lambda event: (event.on, event.clock)):
+        path = folder / event.text("file")
+        try:
+            policy = read_policy(path)
+        except Refused as refused:
+            if refused.reason.startswith("cannot be read"):
+                raise Refused(f"policy `{event.text('file')}` {refused.reason}", file=file, line=event.line) from None
+            raise
+        found.append(PolicyChange(on=event.on, clock=event.clock, policies=(policy,)))
+    return tuple(found)
+
+
+def _policy_events(events: Iterable[Event]) -> list[Event]:
+    return [event for event in events if event.kind == "policy"]
+
+
+def replay(request: Request, evaluator: Evaluator) -> list[Line]:
+    """The lines that the replay prints, in order. Raises Refused with file and line."""
+    lived = [*lives(request, evaluator)]
+    if request.states_at is not None:
+        return [_state_line(one.life, request.states_at) for one in sorted(lived, key=lambda one: one.account.id)]
+    entries = [(entry.at, entry.account, at, entry) for one in lived for at, entry in enumerate(one.entries)]
+    return [line for *_, entry in sorted(entries, key=lambda row: row[:3]) if (line := line_of(entry)) is not None]
+
+
+def lives(request: Request, evaluator: Evaluator) -> Iterator[Lived]:
+    """Every account's life, payers before those who pay through them."""
+    moments = _timelines(request)
+    world = World(
+        policies=(request.policy,), evaluator=evaluator, delivery=request.delivery, every_day=request.every_day
+    )
+    through = payers(moments)
+    heads = set(through.values())
+    ledgers = {}
+    for account in sorted(moments, key=lambda account: (account in through, account)):
+        if account in through and through[account] not in ledgers:
+            _refuse_payer(request, moments, account, through)
+        lived = _live(request, replace(world, ledgers=ledgers), account, moments[account])
+        if lived is not None:
+            if account in heads:
+                ledgers[account] = lived.ledgers
+            yield lived
+
+
+def _live(request: Request, world: World, account: str, moments: list[Moment]) -> Lived | None:
+    if moments[0].on > request.last_day:
+        return None
+    blank = Account(id=account, currency=_currency(request, moments))
+    try:
+        return live(blank, moments, world, request.last_day, request.changes)
+    except Refused as refused:
+        raise refused.within(request.file) from None
+
+
+def _timelines(request: Request) -> dict[str, list[Moment]]:
+    by_account: dict[str, list[Event]] = defaultdict(list)
+    for event in request.events:
+        if event.kind != "policy":
+            by_account[event.account].append(event)
+    try:
+        return {account: timeline(events) for account, events in by_account.items()}
+    except Refused as refused:
+        raise refused.within(request.file) from None
+
+
+def _refuse_payer(request: Request, moments: Mapping[str, list[Moment]], account: str, through: Mapping[str, str]) -> None:
+    payer = through[account]
+    line = next(e.line for m in moments[account] for e in m.events if e.text("pays_through") == payer)
+    reason = f"pays through `{payer}`, " + ("which pays through another" if payer in moments else "which is unknown")
+    raise Refused(f"account `{account}` {reason}", file=request.file, line=line)
+
+
+def _currency(request: Request, moments: Iterable[Moment]) -> str:
+    """The account's currency: the first one recorded of it, else the policy's. Raises Refused when two are recorded."""
+    given = [(e.text("currency"), e.line) for m in moments for e in m.events if e.kind == "account" and "currency" in e.data]
+    for currency, line in given:
+        try:
+            money.exponent(currency)
+        except Refused as refused:
+            raise Refused(refused.reason, file=request.file, line=line) from None
+        if currency != given[0][0]:
+            reason = f"the account is in {given[0][0]} and cannot change to {currency}; open another account"
+            raise Refused(reason, file=request.file, line=line)
+    return given[0][0] if given else request.policy.currency
+
+
+_SHOWN = {
+    EntryKind.STEP: ("from", "to", "rule", "cause"),
+    EntryKind.EFFECT: ("effect", "name", "rule"),
+    EntryKind.PARKED: ("rule", "to", "cause", "reason"),
+}
+
+
+def line_of(entry: Entry) -> Line | None:
+    """The line that `entry` prints; acts and dropped effects print none."""
+    if entry.kind not in _SHOWN:
+        return None
+    shown = {"from": entry.source, "to": entry.to, "rule": entry.rule, "cause": entry.cause, "reason": entry.reason}
+    shown |= {"effect": entry.effect, "name": entry.name}
+    fixed = {
+        "kind": entry.kind.value,
+        "date": entry.on.isoformat(),
+        "time": f"{entry.clock:%H:%M}",
+        "account": entry.account,
+    }
+    return fixed | {name: shown[name] for name in _SHOWN[entry.kind]}
+
+
+def _state_line(life: Life, day: dt.date) -> Line:
+    account, policy = life.account, life.policy
+    end = max(account.policy_day, day)
+    facts = snapshot(account, end, reading(policy) if policy else Reading()).facts
+    return {
+        "kind": "state",
+        "account": account.id,
+        "state": account.state.value,
+        "days_overdue": facts.days_overdue,
+        "overdue_amount": money.show(facts.overdue_amount, account.currency),
+    }
+
+
+def as_jsonl(lines: Iterable[Line]) -> str:
+    """The lines as JSON, one a line."""
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)

@@ -1,0 +1,117 @@
+"""A policy as a frozen value: rules, calendar, catch-up mode and promises. `loader.py` makes it from its document."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from arflow.rules.calendar import Calendar
+from arflow.rules.catalogue import CATALOGUE, FactSpec, attribute
+from arflow.rules.expressions import Comparison, Expression, comparisons
+from arflow.vocabulary import Effect, EffectKind, State
+
+
+class CatchUp(StrEnum):
+    """What an account may do at once after standing still (contract, section 4)."""
+
+    JUMP = "jump"
+    ONE_STEP = "one_step"
+    NOTICE_REQUIRED = "notice_required"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """`from` these states, `when` this holds, go `to` that state (a move) and/or `do` these effects (an act)."""
+
+    id: str
+    states: frozenset[State]
+    when: Expression
+    when_text: str
+    to: State | None = None
+    do: tuple[Effect, ...] = ()
+    repeat_after_days: int | None = None
+    why: str = ""
+    line: int = 0
+
+    @property
+    def contacts_customer(self) -> bool:
+        """Whether the rule writes to or calls the customer."""
+        return any(effect.kind in (EffectKind.SEND, EffectKind.CALL) for effect in self.do)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Never:
+    """A move into `to` that must not happen while `when` holds."""
+
+    id: str
+    to: State
+    when: Expression
+    when_text: str
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """The owner's test case: events of the contract's shape, and the state expected at the end of given dates."""
+
+    name: str
+    account: Mapping[str, object]
+    events: tuple[Mapping[str, object], ...]
+    expect: tuple[tuple[dt.date, str, State], ...]
+    """(date, account id, state) triples."""
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """One immutable version of a policy. `version` is the SHA-256 of `source`; amounts are minor units of `currency`."""
+
+    name: str
+    title: str
+    currency: str
+    version: str
+    source: str = field(repr=False)
+    applies_to: Expression | None = None
+    applies_to_text: str = ""
+    precedence: int = 0
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    calendar: Calendar = field(default_factory=Calendar)
+    catch_up: CatchUp = CatchUp.NOTICE_REQUIRED
+    grace_days: int = 0
+    tolerance: int = 0
+    rules: tuple[Rule, ...]
+    never: tuple[Never, ...] = ()
+    examples: tuple[Example, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def facts(self) -> Mapping[str, FactSpec]:
+        """The facts that this policy's expressions may name: the catalogue and its declared attributes."""
+        declared = [attribute(name, kind) for name, kind in self.attributes.items()]
+        return dict(CATALOGUE) | {spec.name: spec for spec in declared}
+
+    @cached_property
+    def _by_state(self) -> Mapping[State, tuple[Rule, ...]]:
+        return {
+            state: tuple(
+                sorted((rule for rule in self.rules if state in rule.states and rule.to is not state), key=_acts_last)
+            )
+            for state in State
+        }
+
+    def rules_in(self, state: State) -> tuple[Rule, ...]:
+        """The rules that can fire in `state`: its moves in their order, then its acts in theirs."""
+        return self._by_state[state]
+
+    @cached_property
+    def common_clauses(self) -> tuple[Comparison, ...]:
+        """The clauses of `applies_to` and `never`, which can change what happens in any state."""
+        found = list(comparisons(self.applies_to)) if self.applies_to is not None else []
+        for never in self.never:
+            found.extend(comparisons(never.when))
+        return tuple(found)
+
+
+def _acts_last(rule: Rule) -> bool:
+    return rule.to is None

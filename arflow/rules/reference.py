@@ -1,0 +1,64 @@
+"""The naive evaluator: a tree walk that anybody can check by reading. It serves `explain`, audits, and is the oracle."""
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from arflow.rules.expressions import All, Any, Comparison, Expression, Not
+from arflow.rules.policy import Never, Policy
+from arflow.vocabulary import Facts, FactValue, State
+
+_ORDER: Mapping[str, Callable[[object, object], bool]] = MappingProxyType(
+    {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+)
+
+
+def compare(clause: Comparison, value: FactValue) -> bool:
+    """Whether `clause` is true of a fact with this `value`."""
+    match clause.op:
+        case "==":
+            return value == clause.values[0]
+        case "!=":
+            return value != clause.values[0]
+        case "in":
+            return value in clause.values
+        case "not in":
+            return value not in clause.values
+        case "has":
+            return isinstance(value, frozenset) and clause.values[0] in value
+        case "has not":
+            return isinstance(value, frozenset) and clause.values[0] not in value
+        case order:
+            return _ORDER[order](value, clause.values[0])
+
+
+def holds(expression: Expression, facts: Facts) -> bool:
+    """Whether `expression` is true of `facts`."""
+    match expression:
+        case Comparison():
+            return compare(expression, facts[expression.fact])
+        case All():
+            return all(holds(part, facts) for part in expression.parts)
+        case Any():
+            return any(holds(part, facts) for part in expression.parts)
+        case Not():
+            return not holds(expression.part, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The evaluator that walks the tree for every question."""
+
+    def first(self, policy: Policy, state: State, facts: Facts, start: int) -> int | None:
+        """The index, from `start` on, of the first of `policy.rules_in(state)` whose `when` holds."""
+        rules = policy.rules_in(state)
+        return next((at for at in range(start, len(rules)) if holds(rules[at].when, facts)), None)
+
+    def forbidden(self, policy: Policy, to: State, facts: Facts) -> Never | None:
+        """The first `never` that forbids a move into `to`."""
+        return next((never for never in policy.never if never.to is to and holds(never.when, facts)), None)
+
+    def applies(self, policy: Policy, facts: Facts) -> bool:
+        """Whether `applies_to` holds."""
+        return policy.applies_to is None or holds(policy.applies_to, facts)

@@ -1,0 +1,64 @@
+"""Which tests may run: those on real data need its folder, and `--strict-skips` lets no test be skipped.
+
+A test that needs real data is marked `sample_data` or `golden`, or asks for the fixture of that name. What was skipped
+and why stands in the run's summary, one line for each reason.
+"""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+VARIABLES = {"sample_data": "ARFLOW_SAMPLE_DATA", "golden": "ARFLOW_GOLDEN"}
+"""Each kind of real data, and the environment variable that names its folder."""
+
+
+@pytest.fixture(scope="session")
+def sample_data() -> Path:
+    """The folder of real ledgers."""
+    return Path(os.environ[VARIABLES["sample_data"]])
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The folder of golden timelines."""
+    return Path(os.environ[VARIABLES["golden"]])
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--strict-skips", action="store_true", help="a skipped test fails the run")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for kind, variable in VARIABLES.items():
+        if not _names_a_folder(variable):
+            skip = pytest.mark.skip(reason=f"{kind.replace('_', ' ')}: set {variable} to its folder")
+            for item in items:
+                if item.get_closest_marker(kind) or kind in getattr(item, "fixturenames", ()):
+                    item.add_marker(skip)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    verdict = ", which --strict-skips forbids" if terminalreporter.config.getoption("--strict-skips") else ""
+    for reason, count in _skipped(terminalreporter).items():
+        terminalreporter.write_line(f"SKIPPED {reason} ({count} tests{verdict})")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")  # pytest-xdist's workers have none
+    strict = session.config.getoption("--strict-skips") and exitstatus == pytest.ExitCode.OK
+    if strict and reporter and _skipped(reporter):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _names_a_folder(variable: str) -> bool:
+    folder = os.environ.get(variable, "")
+    return folder != "" and Path(folder).is_dir()
+
+
+def _skipped(reporter: pytest.TerminalReporter) -> Counter[str]:
+    """How many tests were skipped for each reason."""
+    reasons = (report.longrepr[2] for report in reporter.stats.get("skipped", ()))
+    return Counter(reason.removeprefix("Skipped: ") for reason in reasons)
