@@ -24,6 +24,11 @@ from arflow.vocabulary import TIMED_EFFECTS, Effect, EffectKind, Facts, State
 
 WAKE, POLICY, PAYER = "wake", "policy", "payer"
 _NO_POLICY = "no policy"
+_FOLDED = (
+    *("name", "timezone", "country", "language", "segment", "risk_grade", "debtor_kind", "collector_role"),
+    *("credit_limit", "pays_through", "people", "attributes", "on_hold", "ledger", "promises", "contacts", "episodes"),
+)
+"""What a fold of the recorded events alone gives; the rest of an account is the machine's."""
 _ONE_DAY = dt.timedelta(days=1)
 
 
@@ -109,6 +114,37 @@ class Life:
                 forced = event if event.kind == "forced" else forced
         if names:
             self._cause(now or self.account.last_instant, cause or "+".join(names), forced)
+
+    def relive(self, history: Sequence[Part], fresh: Sequence[Part], now: dt.datetime) -> None:
+        """Fold the books anew from their whole `history`, because `fresh` parts of it came late; then run one pass.
+
+        The state, the stay and what was put out stay as they are: history is never acted out again.
+        """
+        folded = Life(Account(id=self.account.id, currency=self.account.currency), self.world)
+        for part in history:
+            list(folded._applied(part, folded.instant_of(part)))  # noqa: SLF001  # another life, the same class
+        was_on_hold, books = self.account.on_hold, folded.account
+        self.account = replace(
+            self.account, **{name: getattr(books, name) for name in _FOLDED}, born=True, payer_ledger=books.payer_ledger
+        )
+        forced, names = None, []
+        for event in (event for part in fresh for event in part.events):
+            self._touch_up(event, now)
+            names += [] if event.kind in names else [event.kind]
+            forced = event if event.kind == "forced" else forced
+        if was_on_hold and not self.account.on_hold:
+            self._release(now)
+        self._fall_due(now)
+        self._cause(now, "+".join(names), forced)
+
+    def _touch_up(self, event: Event, now: dt.datetime) -> None:
+        """Do what a late event does outside the books, where rules have had their say since."""
+        if event.kind in ("notice_delivered", "notice_failed"):
+            self._settle_notice(event, now)
+        elif event.kind in ("tag", "untag"):
+            self.account = apply(self.account, event, (now, 0))
+        elif event.kind == "account" and "owner" in event.data:
+            self.account = replace(self.account, owner=event.text("owner"))
 
     def payer_changed(self, ledger: Ledger, at: dt.datetime) -> None:
         """Take over the payer's ledger after a cause of the payer at `at`, and run a pass."""

@@ -1,7 +1,7 @@
 """Many lives from their timelines: own events, payers' causes and policy changes of each account in one order."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from arflow.accounts.entries import Account, Ledger
@@ -41,56 +41,91 @@ class Lived:
         return self.life.entries
 
 
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Parts that are one cause: at the instant of their own local time, or at `at` when they became known later.
+
+    `history` is given when some of them came late: all events of the account, these included.
+    """
+
+    parts: tuple[Part, ...]
+    at: dt.datetime | None = None
+    history: tuple[Part, ...] = ()
+
+
+Limit = dt.date | dt.datetime
+"""How far a life runs: to the end of a local date, or to an instant, what is due at it included."""
+
+
 @dataclass
-class _Script:
-    """What is still to come for one account. Each call of `next` gives the earliest cause and takes it off."""
+class Script:
+    """What is still to come for one life, taken off in order.
+
+    At one instant a policy change comes first, then the account's own events, then its payer's causes.
+    """
 
     life: Life
-    moments: list[Moment]
+    batches: list[Batch] = field(default_factory=list)
     changes: list[PolicyChange] = field(default_factory=list)
     payer: list[tuple[dt.datetime, Ledger]] = field(default_factory=list)
 
-    def run(self, until: dt.date) -> Lived:
+    def run(self, limit: Limit) -> Lived:
+        """Live through everything up to `limit`. Raises Refused, placed at an event's line."""
         ledgers: list[tuple[dt.datetime, Ledger]] = []
-        while (at := self._next_instant(until)) is not None:
+        while (at := self.next_cause()) is not None and self._is_within(at, limit):
             self.life.run_until(at)
             self._cause(at)
             ledgers.append((at, self.life.account.ledger))
-        self.life.run_until(self.end_of(until), inclusive=False)
+        if isinstance(limit, dt.datetime):
+            self.life.run_until(limit)
+        else:
+            self.life.run_until(self.end_of(limit), inclusive=False)
         return Lived(life=self.life, ledgers=LedgerHistory(changes=tuple(ledgers)))
 
     def end_of(self, day: dt.date) -> dt.datetime:
+        """The instant at which the local date `day` is over."""
         return instant(self.life.zone(), day + _ONE_DAY, dt.time(0))
 
-    def _next_instant(self, until: dt.date) -> dt.datetime | None:
-        found = [self.life.instant_of(part) for part in self._local(until)]
-        if self.payer and self.payer[0][0] < self.end_of(until):
-            found.append(max(self.payer[0][0], self.life.account.last_instant))
+    def next_cause(self) -> dt.datetime | None:
+        """The instant of the next cause that does not come from time alone."""
+        found = [at for at in (self._next_change(), self._next_batch(), self._next_payer()) if at is not None]
         return min(found, default=None)
 
-    def _local(self, until: dt.date) -> Iterator[Part]:
-        for source in (self.changes, self.moments):
-            if source and source[0].on <= until:
-                events = source[0].events if isinstance(source[0], Moment) else ()
-                yield Part(on=source[0].on, clock=source[0].clock, events=events)
+    def _is_within(self, at: dt.datetime, limit: Limit) -> bool:
+        return at <= limit if isinstance(limit, dt.datetime) else at < self.end_of(limit)
+
+    def _next_change(self) -> dt.datetime | None:
+        if not self.changes:
+            return None
+        return self.life.instant_of(Part(on=self.changes[0].on, clock=self.changes[0].clock, events=()))
+
+    def _next_batch(self) -> dt.datetime | None:
+        if not self.batches:
+            return None
+        at = self.batches[0].at
+        return self.life.instant_of(self.batches[0].parts[0]) if at is None else self._not_back(at)
+
+    def _next_payer(self) -> dt.datetime | None:
+        return self._not_back(self.payer[0][0]) if self.payer else None
+
+    def _not_back(self, at: dt.datetime) -> dt.datetime:
+        return max(at, self.life.account.last_instant)
 
     def _cause(self, at: dt.datetime) -> None:
-        """At one instant a policy change comes first, then the account's own events, then its payer's."""
-        life = self.life
-        if self.changes and self._comes_at(self.changes[0], at):
-            change = self.changes.pop(0)
-            life.policies_changed(change.policies, at)
-        elif self.moments and self._comes_at(self.moments[0], at):
-            moment = self.moments.pop(0)
-            life.absorb([Part(on=moment.on, clock=moment.clock, events=moment.events)])
+        if self._next_change() == at:
+            self.life.policies_changed(self.changes.pop(0).policies, at)
+        elif self._next_batch() == at:
+            self._absorb(self.batches.pop(0), at)
         else:
             _, ledger = self.payer.pop(0)
-            if life.account.payer_ledger is not None:
-                life.payer_changed(ledger, at)
+            if self.life.account.payer_ledger is not None:
+                self.life.payer_changed(ledger, at)
 
-    def _comes_at(self, what: Moment | PolicyChange, at: dt.datetime) -> bool:
-        events = what.events if isinstance(what, Moment) else ()
-        return self.life.instant_of(Part(on=what.on, clock=what.clock, events=events)) == at
+    def _absorb(self, batch: Batch, at: dt.datetime) -> None:
+        if batch.history:
+            self.life.relive(batch.history, batch.parts, at)
+        else:
+            self.life.absorb(batch.parts, batch.at and at)
 
 
 def live(
@@ -101,7 +136,8 @@ def live(
     early = [change for change in changes if (change.on, change.clock) <= (first.on, first.clock)]
     if early:
         world = replace(world, policies=early[-1].policies)
-    script = _Script(Life(account, world), list(moments), list(changes[len(early) :]))
+    parts = [Part(on=moment.on, clock=moment.clock, events=moment.events) for moment in moments]
+    script = Script(Life(account, world), [Batch(parts=(part,)) for part in parts], list(changes[len(early) :]))
     payer = _payer_of(moments)
     if payer in world.ledgers:
         script.payer = list(world.ledgers[payer].changes)

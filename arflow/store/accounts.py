@@ -1,0 +1,207 @@
+"""Reads and writes accounts in batches: a fixed number of statements, whatever the size of the batch."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+import datetime as dt
+
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from arflow.accounts.entries import Account
+from arflow.errors import Conflict
+from arflow.store import tables
+from arflow.store.rows import Parts, Row, account_of, account_row, changed_rows, gone
+
+_ORDERED = {"person": "position", "contact": "position", "episode": "position", "effect": "number"}
+_KEYED = {
+    "invoice": ("recorded_at", "recorded_place"),
+    "item": ("invoice_id", "number"),
+    "clearing": ("recorded_at", "recorded_place"),
+    "allocation": ("position",),
+    "dispute": ("recorded_at", "recorded_place"),
+    "promise": ("recorded_at", "recorded_place"),
+}
+WRITE_ORDER = (
+    tables.invoice,
+    tables.item,
+    tables.clearing,
+    tables.allocation,
+    tables.dispute,
+    tables.promise,
+    tables.contact,
+    tables.episode,
+    tables.effect,
+    tables.person,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """An account as it stands in the database, with what only the database knows of it."""
+
+    account: Account
+    version: int
+    journal_length: int
+    journal_head: bytes | None
+    applied_to: dt.datetime | None
+    next_due: dt.datetime | None
+
+
+def claim(
+    connection: Connection, *, due_before: dt.datetime, limit: int, skip_locked: bool = True
+) -> list[str]:
+    """Lock up to `limit` accounts that are due before `due_before`, with their families; gives all their ids.
+
+    A family is an account and those that pay through it: they are always worked on together.
+    """
+    wanted = (
+        select(tables.account.c.id)
+        .where(tables.account.c.next_due < due_before)
+        .order_by(tables.account.c.next_due, tables.account.c.id)
+        .limit(limit)
+    )
+    return lock(connection, connection.execute(wanted).scalars().all(), skip_locked=skip_locked)
+
+
+def lock(connection: Connection, ids: Sequence[str], *, skip_locked: bool = False) -> list[str]:
+    """Lock the accounts `ids` and their families, payers first; gives the ids that were locked, whole families only."""
+    if not ids:
+        return []
+    account = tables.account
+    heads = select(func.coalesce(account.c.pays_through, account.c.id)).where(account.c.id.in_(_param(ids)))
+    head_ids = sorted(set(connection.execute(heads).scalars()))
+    lock_heads = (
+        select(account.c.id).where(account.c.id.in_(_param(head_ids))).order_by(account.c.id)
+    ).with_for_update(skip_locked=skip_locked)
+    locked = list(connection.execute(lock_heads).scalars())
+    members = (
+        select(account.c.id).where(account.c.pays_through.in_(_param(locked))).order_by(account.c.id).with_for_update()
+    )
+    return [*locked, *connection.execute(members).scalars()]
+
+
+def _param(ids: Sequence[str]) -> object:
+    return select(func.unnest(bindparam(None, list(ids), type_=tables.account.c.tags.type)))
+
+
+def load(connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
+    """The accounts `ids`, each with its payer's ledger where it pays through another that is among `ids`."""
+    own = {row["id"]: row for row in _rows(connection, tables.account, "id", ids)}
+    parts: dict[str, dict[str, list[Row]]] = defaultdict(lambda: {field.name: [] for field in fields(Parts)})
+    for field in fields(Parts):
+        for row in _rows(connection, tables.metadata.tables[field.name], "account_id", ids):
+            parts[row["account_id"]][field.name].append(row)
+    return {key: _stored(row, Parts(**parts[key])) for key, row in own.items()}
+
+
+def _rows(connection: Connection, table: Table, key: str, ids: Sequence[str]) -> list[Row]:
+    order = _KEYED.get(table.name) or ((_ORDERED[table.name],) if table.name in _ORDERED else ())
+    query = select(table).where(table.c[key].in_(_param(ids))).order_by(*(table.c[name] for name in order))
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _stored(row: Row, parts: Parts) -> Stored:
+    return Stored(
+        account=account_of(row, parts),
+        version=row["version"],
+        journal_length=row["journal_length"],
+        journal_head=row["journal_head"],
+        applied_to=row["applied_to"],
+        next_due=row["next_due"],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """What became of a stored account: the new value, its timers, and where its journal now ends."""
+
+    before: Stored
+    account: Account
+    next_due: dt.datetime | None
+    applied_to: dt.datetime | None
+    journal_length: int
+    journal_head: bytes | None
+
+
+def save(connection: Connection, changes: Sequence[Changed]) -> None:
+    """Write what changed. Raises Conflict when somebody else has written one of the accounts since it was read."""
+    if not changes:
+        return
+    _save_accounts(connection, changes)
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for change in changes:
+        for table, row in changed_rows(change.before.account, change.account):
+            rows[table.name].append(row)
+        for table, position in gone(change.before.account, change.account):
+            connection.execute(
+                delete(table).where(table.c.account_id == change.account.id, table.c.position >= position)
+            )
+    for table in WRITE_ORDER:
+        if rows[table.name]:
+            _upsert(connection, table, rows[table.name])
+
+
+def _save_accounts(connection: Connection, changes: Sequence[Changed]) -> None:
+    account = tables.account
+    statement = (
+        update(account)
+        .where(account.c.id == bindparam("key"), account.c.version == bindparam("seen"))
+        .values(
+            {
+                name: bindparam(f"new_{name}")
+                for name in (*account_row(changes[0].account), "next_due", "applied_to", "version")
+                if name != "id"
+            }
+            | {"journal_length": bindparam("new_journal_length"), "journal_head": bindparam("new_journal_head")}
+        )
+    )
+    done = connection.execute(statement, [_account_parameters(change) for change in changes])
+    if done.rowcount != len(changes):
+        raise Conflict("an account was changed by somebody else at the same time; read it again and repeat")
+
+
+def _account_parameters(change: Changed) -> Row:
+    row = account_row(change.account) | {
+        "next_due": change.next_due,
+        "applied_to": change.applied_to,
+        "version": change.before.version + 1,
+        "journal_length": change.journal_length,
+        "journal_head": change.journal_head,
+    }
+    del row["id"]
+    parameters = {f"new_{name}": value for name, value in row.items()}
+    return parameters | {"key": change.account.id, "seen": change.before.version}
+
+
+def _upsert(connection: Connection, table: Table, rows: list[Row]) -> None:
+    keys = [column.name for column in table.primary_key]
+    statement = insert(table)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+
+
+def create(connection: Connection, accounts: Iterable[Account]) -> None:
+    """Open accounts that do not exist yet; those that do are left as they are."""
+    rows = [account_row(account) for account in accounts]
+    if rows:
+        connection.execute(insert(tables.account).on_conflict_do_nothing(), rows)
+
+
+def next_due(connection: Connection) -> dt.datetime | None:
+    """When the next account is due."""
+    return connection.execute(select(func.min(tables.account.c.next_due))).scalar()
+
+
+def all_ids(connection: Connection, after: str = "", limit: int = 500) -> list[str]:
+    """The ids of up to `limit` accounts that come after `after`, in order."""
+    account = tables.account
+    query = select(account.c.id).where(account.c.id > after).order_by(account.c.id).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def known_among(connection: Connection, ids: Sequence[str]) -> Mapping[str, str]:
+    """The currency of each of `ids` that exists."""
+    account = tables.account
+    query = select(account.c.id, account.c.currency).where(account.c.id.in_(_param(ids)))
+    return {row.id: row.currency for row in connection.execute(query)}

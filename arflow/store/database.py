@@ -1,0 +1,115 @@
+"""Opens the database: checks first, touches nothing that is not ours, migrates only when asked to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from arflow.errors import DatabaseRefused
+
+OLDEST = 150000
+"""PostgreSQL 15, as `server_version_num` writes it."""
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+_OURS = "arflow:1"
+"""The comment that marks a database as arflow's."""
+
+
+def connect(url: str) -> Engine:
+    """An engine for the PostgreSQL at `url`. Raises DatabaseRefused when it cannot be used or is not arflow's."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DatabaseRefused("the database URL cannot be read; write postgresql://user@host/database") from None
+    if parsed.get_backend_name() != "postgresql":
+        raise DatabaseRefused(f"arflow keeps its data in PostgreSQL only, not in {parsed.get_backend_name()}")
+    engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    event.listen(engine, "connect", _prepare)
+    try:
+        with engine.connect() as connection:
+            _check(connection)
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[-1] if error.orig else "unknown"
+        raise DatabaseRefused(f"the database cannot be reached: {reason}") from None
+    return engine
+
+
+def _prepare(connection: object, _: object) -> None:
+    """Every session speaks UTC; what is committed is on disk."""
+    with connection.cursor() as cursor:  # type: ignore[attr-defined]  # a psycopg connection
+        cursor.execute("SET timezone = 'UTC'")
+        cursor.execute("SET synchronous_commit = on")
+    connection.commit()  # type: ignore[attr-defined]
+
+
+def _check(connection: Connection) -> None:
+    version = int(connection.execute(text("SHOW server_version_num")).scalar_one())
+    if version < OLDEST:
+        raise DatabaseRefused(f"arflow needs PostgreSQL 15 or later, this server is {version // 10000}")
+    tables = _tables(connection)
+    if not tables:
+        return
+    mark = connection.execute(text("SELECT obj_description(to_regclass('arflow_mark'))")).scalar()
+    if mark != _OURS:
+        raise DatabaseRefused(
+            f"the database `{connection.engine.url.database}` belongs to another program (it has a table "
+            f"`{tables[0]}`); give arflow an empty one"
+        )
+    _check_schema(connection)
+
+
+def _tables(connection: Connection) -> Sequence[str]:
+    query = (
+        "SELECT table_name FROM information_schema.tables WHERE table_schema NOT IN ('pg_catalog', "
+        "'information_schema') ORDER BY table_name LIMIT 5"
+    )
+    return connection.execute(text(query)).scalars().all()
+
+
+def _check_schema(connection: Connection) -> None:
+    present = schema_version(connection)
+    if present not in known_versions():
+        raise DatabaseRefused(
+            f"the database has schema version `{present}`, which is newer than this arflow; upgrade arflow"
+        )
+
+
+def schema_version(connection: Connection) -> str | None:
+    """The migration that the database stands at, None for an empty one."""
+    if not connection.execute(text("SELECT to_regclass('alembic_version')")).scalar():
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _config(engine: Engine | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["engine"] = engine
+    return config
+
+
+def known_versions() -> list[str]:
+    """The migrations that this code knows, the newest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+
+
+def migrate(engine: Engine) -> tuple[str | None, str]:
+    """Bring the schema up to date; gives the versions before and after. All or nothing."""
+    with engine.connect() as connection:
+        before = schema_version(connection)
+    command.upgrade(_config(engine), "head")
+    return before, known_versions()[0]
+
+
+def require_current(engine: Engine) -> None:
+    """Raise DatabaseRefused unless the schema is that of this code."""
+    with engine.connect() as connection:
+        present = schema_version(connection)
+    newest = known_versions()[0]
+    if present != newest:
+        raise DatabaseRefused(f"the database has schema `{present}`, this arflow needs `{newest}`; run `arflow migrate`")

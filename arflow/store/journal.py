@@ -1,0 +1,110 @@
+"""The journal: append-only, one SHA-256 chain for each account; the account's row holds its length and head.
+
+A row's hash is SHA-256 over the previous hash and the canonical JSON of everything else in the row, so that no row can
+be edited, inserted or removed without the chain, or the account's row, showing it.
+"""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+
+from sqlalchemy import Connection, insert, select
+
+from arflow.life.records import Entry
+from arflow.store import tables
+from arflow.store.rows import Row
+from arflow.vocabulary import Facts
+
+_CHAINED = "account_id seq at on clock kind cause actor rule source to policy_version details".split()
+
+
+def chained(
+    entries: Iterable[Entry], length: int, head: bytes | None, context: Mapping[str, object] | None = None
+) -> list[Row]:
+    """The journal rows of `entries`, which follow a journal of `length` rows that ends with the hash `head`."""
+    rows = []
+    for entry in entries:
+        length += 1
+        row = {**row_of(entry), "seq": length, "previous": head}
+        head = digest(row, head)
+        rows.append(row | {"hash": head})
+    return rows
+
+
+def row_of(entry: Entry) -> Row:
+    """The journal row of `entry`, still outside the chain."""
+    return {
+        "account_id": entry.account,
+        "at": entry.at,
+        "on": entry.on,
+        "clock": entry.clock,
+        "kind": entry.kind.value,
+        "cause": entry.cause,
+        "actor": entry.actor,
+        "rule": entry.rule,
+        "source": entry.source,
+        "to": entry.to,
+        "policy_version": entry.policy_version,
+        "details": _details(entry),
+    }
+
+
+def _details(entry: Entry) -> Row:
+    found: Row = {name: getattr(entry, name) for name in ("effect", "name", "number") if getattr(entry, name)}
+    if entry.reason:
+        found["reason"] = entry.reason
+    if entry.rules:
+        found["rules"] = list(entry.rules)
+    if entry.held:
+        found["held"] = [list(pair) for pair in entry.held]
+    if entry.facts is not None:
+        found["facts"] = facts_as_json(entry.facts)
+    if entry.situation is not None:
+        found["situation"] = {
+            name: sorted(value) if isinstance(value, frozenset) else value
+            for name, value in asdict(entry.situation).items()
+        }
+    return found
+
+
+def facts_as_json(facts: Facts) -> Row:
+    """All facts by name; sets as sorted lists."""
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in facts.items()}
+
+
+def facts_from_json(row: Mapping[str, object]) -> Facts:
+    """The facts that `facts_as_json` wrote."""
+    plain = {name: value for name, value in row.items() if not name.startswith("attr_")}
+    attributes = {name: value for name, value in row.items() if name.startswith("attr_")}
+    plain["tags"] = frozenset(plain["tags"])  # type: ignore[arg-type]  # written as a list of texts
+    return Facts(**plain, attributes=attributes)  # type: ignore[arg-type]  # each was written from a fact of its type
+
+
+def digest(row: Mapping[str, object], previous: bytes | None) -> bytes:
+    """The hash of a row that follows one with the hash `previous`."""
+    content = {name: _canonical(row[name]) for name in _CHAINED}
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256((previous or b"") + text.encode()).digest()
+
+
+def _canonical(value: object) -> object:
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat()
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    return value
+
+
+def append(connection: Connection, rows: Sequence[Row]) -> None:
+    """Write rows that `chained` made."""
+    if rows:
+        connection.execute(insert(tables.journal), list(rows))
+
+
+def of_account(connection: Connection, account: str) -> Iterator[Row]:
+    """The journal of one account, in order."""
+    query = select(tables.journal).where(tables.journal.c.account_id == account).order_by(tables.journal.c.seq)
+    for row in connection.execute(query).mappings():
+        yield dict(row)

@@ -1,0 +1,322 @@
+"""The account as rows: one function each way for every table, and the difference between two accounts as rows.
+
+Rows are plain dictionaries by column; nothing here talks to the database.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table
+
+from arflow.accounts.entries import (
+    Account,
+    Allocation,
+    Clearing,
+    ClearingKind,
+    Contact,
+    Dispute,
+    EffectStatus,
+    Episode,
+    Firing,
+    Invoice,
+    Item,
+    Ledger,
+    Outgoing,
+    Parked,
+    Person,
+    Promise,
+    Recorded,
+)
+from arflow.store import tables
+from arflow.vocabulary import EffectKind, State
+
+Row = dict[str, Any]
+_LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
+_PLAIN = (
+    "id currency name timezone country language segment risk_grade debtor_kind collector_role owner credit_limit "
+    "pays_through on_hold stay policy_version last_harsher_day wake call_open effects_decided born"
+).split()
+
+
+# --- the account's own row ---------------------------------------------------------------------------------------------
+
+
+def account_row(account: Account) -> Row:
+    """The row of `account` in the table `account`, without the columns that belong to the journal and to timers."""
+    row: Row = {name: getattr(account, name) for name in _PLAIN}
+    unborn = not account.born
+    return row | {
+        "state": account.state.value,
+        "attributes": dict(account.attributes),
+        "tags": sorted(account.tags),
+        "entered_on": None if account.entered_on == dt.date.min else account.entered_on,
+        "entered_at": None if account.entered_at == _LONG_AGO else account.entered_at,
+        "fired": {rule: [firing.on.isoformat(), *firing.outgoing] for rule, firing in account.fired.items()},
+        "policy_day": None if account.policy_day == dt.date.min else account.policy_day,
+        "last_instant": None if unborn and account.last_instant == _LONG_AGO else account.last_instant,
+        "parked": _parked_row(account.parked),
+    }
+
+
+def _parked_row(parked: Parked | None) -> Row | None:
+    if parked is None:
+        return None
+    return {"reason": parked.reason, "at": parked.at.isoformat(), "rule": parked.rule, "to": parked.to}
+
+
+def _parked(row: Row | None) -> Parked | None:
+    if row is None:
+        return None
+    return Parked(reason=row["reason"], at=dt.datetime.fromisoformat(row["at"]), rule=row["rule"], to=row["to"])
+
+
+def _fired(row: Row) -> dict[str, Firing]:
+    return {rule: Firing(on=dt.date.fromisoformat(on), outgoing=tuple(rest)) for rule, (on, *rest) in row.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The rows of one account, table by table, in the order of their keys."""
+
+    person: list[Row]
+    invoice: list[Row]
+    item: list[Row]
+    clearing: list[Row]
+    allocation: list[Row]
+    dispute: list[Row]
+    promise: list[Row]
+    contact: list[Row]
+    episode: list[Row]
+    effect: list[Row]
+
+
+def account_of(row: Row, parts: Parts) -> Account:
+    """The account that its rows describe."""
+    plain = {name: row[name] for name in _PLAIN}
+    return Account(
+        **plain,
+        state=State(row["state"]),
+        attributes=row["attributes"],
+        tags=frozenset(row["tags"]),
+        entered_on=row["entered_on"] or dt.date.min,
+        entered_at=row["entered_at"] or _LONG_AGO,
+        fired=_fired(row["fired"]),
+        policy_day=row["policy_day"] or dt.date.min,
+        last_instant=row["last_instant"] or _LONG_AGO,
+        parked=_parked(row["parked"]),
+        people=tuple(Person(name=r["name"], email=r["email"], phone=r["phone"], role=r["role"]) for r in parts.person),
+        ledger=_ledger(parts),
+        promises={r["id"]: _promise(r) for r in parts.promise},
+        contacts=tuple(_contact(r) for r in parts.contact),
+        episodes=tuple(_episode(r) for r in parts.episode),
+        outgoing=tuple(_outgoing(r) for r in parts.effect),
+    )
+
+
+def _recorded(row: Row) -> Recorded:
+    return row["recorded_at"], row["recorded_place"]
+
+
+def _recorded_row(recorded: Recorded) -> Row:
+    return {"recorded_at": recorded[0], "recorded_place": recorded[1]}
+
+
+# --- the ledger --------------------------------------------------------------------------------------------------------
+
+
+def _ledger(parts: Parts) -> Ledger:
+    items, allocations = _grouped(parts.item, "invoice_id"), _grouped(parts.allocation, "kind", "clearing_id")
+    clearings = [_clearing(r, allocations.get((r["kind"], r["id"]), [])) for r in parts.clearing]
+    return Ledger(
+        invoices={r["id"]: _invoice(r, items.get((r["id"],), [])) for r in parts.invoice},
+        clearings={(clearing.kind, clearing.id): clearing for clearing in clearings},
+        disputes={r["id"]: _dispute(r) for r in parts.dispute},
+    )
+
+
+def _grouped(rows: Iterable[Row], *keys: str) -> dict[tuple[object, ...], list[Row]]:
+    found: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return found
+
+
+def _invoice(row: Row, items: list[Row]) -> Invoice:
+    return Invoice(
+        id=row["id"],
+        issued=row["issued"],
+        recorded=_recorded(row),
+        items=tuple(Item(due=r["due"], amount=r["amount"], open=r["open"]) for r in items),
+        written_off=row["written_off"],
+    )
+
+
+def _invoice_rows(invoice: Invoice) -> Iterator[tuple[Table, Row]]:
+    row = {"id": invoice.id, "issued": invoice.issued, "written_off": invoice.written_off}
+    yield tables.invoice, row | _recorded_row(invoice.recorded)
+    for number, item in enumerate(invoice.items):
+        key = {"invoice_id": invoice.id, "number": number}
+        yield tables.item, key | {"due": item.due, "amount": item.amount, "open": item.open}
+
+
+def _clearing(row: Row, allocations: list[Row]) -> Clearing:
+    return Clearing(
+        kind=ClearingKind(row["kind"]),
+        id=row["id"],
+        on=row["on"],
+        recorded=_recorded(row),
+        amount=row["amount"],
+        invoice=row["invoice_id"],
+        allocations=tuple(
+            Allocation(invoice=r["invoice_id"], item=r["item"], amount=r["amount"]) for r in allocations
+        ),
+        reversed_on=row["reversed_on"],
+    )
+
+
+def _clearing_rows(clearing: Clearing) -> Iterator[tuple[Table, Row]]:
+    yield (
+        tables.clearing,
+        {
+            "kind": clearing.kind.value,
+            "id": clearing.id,
+            "on": clearing.on,
+            "amount": clearing.amount,
+            "invoice_id": clearing.invoice,
+            "reversed_on": clearing.reversed_on,
+        }
+        | _recorded_row(clearing.recorded),
+    )
+    for position, part in enumerate(clearing.allocations):
+        key = {"kind": clearing.kind.value, "clearing_id": clearing.id, "position": position}
+        yield tables.allocation, key | {"invoice_id": part.invoice, "item": part.item, "amount": part.amount}
+
+
+def _dispute(row: Row) -> Dispute:
+    names = ("id", "amount", "reason", "on", "closed_on", "outcome")
+    return Dispute(**{name: row[name] for name in names}, invoice=row["invoice_id"], recorded=_recorded(row))
+
+
+def _dispute_rows(dispute: Dispute) -> Iterator[tuple[Table, Row]]:
+    names = ("id", "amount", "reason", "on", "closed_on", "outcome")
+    row = {name: getattr(dispute, name) for name in names} | {"invoice_id": dispute.invoice}
+    yield tables.dispute, row | _recorded_row(dispute.recorded)
+
+
+# --- what people recorded, and what was put out ------------------------------------------------------------------------
+
+
+def _promise(row: Row) -> Promise:
+    cancelled = (row["cancelled_at"], row["cancelled_place"]) if row["cancelled_at"] else None
+    return Promise(
+        id=row["id"],
+        amount=row["amount"],
+        due=row["due"],
+        invoices=tuple(row["invoices"]),
+        on=row["on"],
+        recorded=_recorded(row),
+        cancelled=cancelled,
+    )
+
+
+def _promise_rows(promise: Promise) -> Iterator[tuple[Table, Row]]:
+    at, place = promise.cancelled or (None, None)
+    row = {name: getattr(promise, name) for name in ("id", "amount", "due", "on")}
+    row |= {"invoices": list(promise.invoices), "cancelled_at": at, "cancelled_place": place}
+    yield tables.promise, row | _recorded_row(promise.recorded)
+
+
+def _contact(row: Row) -> Contact:
+    names = ("channel", "direction", "outcome", "on")
+    return Contact(**{name: row[name] for name in names}, recorded=_recorded(row))
+
+
+def _contact_rows(position: int, contact: Contact) -> Iterator[tuple[Table, Row]]:
+    names = ("channel", "direction", "outcome", "on")
+    row = {"position": position} | {name: getattr(contact, name) for name in names}
+    yield tables.contact, row | _recorded_row(contact.recorded)
+
+
+def _episode(row: Row) -> Episode:
+    spans = tuple((_instant(start), _instant(end) if end else None) for start, end in row["spans"])
+    return Episode(started_on=row["started_on"], spans=spans)
+
+
+def _instant(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)
+
+
+def _episode_rows(position: int, episode: Episode) -> Iterator[tuple[Table, Row]]:
+    spans = [[start.isoformat(), end.isoformat() if end else None] for start, end in episode.spans]
+    yield tables.episode, {"position": position, "started_on": episode.started_on, "spans": spans}
+
+
+_EFFECT = (
+    "number name rule stay overdue_then decided_at decided_on due_at sent_at sent_on settled_at settled_day"
+).split()
+
+
+def _outgoing(row: Row) -> Outgoing:
+    plain = {name: row[name] for name in _EFFECT}
+    return Outgoing(**plain, kind=EffectKind(row["kind"]), status=EffectStatus(row["status"]))
+
+
+def _outgoing_rows(_: int, outgoing: Outgoing) -> Iterator[tuple[Table, Row]]:
+    plain = {name: getattr(outgoing, name) for name in _EFFECT}
+    yield tables.effect, plain | {"kind": outgoing.kind.value, "status": outgoing.status.value}
+
+
+def _person_rows(position: int, person: Person) -> Iterator[tuple[Table, Row]]:
+    row = {name: getattr(person, name) for name in ("name", "email", "phone", "role")}
+    yield tables.person, {"position": position} | row
+
+
+# --- differences -------------------------------------------------------------------------------------------------------
+
+
+def changed_rows(old: Account, new: Account) -> Iterator[tuple[Table, Row]]:
+    """The rows of `new` that `old` does not have or has otherwise, table by table, without the account's own row."""
+    for table, row in _changes(old, new):
+        yield table, {"account_id": new.id} | row
+
+
+def _changes(old: Account, new: Account) -> Iterator[tuple[Table, Row]]:
+    yield from _of_mapping(old.ledger.invoices, new.ledger.invoices, _invoice_rows)
+    yield from _of_mapping(old.ledger.clearings, new.ledger.clearings, _clearing_rows)
+    yield from _of_mapping(old.ledger.disputes, new.ledger.disputes, _dispute_rows)
+    yield from _of_mapping(old.promises, new.promises, _promise_rows)
+    yield from _of_sequence(old.contacts, new.contacts, _contact_rows)
+    yield from _of_sequence(old.episodes, new.episodes, _episode_rows)
+    yield from _of_sequence(old.outgoing, new.outgoing, _outgoing_rows)
+    yield from _of_sequence(old.people, new.people, _person_rows)
+
+
+def _of_mapping(
+    old: Mapping[Any, Any], new: Mapping[Any, Any], rows: Callable[[Any], Iterator[tuple[Table, Row]]]
+) -> Iterator[tuple[Table, Row]]:
+    if new is old:
+        return
+    for key, entry in new.items():
+        before = old.get(key)
+        if entry is not before and entry != before:
+            yield from rows(entry)
+
+
+def _of_sequence(
+    old: tuple[Any, ...], new: tuple[Any, ...], rows: Callable[[int, Any], Iterator[tuple[Table, Row]]]
+) -> Iterator[tuple[Table, Row]]:
+    if new is old:
+        return
+    for at, entry in enumerate(new):
+        if at >= len(old) or (entry is not old[at] and entry != old[at]):
+            yield from rows(at, entry)
+
+
+def gone(old: Account, new: Account) -> Iterator[tuple[Table, int]]:
+    """Tables whose rows beyond a number of positions are no longer there: (table, first position gone)."""
+    pairs = ((tables.person, old.people, new.people), (tables.contact, old.contacts, new.contacts))
+    for table, before, after in (*pairs, (tables.episode, old.episodes, new.episodes)):
+        if len(after) < len(before):
+            yield table, len(after)
