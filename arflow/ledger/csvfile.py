@@ -19,8 +19,8 @@ from arflow.ledger.written import shown
 MAX_COLUMNS = 500
 """How many columns a file may have."""
 
-MAX_SHOWN = 12
-"""How many headers a refusal lists."""
+MAX_SHOWN = 8
+"""How many headers of a kind a refusal lists."""
 
 
 class CsvFile:
@@ -37,12 +37,11 @@ class CsvFile:
         return self._lines.share_read
 
     def __iter__(self) -> Iterator[Item]:
-        with self._lines:
-            rows = self._rows()
-            header = self._header(rows)
-            reader = RowReader(self.profile, header, self._positions(header))
-            for line, cells in rows:
-                yield self._item(reader, line, cells)
+        rows = self._rows()
+        header = self._header(rows)
+        reader = RowReader(self.profile, header, self._positions(header))
+        for line, cells in rows:
+            yield self._item(reader, line, cells)
 
     def _item(self, reader: RowReader, line: int, cells: list[str] | csv.Error) -> Item:
         if isinstance(cells, csv.Error):
@@ -114,12 +113,16 @@ class CsvFile:
         return -1
 
     def _misfit(self, missing: Sequence[Column], header: Sequence[str]) -> Refused:
-        lacks = ", ".join(_wanted(column, header) for column in missing[:MAX_SHOWN])
-        has = ", ".join(shown(text, 30) for text in header[:MAX_SHOWN])
-        more = f" and {len(header) - MAX_SHOWN} more" if len(header) > MAX_SHOWN else ""
+        lacks = _listed([_wanted(column, header) for column in missing])
+        has = _listed([shown(text, 30) for text in header])
         hint = "; is the `delimiter` right?" if len(header) == 1 else ""
-        reason = f"the header does not fit profile `{self.profile.name}`: it lacks {lacks}; it has {has}{more}{hint}"
+        reason = f"the header does not fit profile `{self.profile.name}`: it lacks {lacks}; it has {has}{hint}"
         return self._lines.refused(reason, self._row_start)
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - MAX_SHOWN} more" if len(texts) > MAX_SHOWN else ""
+    return ", ".join(texts[:MAX_SHOWN]) + more
 
 
 def _wanted(column: Column, header: Sequence[str]) -> str:

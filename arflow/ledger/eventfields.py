@@ -7,6 +7,7 @@ rows: they come as JSON lines.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 
 
@@ -14,6 +15,8 @@ class Kind(StrEnum):
     """What a field holds, and so how its column is read."""
 
     TEXT = "text"
+    NAME = "name"
+    """The id of something: short and printable text."""
     DATE = "date"
     AMOUNT = "amount"
     INT = "int"
@@ -26,7 +29,7 @@ ATTRIBUTE_KINDS = (Kind.TEXT, Kind.INT, Kind.AMOUNT, Kind.BOOL)
 CONTACT_FIELDS = ("name", "email", "phone", "role")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class EventFields:
     """The fields of one event, `date` and `account` apart, which every event has."""
 
@@ -35,7 +38,7 @@ class EventFields:
     positive: bool = False
     """Whether its amount must be above zero; an invoice's may be anything."""
 
-    @property
+    @cached_property
     def all(self) -> Mapping[str, Kind]:
         """Every field that the event may have."""
         return {"date": Kind.DATE, **self.required, **self.optional}
@@ -56,18 +59,18 @@ EVENTS: Mapping[str, EventFields] = MappingProxyType(
         "account": _fields(
             "",
             "name timezone country language segment risk_grade debtor_kind collector_role credit_limit:amount owner"
-            " pays_through",
+            " pays_through:name",
         ),
-        "invoice": _fields("id amount:amount", "issued:date due:date"),
-        "payment": _fields("id amount:amount", "invoice", positive=True),
-        "payment_reversed": _fields("payment"),
-        "credit": _fields("id invoice", "amount:amount", positive=True),
-        "write_off": _fields("invoice"),
-        "write_off_reversed": _fields("invoice"),
-        "promise": _fields("id amount:amount due:date", positive=True),
-        "promise_cancelled": _fields("id"),
-        "dispute": _fields("id invoice", "amount:amount reason", positive=True),
-        "dispute_closed": _fields("id outcome", "credit:amount"),
+        "invoice": _fields("id:name amount:amount", "issued:date due:date"),
+        "payment": _fields("id:name amount:amount", "invoice:name", positive=True),
+        "payment_reversed": _fields("payment:name"),
+        "credit": _fields("id:name invoice:name", "amount:amount", positive=True),
+        "write_off": _fields("invoice:name"),
+        "write_off_reversed": _fields("invoice:name"),
+        "promise": _fields("id:name amount:amount due:date", positive=True),
+        "promise_cancelled": _fields("id:name"),
+        "dispute": _fields("id:name invoice:name", "amount:amount reason", positive=True),
+        "dispute_closed": _fields("id:name outcome", "credit:amount"),
     }
 )
 """Every event that a profile may make, with the kind of each field."""

@@ -15,8 +15,8 @@ from arflow.ledger.written import shown
 from arflow.rules.yamlnodes import Node, as_list, as_mapping, as_text, as_texts
 
 EVENT_KEYS: Mapping[str, str] = {
-    "only_if": "a name, or patterns by name: the event is made if that cell is not blank (`paid_on`) or fits"
-    " (`{type: [Payment]}`)",
+    "only_if": "a name, or patterns by name: the event is made only if that cell is not blank (`paid_on`), or all"
+    " fit (`{type: [Payment]}`)",
     "date": "the event's date; always needed",
     "attributes": "`account` only: names that become the account's own attributes, and what they hold:"
     f" {', '.join(ATTRIBUTE_KINDS)}",
@@ -86,7 +86,7 @@ def _plan(event: str, node: Node, names: Collection[str]) -> EventPlan:
 
 def _field(node: Node, key: str, kind: Kind, names: Collection[str]) -> Template:
     found = template(node, f"`{key}`", names)
-    if kind is not Kind.TEXT and len(found.parts) > 1:
+    if kind not in (Kind.TEXT, Kind.NAME) and len(found.parts) > 1:
         raise node.refused(f"`{key}` is of kind {kind} and comes from one column, not from a template")
     return found
 

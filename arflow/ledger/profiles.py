@@ -6,7 +6,7 @@ does not fit; `rowevents` applies it to a row. docs/imports.md documents every k
 
 import fnmatch
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -76,16 +76,17 @@ class Column:
     """For a file that keeps the sign in a column of its own."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Template:
     """A text with the names of columns in it (`{customer}/{currency}`), or one column alone."""
 
     parts: tuple[tuple[str, str | None], ...]
     """Pairs of literal text and the name that follows it."""
 
-    def names(self) -> Iterator[str]:
+    @cached_property
+    def names(self) -> tuple[str, ...]:
         """The columns that the template needs."""
-        return (name for _, name in self.parts if name)
+        return tuple(name for _, name in self.parts if name)
 
     def fill(self, cells: Mapping[str, str]) -> str:
         """The text with every name replaced by its cell."""
@@ -134,8 +135,3 @@ class Profile:
     account: Template
     terms: Terms | None = None
     events: tuple[EventPlan, ...]
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Every name that an event may use: columns and constants."""
-        return (*self.columns, *self.constants)

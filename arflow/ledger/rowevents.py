@@ -6,10 +6,8 @@ the profile's is no row's own affair: it is raised, because then the rows that l
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from arflow import money
 from arflow.errors import Refused
 from arflow.ledger import written
 from arflow.ledger.eventfields import EVENTS, Kind
@@ -18,6 +16,12 @@ from arflow.ledger.written import WrongDateOrder, shown
 
 MAX_TEXT = 500
 """How many characters one text may have; a longer one is a sign of a broken row."""
+
+MAX_NAME = 200
+"""How many characters an id may have."""
+
+Value = str | int | bool
+"""What a cell may say, as JSON has it."""
 
 Event = dict[str, Any]
 """One event in the contract's shape: amounts are decimal strings, dates ISO."""
@@ -81,6 +85,7 @@ class _RowInHand:
     def __init__(self, reader: RowReader, cells: Sequence[str]) -> None:
         self.profile, self.labels = reader.profile, reader.labels
         self.troubles: dict[str, None] = {}
+        self.known: dict[tuple[str, Kind], Value] = {}
         self.raw = dict(self.profile.constants)
         for name, column in self.profile.columns.items():
             at = reader.positions.get(name, len(cells))
@@ -89,7 +94,7 @@ class _RowInHand:
 
     def item(self, line: int) -> Item:
         """The row as events, or the reject with all its troubles."""
-        self.account = self.filled(self.profile.account, needed=True)
+        self.account = self.name(self.profile.account, "account", needed=True)
         self.currency = self.known_currency()
         events = tuple(self.event(plan) for plan in self.profile.events if self.wants(plan))
         if not events:
@@ -100,11 +105,11 @@ class _RowInHand:
 
     def known_currency(self) -> str:
         """The row's currency; "" when it is blank or none, and then no amount of the row is read."""
-        code: str = self.read("currency", Kind.TEXT, needed=True)
-        if code and (trouble := _currency_trouble(code)):
-            self.troubles[f"{self.label('currency')}: {trouble}"] = None
+        try:
+            return written.currency(str(self.read("currency", Kind.TEXT, needed=True)))
+        except Refused as refusal:
+            self.troubles[f"{self.label('currency')}: {refusal.reason}"] = None
             return ""
-        return code
 
     def wants(self, plan: EventPlan) -> bool:
         return all(condition.holds(self.raw[condition.column]) for condition in plan.only_if)
@@ -115,7 +120,7 @@ class _RowInHand:
         event: Event = {"event": plan.event, "account": self.account}
         for name, kind in fields.all.items():
             needed = name == "date" or name in fields.required
-            if name in plan.fields and (value := self.value(plan.fields[name], kind, needed=needed)) != "":
+            if name in plan.fields and (value := self.value(plan, name, kind, needed=needed)) != "":
                 event[name] = value
         if fields.positive and _at_most_zero(event.get("amount", "")):
             self.troubles[f"the amount of a {plan.event} must be above zero, not {event['amount']}"] = None
@@ -127,8 +132,7 @@ class _RowInHand:
             return event | {"currency": self.currency} | self.attributes(plan) | self.contacts(plan)
         if plan.event == "invoice" and "date" in event:
             issued = str(event.get("issued", event["date"]))
-            due = event.get("due") or self.due_by_terms(issued)
-            return event | {"currency": self.currency, "issued": issued, "due": due}
+            return event | {"currency": self.currency, "issued": issued} | self.due(plan, issued)
         return event
 
     def attributes(self, plan: EventPlan) -> Event:
@@ -141,32 +145,51 @@ class _RowInHand:
         present = [{key: text for key, text in contact.items() if text} for contact in filled]
         return {"contacts": [contact for contact in present if contact]} if any(present) else {}
 
-    def due_by_terms(self, issued: str) -> str:
-        terms = self.profile.terms
+    def due(self, plan: EventPlan, issued: str) -> Event:
+        """The due date by the terms, for an invoice whose own due date is missing (and not merely wrong)."""
+        own, terms = plan.fields.get("due"), self.profile.terms
+        if own and self.raw[own.names[0]]:
+            return {}
         days = terms.days_for(self.raw[terms.column] if terms.column else "") if terms else None
         if days is None:
             self.troubles["has no due date, and the profile's `terms` do not say when it is due"] = None
-            return ""
-        return written.days_after(issued, days)
+            return {}
+        return {"due": written.days_after(issued, days)}
 
-    def value(self, template: Template, kind: Kind, *, needed: bool = False) -> Any:  # noqa: ANN401 - a JSON value
-        """What `template` says, read as `kind`; "" when it is blank or wrong."""
+    def value(self, plan: EventPlan, field: str, kind: Kind, *, needed: bool) -> Value:
+        """What `field` of `plan` says, read as `kind`; "" when it is blank or wrong."""
+        template = plan.fields[field]
+        if kind is Kind.NAME:
+            return self.name(template, f"{plan.event} {field}", needed=needed)
         if kind is Kind.TEXT:
             return self.filled(template, needed=needed)
-        return self.read(next(template.names()), kind, needed=needed)
+        return self.read(template.names[0], kind, needed=needed)
+
+    def name(self, template: Template, what: str, *, needed: bool) -> str:
+        """The id that `template` gives, with the trouble noted when it is too long or has odd characters."""
+        text = self.filled(template, needed=needed)
+        if len(text) > MAX_NAME or not text.isprintable():
+            self.troubles[f"{what}: {shown(text)} is no id of up to {MAX_NAME} printable characters"] = None
+        return text
 
     def filled(self, template: Template, *, needed: bool = False) -> str:
         """The text of `template`; "" when one of its cells is blank or wrong."""
-        cells = {name: self.read(name, Kind.TEXT, needed=needed) for name in template.names()}
+        cells = {name: str(self.read(name, Kind.TEXT, needed=needed)) for name in template.names}
         return template.fill(cells) if all(cells.values()) else ""
 
-    def read(self, name: str, kind: Kind, *, needed: bool = False) -> Any:  # noqa: ANN401 - a JSON value
+    def read(self, name: str, kind: Kind, *, needed: bool = False) -> Value:
         """The cell `name` read as `kind`; "" when it is blank or wrong, with the trouble noted."""
-        try:
-            text = self.text(name)
-            if not text and needed:
+        if not self.raw[name]:
+            if needed:
                 self.troubles[f"{self.label(name)} is empty"] = None
-            return self.typed(name, text, kind) if text else ""
+            return ""
+        if (name, kind) not in self.known:
+            self.known[name, kind] = self.first_read(name, kind)
+        return self.known[name, kind]
+
+    def first_read(self, name: str, kind: Kind) -> Value:
+        try:
+            return self.typed(name, self.text(name), kind)
         except WrongDateOrder:
             raise
         except Refused as refusal:
@@ -177,7 +200,7 @@ class _RowInHand:
         """The cell `name`, cleaned and translated as its column says."""
         text = self.raw[name]
         column = self.profile.columns.get(name)
-        if column is None or not text:
+        if column is None:
             return text
         for clean in column.clean:
             text = clean.apply(text)
@@ -187,7 +210,7 @@ class _RowInHand:
             raise Refused(f"{shown(text)} is not among the `values` of this column")
         return meaning
 
-    def typed(self, name: str, text: str, kind: Kind) -> str | int | bool:
+    def typed(self, name: str, text: str, kind: Kind) -> Value:
         match kind:
             case Kind.DATE:
                 return written.date(text, self.profile.dates)
@@ -220,14 +243,3 @@ class _RowInHand:
 
 def _at_most_zero(amount: str) -> bool:
     return amount != "" and (amount.startswith("-") or not amount.strip("0."))
-
-
-@lru_cache(maxsize=20_000)
-def _currency_trouble(code: str) -> str | None:
-    if not (len(code) == 3 and code.isascii() and code.isupper()):  # noqa: PLR2004 - ISO 4217 has three letters
-        return f"{shown(code)} is no ISO 4217 currency such as USD"
-    try:
-        money.exponent(code)
-    except Refused as refusal:
-        return refusal.reason
-    return None

@@ -10,8 +10,6 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
 
 from arflow.errors import Refused
 
@@ -30,43 +28,35 @@ class TextLines:
 
     def __init__(self, path: Path, *, encoding: str = "utf-8") -> None:
         self.path, self.encoding, self.count = path, encoding, 0
-        try:
-            self._file: BinaryIO = path.open("rb")
-            self.size = path.stat().st_size
-        except OSError as error:
-            raise Refused(f"cannot be read: {error.strerror}", file=str(path)) from None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
+        self._file: io.BufferedReader | None = None
 
     @property
     def share_read(self) -> float:
         """How much of the file (as stored, so of the gzip) has been read, from 0 to 1; for progress bars."""
-        return min(self._file.tell() / self.size, 1.0) if self.size and not self._file.closed else 1.0
+        if self._file is None or self._file.closed:
+            return 1.0 if self._file else 0.0
+        return min(self._file.tell() / max(self.path.stat().st_size, 1), 1.0)
 
     def __iter__(self) -> Iterator[str]:
-        text = io.TextIOWrapper(self._unpacked(), encoding=self._codec(), newline="")
-        while line := self._next(text):
-            self.count += 1
-            self._check(line)
-            yield line
+        try:
+            self._file = self.path.open("rb")
+        except OSError as error:
+            raise self.refused(f"cannot be read: {error.strerror}") from None
+        with self._file, self._text(self._file) as text:
+            while line := self._next(text):
+                self.count += 1
+                self._check(line)
+                yield line
 
     def refused(self, reason: str, line: int | None = None) -> Refused:
         """The refusal of this file at `line`, for the caller to raise."""
         return Refused(reason, file=str(self.path), line=line)
 
-    def _unpacked(self) -> BinaryIO:
-        magic = self._file.read(len(_GZIP))
-        self._file.seek(0)
-        return gzip.GzipFile(fileobj=self._file) if magic == _GZIP else self._file  # type: ignore[return-value]
-
-    def _codec(self) -> str:
-        return "utf-8-sig" if self.encoding == "utf-8" else self.encoding
+    def _text(self, file: io.BufferedReader) -> io.TextIOWrapper:
+        packed = file.peek(len(_GZIP)).startswith(_GZIP)
+        unpacked = gzip.GzipFile(fileobj=file) if packed else file
+        codec = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
+        return io.TextIOWrapper(unpacked, encoding=codec, newline="")
 
     def _next(self, text: io.TextIOWrapper) -> str:
         try:
@@ -75,6 +65,8 @@ class TextLines:
             before = error.object[: error.start].decode(self.encoding, errors="ignore")
             line = self.count + 1 + len(_LINE_END.findall(before))
             raise self.refused(f"not {self.encoding} text; say the right `encoding` in the profile", line) from None
+        except UnicodeError as error:
+            raise self.refused(f"not {self.encoding} text: {error}", self.count + 1) from None
         except (gzip.BadGzipFile, EOFError, zlib.error):
             raise self.refused("the gzip is broken off or damaged", self.count + 1) from None
         except OSError as error:

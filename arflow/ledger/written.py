@@ -8,7 +8,7 @@ makes sense in another order raises WrongDateOrder, because then the dates that 
 import datetime as dt
 import re
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 
 from arflow import money
 from arflow.errors import Refused
@@ -55,7 +55,9 @@ class WrongDateOrder(Refused):
 
 def shown(text: str, most: int = 40) -> str:
     """`text` fit for one line of a refusal: printable, short and in backticks."""
-    plain = "".join(char if char.isprintable() else "?" for char in text[: most + 1])
+    plain = text[: most + 1]
+    if not plain.isprintable():
+        plain = "".join(char if char.isprintable() else "?" for char in plain)
     return f"`{plain[:most]}...`" if len(plain) > most else f"`{plain}`"
 
 
@@ -118,6 +120,25 @@ def _reading(text: str, order: str) -> dt.date | None:
         return dt.date(int(match["y"]), int(match["m"]), int(match["d"]))
     except ValueError:
         return None
+
+
+def currency(text: str) -> str:
+    """The ISO 4217 code `text`, or nothing for nothing. Raises Refused for anything else."""
+    if text and not re.fullmatch("[A-Z]{3}", text):
+        raise Refused(f"{shown(text)} is no ISO 4217 currency such as USD")
+    if text and (reason := _unknown_currency(text)):
+        raise Refused(reason)
+    return text
+
+
+@cache
+def _unknown_currency(code: str) -> str | None:
+    """Why `code` is no currency; kept, because looking for the one that was meant takes a millisecond."""
+    try:
+        money.exponent(code)
+    except Refused as refusal:
+        return refusal.reason
+    return None
 
 
 def integer(text: str) -> int:

@@ -21,6 +21,8 @@ class PolicyChange:
     on: dt.date
     clock: dt.time
     policies: tuple[Policy, ...]
+    at: dt.datetime | None = None
+    """Its instant, where that is known; else the local date and time say it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,10 @@ class Script:
     def _next_change(self) -> dt.datetime | None:
         if not self.changes:
             return None
-        return self.life.instant_of(Part(on=self.changes[0].on, clock=self.changes[0].clock, events=()))
+        change = self.changes[0]
+        if change.at is not None:
+            return self._not_back(change.at)
+        return self.life.instant_of(Part(on=change.on, clock=change.clock, events=()))
 
     def _next_batch(self) -> dt.datetime | None:
         if not self.batches:
@@ -113,13 +118,20 @@ class Script:
 
     def _cause(self, at: dt.datetime) -> None:
         if self._next_change() == at:
-            self.life.policies_changed(self.changes.pop(0).policies, at)
+            self._change(self.changes.pop(0), at)
         elif self._next_batch() == at:
             self._absorb(self.batches.pop(0), at)
         else:
             _, ledger = self.payer.pop(0)
             if self.life.account.payer_ledger is not None:
                 self.life.payer_changed(ledger, at)
+
+    def _change(self, change: PolicyChange, at: dt.datetime) -> None:
+        """A policy change is a cause for an account that exists; one that is still to come is born under it."""
+        if self.life.account.born:
+            self.life.policies_changed(change.policies, at)
+        else:
+            self.life.world = replace(self.life.world, policies=change.policies)
 
     def _absorb(self, batch: Batch, at: dt.datetime) -> None:
         if batch.history:

@@ -13,13 +13,18 @@ from arflow.vocabulary import Facts
 
 
 class EntryKind(StrEnum):
-    """STEP: one change of state. ACTS: acts that fired. PARKED: a refused pass. EFFECT: something left. DROPPED: not."""
+    """What an entry tells of.
+
+    STEP: one change of state. ACTS: acts that fired. PARKED: a refused pass. EFFECT: something left; DROPPED: it did
+    not. CORRECTION: an event was replaced by a corrected one.
+    """
 
     STEP = "step"
     ACTS = "acts"
     PARKED = "parked"
     EFFECT = "effect"
     DROPPED = "dropped"
+    CORRECTION = "correction"
 
 
 @dataclass(frozen=True, kw_only=True)

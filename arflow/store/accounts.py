@@ -1,14 +1,14 @@
 """Reads and writes accounts in batches: a fixed number of statements, whatever the size of the batch."""
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-import datetime as dt
+from dataclasses import dataclass, fields, replace
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
-from arflow.accounts.entries import Account
+from arflow.accounts.entries import Account, Ledger
 from arflow.errors import Conflict
 from arflow.store import tables
 from arflow.store.rows import Parts, Row, account_of, account_row, changed_rows, gone
@@ -45,23 +45,19 @@ class Stored:
     journal_length: int
     journal_head: bytes | None
     applied_to: dt.datetime | None
-    next_due: dt.datetime | None
+    policy_seen: int
 
 
-def claim(
-    connection: Connection, *, due_before: dt.datetime, limit: int, skip_locked: bool = True
-) -> list[str]:
-    """Lock up to `limit` accounts that are due before `due_before`, with their families; gives all their ids.
-
-    A family is an account and those that pay through it: they are always worked on together.
-    """
-    wanted = (
-        select(tables.account.c.id)
-        .where(tables.account.c.next_due < due_before)
-        .order_by(tables.account.c.next_due, tables.account.c.id)
-        .limit(limit)
-    )
-    return lock(connection, connection.execute(wanted).scalars().all(), skip_locked=skip_locked)
+def due(
+    connection: Connection, *, before: dt.datetime, limit: int, after: tuple[dt.datetime, str] | None = None
+) -> list[tuple[dt.datetime, str]]:
+    """(when, id) of up to `limit` accounts that are due before `before`, in order, from behind `after` on."""
+    account = tables.account
+    query = select(account.c.next_due, account.c.id).where(account.c.next_due < before)
+    if after is not None:
+        query = query.where(tuple_(account.c.next_due, account.c.id) > tuple_(literal(after[0]), literal(after[1])))
+    rows = connection.execute(query.order_by(account.c.next_due, account.c.id).limit(limit))
+    return [(row.next_due, row.id) for row in rows]
 
 
 def lock(connection: Connection, ids: Sequence[str], *, skip_locked: bool = False) -> list[str]:
@@ -69,16 +65,12 @@ def lock(connection: Connection, ids: Sequence[str], *, skip_locked: bool = Fals
     if not ids:
         return []
     account = tables.account
-    heads = select(func.coalesce(account.c.pays_through, account.c.id)).where(account.c.id.in_(_param(ids)))
-    head_ids = sorted(set(connection.execute(heads).scalars()))
-    lock_heads = (
-        select(account.c.id).where(account.c.id.in_(_param(head_ids))).order_by(account.c.id)
-    ).with_for_update(skip_locked=skip_locked)
-    locked = list(connection.execute(lock_heads).scalars())
-    members = (
-        select(account.c.id).where(account.c.pays_through.in_(_param(locked))).order_by(account.c.id).with_for_update()
-    )
-    return [*locked, *connection.execute(members).scalars()]
+    families = select(account.c.family).where(account.c.id.in_(_param(ids)))
+    heads = sorted(set(connection.execute(families).scalars()))
+    lock_heads = select(account.c.id).where(account.c.id.in_(_param(heads))).order_by(account.c.id)
+    locked = list(connection.execute(lock_heads.with_for_update(skip_locked=skip_locked)).scalars())
+    members = select(account.c.id).where(account.c.family.in_(_param(locked)), account.c.family != account.c.id)
+    return [*locked, *connection.execute(members.order_by(account.c.id).with_for_update()).scalars()]
 
 
 def _param(ids: Sequence[str]) -> object:
@@ -108,7 +100,7 @@ def _stored(row: Row, parts: Parts) -> Stored:
         journal_length=row["journal_length"],
         journal_head=row["journal_head"],
         applied_to=row["applied_to"],
-        next_due=row["next_due"],
+        policy_seen=row["policy_seen"],
     )
 
 
@@ -122,6 +114,9 @@ class Changed:
     applied_to: dt.datetime | None
     journal_length: int
     journal_head: bytes | None
+    policy_seen: int
+    folded_anew: bool = False
+    """Whether the books were folded anew, so that no row of theirs may be left over."""
 
 
 def save(connection: Connection, changes: Sequence[Changed]) -> None:
@@ -131,7 +126,12 @@ def save(connection: Connection, changes: Sequence[Changed]) -> None:
     _save_accounts(connection, changes)
     rows: dict[str, list[Row]] = defaultdict(list)
     for change in changes:
-        for table, row in changed_rows(change.before.account, change.account):
+        before = change.before.account
+        if change.folded_anew:
+            before = replace(before, ledger=Ledger(), promises={}, contacts=(), episodes=())
+            for table in reversed(WRITE_ORDER[:8]):
+                connection.execute(delete(table).where(table.c.account_id == change.account.id))
+        for table, row in changed_rows(before, change.account):
             rows[table.name].append(row)
         for table, position in gone(change.before.account, change.account):
             connection.execute(
@@ -150,7 +150,7 @@ def _save_accounts(connection: Connection, changes: Sequence[Changed]) -> None:
         .values(
             {
                 name: bindparam(f"new_{name}")
-                for name in (*account_row(changes[0].account), "next_due", "applied_to", "version")
+                for name in (*account_row(changes[0].account), "next_due", "applied_to", "policy_seen", "version")
                 if name != "id"
             }
             | {"journal_length": bindparam("new_journal_length"), "journal_head": bindparam("new_journal_head")}
@@ -165,6 +165,7 @@ def _account_parameters(change: Changed) -> Row:
     row = account_row(change.account) | {
         "next_due": change.next_due,
         "applied_to": change.applied_to,
+        "policy_seen": change.policy_seen,
         "version": change.before.version + 1,
         "journal_length": change.journal_length,
         "journal_head": change.journal_head,
@@ -181,9 +182,9 @@ def _upsert(connection: Connection, table: Table, rows: list[Row]) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
 
 
-def create(connection: Connection, accounts: Iterable[Account]) -> None:
+def create(connection: Connection, accounts: Iterable[Account], policy_seen: int) -> None:
     """Open accounts that do not exist yet; those that do are left as they are."""
-    rows = [account_row(account) for account in accounts]
+    rows = [account_row(account) | {"family": account.id, "policy_seen": policy_seen} for account in accounts]
     if rows:
         connection.execute(insert(tables.account).on_conflict_do_nothing(), rows)
 
@@ -205,3 +206,10 @@ def known_among(connection: Connection, ids: Sequence[str]) -> Mapping[str, str]
     account = tables.account
     query = select(account.c.id, account.c.currency).where(account.c.id.in_(_param(ids)))
     return {row.id: row.currency for row in connection.execute(query)}
+
+
+def families_of(connection: Connection, ids: Sequence[str]) -> Mapping[str, str]:
+    """The head of the family of each of `ids` that exists."""
+    account = tables.account
+    query = select(account.c.id, account.c.family).where(account.c.id.in_(_param(ids)))
+    return {row.id: row.family for row in connection.execute(query)}

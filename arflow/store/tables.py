@@ -81,6 +81,9 @@ policy_activation = Table(
     _text("message"),
     _text("actor"),
     Column("at", Instant, nullable=False, server_default=_NOW),
+    Column("known_at", Instant, nullable=True),
+    Column("known_on", Date, nullable=True),
+    CheckConstraint("(known_at IS NULL) <> (known_on IS NULL)", name="known"),
 )
 
 clock = Table(
@@ -101,6 +104,8 @@ account = Table(
     *(_text(name) for name in ("debtor_kind", "collector_role", "owner")),
     _amount("credit_limit", nullable=True),
     Column("pays_through", Text, ForeignKey("account.id"), nullable=True),
+    Column("family", Text, nullable=False, comment="the account it pays through, now or in time to come; else itself"),
+    Column("policy_seen", BigInteger, nullable=False, comment="the last activation it has lived through"),
     Column("attributes", JSONB, nullable=False),
     Column("tags", ARRAY(Text), nullable=False),
     Column("on_hold", Boolean, nullable=False),
@@ -129,7 +134,7 @@ account = Table(
     CheckConstraint("credit_limit >= 0", name="credit_limit"),
     CheckConstraint("(journal_length = 0) = (journal_head IS NULL)", name="journal_head"),
     Index("ix_account_next_due", "next_due", postgresql_where=text("next_due IS NOT NULL")),
-    Index("ix_account_pays_through", "pays_through", postgresql_where=text("pays_through IS NOT NULL")),
+    Index("ix_account_family", "family"),
 )
 
 person = Table(
@@ -326,6 +331,7 @@ event = Table(
     Column("known_at", Instant, nullable=True),
     Column("known_on", Date, nullable=True),
     Column("applied", Boolean, nullable=False, server_default=text("false")),
+    Column("was", JSONB, nullable=True, comment="the content that a correction, not applied yet, replaces"),
     Column("import_id", BigInteger, ForeignKey("import_file.id"), nullable=True),
     UniqueConstraint("account_id", "kind", "identity", "occurrence", name="uq_event_identity"),
     CheckConstraint("(known_at IS NULL) <> (known_on IS NULL)", name="known"),
@@ -352,7 +358,7 @@ journal = Table(
     Column("previous", LargeBinary, nullable=True),
     Column("hash", LargeBinary, nullable=False),
     PrimaryKeyConstraint("account_id", "seq"),
-    _one_of("kind", [*EntryKind, "correction"]),
+    _one_of("kind", EntryKind),
     CheckConstraint("seq > 0", name="seq"),
     CheckConstraint("(seq = 1) = (previous IS NULL)", name="first"),
     CheckConstraint("octet_length(hash) = 32", name="hash"),

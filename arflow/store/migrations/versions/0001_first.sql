@@ -40,6 +40,8 @@ CREATE TABLE account (
     owner TEXT NOT NULL,
     credit_limit BIGINT,
     pays_through TEXT,
+    family TEXT NOT NULL,
+    policy_seen BIGINT NOT NULL,
     attributes JSONB NOT NULL,
     tags TEXT[] NOT NULL,
     on_hold BOOLEAN NOT NULL,
@@ -72,11 +74,15 @@ CREATE TABLE account (
     CONSTRAINT fk_account_policy_version FOREIGN KEY(policy_version) REFERENCES policy_version (version)
 );
 
+COMMENT ON COLUMN account.family IS 'the account it pays through, now or in time to come; else itself';
+
+COMMENT ON COLUMN account.policy_seen IS 'the last activation it has lived through';
+
 COMMENT ON COLUMN account.applied_to IS 'instant of the latest event applied, to see late ones';
 
-CREATE INDEX ix_account_next_due ON account (next_due) WHERE next_due IS NOT NULL;
+CREATE INDEX ix_account_family ON account (family);
 
-CREATE INDEX ix_account_pays_through ON account (pays_through) WHERE pays_through IS NOT NULL;
+CREATE INDEX ix_account_next_due ON account (next_due) WHERE next_due IS NOT NULL;
 
 CREATE TABLE policy_activation (
     id BIGINT GENERATED ALWAYS AS IDENTITY,
@@ -85,7 +91,10 @@ CREATE TABLE policy_activation (
     message TEXT NOT NULL,
     actor TEXT NOT NULL,
     at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    known_at TIMESTAMP WITH TIME ZONE,
+    known_on DATE,
     CONSTRAINT pk_policy_activation PRIMARY KEY (id),
+    CONSTRAINT ck_policy_activation_known CHECK ((known_at IS NULL) <> (known_on IS NULL)),
     CONSTRAINT fk_policy_activation_version FOREIGN KEY(version) REFERENCES policy_version (version)
 );
 
@@ -154,6 +163,7 @@ CREATE TABLE event (
     known_at TIMESTAMP WITH TIME ZONE,
     known_on DATE,
     applied BOOLEAN DEFAULT false NOT NULL,
+    was JSONB,
     import_id BIGINT,
     CONSTRAINT pk_event PRIMARY KEY (id),
     CONSTRAINT uq_event_identity UNIQUE (account_id, kind, identity, occurrence),
@@ -163,6 +173,8 @@ CREATE TABLE event (
 );
 
 COMMENT ON TABLE event IS 'Everything recorded, as received; the other tables are what it comes to.';
+
+COMMENT ON COLUMN event.was IS 'the content that a correction, not applied yet, replaces';
 
 CREATE INDEX ix_event_pending ON event (account_id) WHERE NOT applied;
 

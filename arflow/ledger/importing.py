@@ -1,0 +1,214 @@
+"""`arflow import`: one file, all or nothing. What is dated up to the business now is one cause per account at that now.
+
+The file is read once, in bounded memory. Rows that cannot be taken go to a reject file with line and reason; too many
+of them refuse the file. Nothing is decided here: the accounts touched become due, and `advance` takes it from there.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Connection, bindparam, insert, update
+
+from arflow import money
+from arflow.accounts.events import parse_line
+from arflow.clock import Now
+from arflow.errors import Refused
+from arflow.ledger import staging
+from arflow.ledger.csvfile import CsvFile
+from arflow.ledger.profiles import Profile
+from arflow.ledger.rowevents import Item, Reject, Row, Skipped
+from arflow.ledger.staging import Outcome
+from arflow.ledger.textlines import TextLines
+from arflow.store import accounts, tables
+from arflow.store.rows import Row as TableRow
+
+MOST_REJECTS = 0.05
+"""The share of rows that may be rejected before the whole file is refused."""
+
+Progress = Callable[[str, float], None]
+"""Told the stage of the work and how much of it is done, from 0 to 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to import. `profile` None means a file of events, one JSON object a line."""
+
+    profile: Profile | None
+    dry_run: bool = False
+    corrections: bool = False
+    accept_rejects: bool = False
+    currency: str = "USD"
+    """Of accounts that events open without saying theirs."""
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What an import did, or would do."""
+
+    file: str
+    rows: int = 0
+    skipped: int = 0
+    billed: dict[str, int] = field(default_factory=dict)
+    """Control total: what the file's invoices come to, in minor units by currency."""
+    paid: dict[str, int] = field(default_factory=dict)
+    outcome: Outcome = field(default_factory=Outcome)
+    rejects: list[tuple[int, str]] = field(default_factory=list)
+    """The first rejects: (line, reason)."""
+    rejected: int = 0
+    reject_file: Path | None = None
+
+
+def import_file(connection: Connection, path: Path, now: Now, options: Options, progress: Progress) -> Report:
+    """Take the file in, in the caller's transaction. Raises Refused when the file as a whole cannot be."""
+    report = Report(file=str(path))
+    with _Rejects(path, report, write=not options.dry_run) as rejects:
+        staging.create_stage(connection)
+        staging.stage(connection, _rows(path, options, report, rejects, progress))
+        import_id = _register(connection, path, options)
+        for done, ids in enumerate(staging.staged_accounts(connection), start=1):
+            staging.take_in(connection, ids, now, report.outcome, correct=options.corrections, import_id=import_id)
+            progress("comparing", 1 - 1 / (done + 1))
+        for line, reason in sorted(report.outcome.rejects.items()):
+            rejects.add(line, reason)
+        _refuse_too_many(report, options)
+    _join_families(connection, path, report)
+    return report
+
+
+def _rows(
+    path: Path, options: Options, report: Report, rejects: "_Rejects", progress: Progress
+) -> Iterator[tuple[int, str, str, Sequence[TableRow]]]:
+    file = CsvFile(path, options.profile) if options.profile else _EventsFile(path, options.currency)
+    for item in file:
+        report.rows += 1
+        if report.rows % 1000 == 0:
+            progress("reading", file.share_read)
+        if isinstance(item, Skipped):
+            report.skipped += 1
+        elif isinstance(item, Reject):
+            rejects.add(item.line, item.reason)
+        else:
+            _count(report, item)
+            yield item.line, item.account, item.currency, item.events
+    progress("reading", 1.0)
+
+
+def _count(report: Report, row: Row) -> None:
+    for event in row.events:
+        sums = {"invoice": report.billed, "payment": report.paid}.get(event["event"])
+        if sums is not None:
+            currency = event.get("currency") or row.currency
+            sums[currency] = sums.get(currency, 0) + money.parse(event["amount"], currency)
+
+
+class _EventsFile:
+    """A file of JSON lines (events) as rows: each line is checked, and becomes one event."""
+
+    def __init__(self, path: Path, currency: str) -> None:
+        self._lines, self._currency = TextLines(path), currency
+        self._currencies: dict[str, str] = {}
+
+    @property
+    def share_read(self) -> float:
+        return self._lines.share_read
+
+    def __iter__(self) -> Iterator[Item]:
+        for number, line in enumerate(self._lines, start=1):
+            yield Skipped(line=number) if not line.strip() else self._item(line, number)
+
+    def _item(self, line: str, number: int) -> Item:
+        try:
+            event = parse_line(line, number)
+            if event.kind == "policy":
+                raise Refused("a policy is activated with `arflow policy activate`, not imported")
+            return self._row(line, number)
+        except Refused as refused:
+            return Reject(line=number, reason=refused.reason)
+
+    def _row(self, line: str, number: int) -> Row:
+        content = json.loads(line)
+        account, kind = content["account"], content["event"]
+        currency = content.get("currency") or self._currencies.get(account, self._currency)
+        if kind == "account" and "currency" in content:
+            self._currencies[account] = currency
+        for name in ("amount", "credit_limit", "credit"):
+            if content.get(name) is not None:
+                money.parse(content[name], currency)
+        return Row(line=number, account=account, currency=currency, events=(content,))
+
+
+class _Rejects:
+    """The reject file beside the imported one; it is there only when something was rejected."""
+
+    def __init__(self, path: Path, report: Report, *, write: bool) -> None:
+        self._path = path.with_name(path.name + ".rejects.csv")
+        self._report, self._write = report, write
+        self._file: object = None
+
+    def __enter__(self) -> "_Rejects":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()  # type: ignore[attr-defined]  # an open text file
+
+    def add(self, line: int, reason: str) -> None:
+        self._report.rejected += 1
+        if len(self._report.rejects) < 20:
+            self._report.rejects.append((line, reason))
+        if self._write:
+            self._writer().writerow([line, reason])
+
+    def _writer(self) -> "csv.Writer":
+        if self._file is None:
+            file = self._path.open("w", encoding="utf-8", newline="")
+            self._file, self._csv = file, csv.writer(file)
+            self._csv.writerow(["line", "reason"])
+            self._report.reject_file = self._path
+        return self._csv
+
+
+def _refuse_too_many(report: Report, options: Options) -> None:
+    taken = report.rows - report.skipped
+    if options.accept_rejects or options.dry_run or report.rejected <= MOST_REJECTS * taken:
+        return
+    line, reason = min(report.rejects)
+    where = f"; all are in {report.reject_file}" if report.reject_file else ""
+    raise Refused(
+        f"{report.rejected:,} of {taken:,} rows are rejected, the first for: {reason}{where}; "
+        "mend them, or import the rest with --accept-rejects",
+        file=report.file,
+        line=line,
+    )
+
+
+def _register(connection: Connection, path: Path, options: Options) -> int:
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    row = {
+        "name": path.name,
+        "profile": options.profile.name if options.profile else "events",
+        "sha256": sha256,
+        "totals": {},
+    }
+    return int(connection.execute(insert(tables.import_file).returning(tables.import_file.c.id), row).scalar_one())
+
+
+def _join_families(connection: Connection, path: Path, report: Report) -> None:
+    """Put accounts that pay through another into its family. Raises Refused for a payer that is unknown."""
+    for account, payer, line in staging.staged_payers(connection):
+        if line in report.outcome.rejects:
+            continue
+        known = accounts.families_of(connection, [payer])
+        if known.get(payer) != payer or account == payer:
+            why = "is unknown" if payer not in known else "pays through another itself"
+            raise Refused(f"account `{account}` pays through `{payer}`, which {why}", file=str(path), line=line)
+        account_table = tables.account
+        connection.execute(
+            update(account_table).where(account_table.c.id == bindparam("key")).values(family=bindparam("head")),
+            [{"key": account, "head": payer}],
+        )

@@ -1,0 +1,284 @@
+"""A file's events on their way in: staged in a temporary table, compared with what is recorded, checked, written.
+
+All of it happens in the caller's one transaction. An event is new, unchanged, a correction or rejected; a whole row of
+the file is rejected with any of its events. Accounts are worked on in batches, so memory does not grow with the file.
+"""
+
+import datetime as dt
+import itertools
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection, text, update
+
+from arflow.accounts.applying import apply
+from arflow.accounts.entries import Account
+from arflow.accounts.events import Event, parse
+from arflow.accounts.timeline import identity, timeline
+from arflow.clock import Now
+from arflow.errors import Refused
+from arflow.store import accounts, events, policies, tables
+from arflow.store.events import StoredEvent
+from arflow.store.rows import Row
+
+BATCH = 500
+"""How many accounts are compared at a time."""
+
+_REPEATABLE = frozenset({"contact", "tag", "untag", "hold", "hold_released", "forced", "notice_delivered", "notice_failed"})
+
+
+@dataclass
+class Outcome:
+    """What became of the file's events so far."""
+
+    new: Counter[str] = field(default_factory=Counter)
+    """New events by kind."""
+    unchanged: int = 0
+    corrections: list[tuple[int, str]] = field(default_factory=list)
+    """(line, what differs) of known events with other content."""
+    rejects: dict[int, str] = field(default_factory=dict)
+    """Lines whose rows contradict what is recorded, and why."""
+    accounts: int = 0
+    opened: int = 0
+    touched: list[str] = field(default_factory=list)
+
+
+def create_stage(connection: Connection) -> None:
+    """Make the temporary table, which goes with the transaction."""
+    connection.execute(
+        text(
+            "CREATE TEMPORARY TABLE stage (line bigint, place bigint, account_id text, currency text, content text) "
+            "ON COMMIT DROP"
+        )
+    )
+
+
+def stage(connection: Connection, rows: Iterable[tuple[int, str, str, Sequence[Row]]]) -> None:
+    """Copy (line, account, currency, events) rows into the stage; nothing is kept in memory."""
+    driver = connection.connection.driver_connection
+    if driver is None:
+        raise TypeError(connection)
+    place = itertools.count()
+    with driver.cursor() as cursor, cursor.copy("COPY stage FROM STDIN") as copy:
+        for line, account, currency, contents in rows:
+            for content in contents:
+                copy.write_row((line, next(place), account, currency, json.dumps(content)))
+
+
+def staged_accounts(connection: Connection) -> Iterator[list[str]]:
+    """The ids of the staged accounts, batch by batch, payers before those who pay through them."""
+    connection.execute(text("CREATE INDEX ON stage (account_id, place)"))
+    connection.execute(text("ANALYZE stage"))
+    after = ""
+    query = text("SELECT DISTINCT account_id FROM stage WHERE account_id > :after ORDER BY account_id LIMIT :limit")
+    while found := list(connection.execute(query, {"after": after, "limit": BATCH}).scalars()):
+        yield found
+        after = found[-1]
+
+
+def take_in(
+    connection: Connection, ids: Sequence[str], now: Now, outcome: Outcome, *, correct: bool, import_id: int | None
+) -> None:
+    """Compare, check and write the staged events of the accounts `ids`."""
+    staged = _staged(connection, ids)
+    known = accounts.known_among(connection, ids)
+    recorded = events.of_accounts(connection, ids)
+    takers = {key: _Taker(key, known.get(key), staged[key], recorded.get(key, []), outcome) for key in staged}
+    opened = [taker.blank() for key, taker in takers.items() if key not in known and taker.decide(correct=correct)]
+    for key in known:
+        takers[key].decide(correct=correct)
+    accounts.create(connection, opened, policies.latest_activation(connection))
+    _write(connection, list(takers.values()), now, import_id)
+    outcome.accounts += len(takers)
+    outcome.opened += len(opened)
+    changed = [key for key, taker in takers.items() if taker.new or taker.corrected]
+    outcome.touched += changed
+    wake_up(connection, changed, now)
+
+
+def wake_up(connection: Connection, ids: Sequence[str], now: Now) -> None:
+    """Make accounts due at once, so that the next `advance` takes in what is pending."""
+    account = tables.account
+    at = now.at or dt.datetime.combine(now.day or dt.date.min, dt.time(0), tzinfo=dt.UTC)
+    if ids:
+        connection.execute(update(account).where(account.c.id.in_(events.listed(ids))).values(next_due=at))
+
+
+def _staged(connection: Connection, ids: Sequence[str]) -> dict[str, list[tuple[int, str, Row]]]:
+    query = text(
+        "SELECT line, account_id, currency, content FROM stage WHERE account_id = ANY(:ids) ORDER BY account_id, place"
+    )
+    found: dict[str, list[tuple[int, str, Row]]] = defaultdict(list)
+    for row in connection.execute(query, {"ids": list(ids)}):
+        found[row.account_id].append((row.line, row.currency, json.loads(row.content)))
+    return found
+
+
+class _Taker:
+    """Decides what becomes of the staged events of one account."""
+
+    def __init__(
+        self,
+        account: str,
+        currency: str | None,
+        staged: list[tuple[int, str, Row]],
+        recorded: list[StoredEvent],
+        outcome: Outcome,
+    ) -> None:
+        self.account, self.outcome = account, outcome
+        self.recorded = recorded
+        self.currency = currency or _first_currency(staged)
+        self.staged = self._parsed(staged)
+        self.new: list[tuple[Event, str, int]] = []
+        self.corrected: list[tuple[StoredEvent, Event]] = []
+
+    def blank(self) -> Account:
+        """The account as it is opened, before any event."""
+        return Account(id=self.account, currency=self.currency)
+
+    def _parsed(self, staged: list[tuple[int, str, Row]]) -> list[Event]:
+        found = []
+        for line, _, content in staged:
+            try:
+                found.append(parse(content, line))
+            except Refused as refused:
+                self._reject(line, refused.reason)
+        return found
+
+    def _reject(self, line: int, reason: str) -> None:
+        self.outcome.rejects.setdefault(line, reason)
+
+    def decide(self, *, correct: bool) -> bool:
+        """Sort the staged events into new, unchanged, corrections and rejects; gives whether anything is to be written."""
+        self._sort_out(correct=correct)
+        while (refusal := self._refusal()) is not None:
+            line, reason = refusal
+            self._reject(line, reason)
+            self.new = [entry for entry in self.new if entry[0].line != line]
+            self.corrected = [entry for entry in self.corrected if entry[1].line != line]
+        self.outcome.new.update(event.kind for event, _, _ in self.new)
+        return bool(self.new or self.corrected)
+
+    def _sort_out(self, *, correct: bool) -> None:
+        by_identity: dict[tuple[str, str], StoredEvent] = {}
+        counts: Counter[tuple[str, str]] = Counter()
+        for stored in self.recorded:
+            key = (stored.event.kind, _identity(stored.event))
+            by_identity[key] = stored
+            counts[key] += 1
+        seen: Counter[tuple[str, str]] = Counter()
+        fresh: dict[tuple[str, str], Event] = {}
+        for event in self.staged:
+            if event.line in self.outcome.rejects:
+                continue
+            key = (event.kind, _identity(event))
+            seen[key] += 1
+            if key in by_identity and not (event.kind in _REPEATABLE and seen[key] > counts[key]):
+                self._compare(by_identity[key], event, correct=correct)
+            elif key in fresh and event.kind not in _REPEATABLE:
+                self._repeat(fresh[key], event)
+            else:
+                fresh[key] = event
+                self.new.append((event, key[1], seen[key] if event.kind in _REPEATABLE else 1))
+
+    def _repeat(self, first: Event, event: Event) -> None:
+        if events.canonical(first) == events.canonical(event):
+            self.outcome.unchanged += 1
+        else:
+            self._reject(event.line, f"{event.kind} `{event.id}` is there twice with other content (line {first.line})")
+
+    def _compare(self, stored: StoredEvent, event: Event, *, correct: bool) -> None:
+        if events.canonical(stored.event) == events.canonical(event):
+            self.outcome.unchanged += 1
+            return
+        self.outcome.corrections.append((event.line, _difference(stored.event, event)))
+        if correct:
+            self.corrected.append((stored, event))
+
+    def _refusal(self) -> tuple[int, str] | None:
+        """The line and reason of the first event that contradicts the rest of the account's books, if there is one."""
+        replaced = {stored.row: event for stored, event in self.corrected}
+        whole = [replaced.get(stored.row, stored.event) for stored in self.recorded]
+        whole += [event for event, _, _ in self.new]
+        account = self.blank()
+        mine = {event.line for event, _, _ in self.new} | {event.line for _, event in self.corrected}
+        for moment in timeline(replace(event, line=event.line) for event in whole):
+            at = dt.datetime.combine(moment.on, moment.clock, tzinfo=dt.UTC)
+            for place, event in enumerate(moment.events):
+                try:
+                    account = _applied(account, event, (at, place))
+                except Refused as refused:
+                    line = event.line if event.line in mine else min(mine, default=0)
+                    return line, refused.reason
+        return None
+
+
+def _applied(account: Account, event: Event, recorded: tuple[dt.datetime, int]) -> Account:
+    """`account` after `event`, as far as its books go; what only a running life knows is passed over."""
+    if event.kind in ("notice_delivered", "notice_failed", "policy"):
+        return account
+    if event.kind == "account" and "currency" in event.data and event.text("currency") != account.currency:
+        raise Refused(f"account `{account.id}` is in {account.currency} and cannot change to {event.text('currency')}")
+    if event.kind == "promise" and account.pays_through:
+        return account
+    return apply(account, event, recorded)
+
+
+def _first_currency(staged: list[tuple[int, str, Row]]) -> str:
+    given = [str(content["currency"]) for _, _, content in staged if content.get("currency")]
+    return next(iter([*given, *(currency for _, currency, _ in staged if currency)]), "USD")
+
+
+def _identity(event: Event) -> str:
+    """What makes an event the same one in two files: its id, or else its content."""
+    if identity(event) is not None:
+        return str(event.id)
+    return events.digest(event).hex()
+
+
+def _difference(old: Event, new: Event) -> str:
+    """What a correction changes, field by field."""
+    before = {"date": old.on.isoformat(), **old.data}
+    after = {"date": new.on.isoformat(), **new.data}
+    changed = [
+        f"{name} {before.get(name, 'nothing')} -> {after.get(name, 'nothing')}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
+    return f"account `{new.account}` {new.kind} `{new.id}`: {', '.join(changed)}"
+
+
+def _write(connection: Connection, takers: Sequence[_Taker], now: Now, import_id: int | None) -> None:
+    known: Row = {"known_at": now.at, "known_on": now.day}
+    rows = [
+        {
+            "account_id": taker.account,
+            "kind": event.kind,
+            "identity": key,
+            "occurrence": occurrence,
+            "on": event.on,
+            "clock": event.clock,
+            "content": json.loads(events.canonical(event)),
+            "digest": events.digest(event),
+            "import_id": import_id,
+            **known,
+        }
+        for taker in takers
+        for event, key, occurrence in taker.new
+    ]
+    events.insert_rows(connection, rows)
+    for taker in takers:
+        for stored, event in taker.corrected:
+            events.correct(connection, stored, event, now.at, now.day)
+
+
+def staged_payers(connection: Connection) -> Iterator[tuple[str, str, int]]:
+    """(account, its payer, line) of every staged event that names a payer."""
+    query = text(
+        "SELECT line, account_id, content::jsonb ->> 'pays_through' AS payer FROM stage "
+        "WHERE content::jsonb ->> 'pays_through' IS NOT NULL ORDER BY place"
+    )
+    for row in connection.execute(query).all():
+        yield row.account_id, row.payer, row.line
