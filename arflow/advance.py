@@ -72,6 +72,17 @@ def run_due(engine: Engine, now: Now, engineering: Engineering) -> Iterator[Adva
             yield advance(connection, [key for _, key in found], now, engineering)
 
 
+def rehearse(connection: Connection, ids: Sequence[str], now: Now, engineering: Engineering) -> dict[str, Life]:
+    """The accounts `ids` lived anew from all that was recorded, through `now`; nothing is written.
+
+    This is how a past date is explained: each cause comes at the moment at which it became known.
+    """
+    families = accounts.families_of(connection, ids)
+    batch = _Batch(connection, sorted({*families.values()}) + sorted(set(ids) - {*families.values()}), now, engineering)
+    batch.forget()
+    return {change.account.id: lived.life for change, lived in batch.live()}
+
+
 class _Batch:
     """The accounts of one transaction, with everything that was read for them at once."""
 
@@ -85,6 +96,12 @@ class _Batch:
         self._histories: dict[str, list[StoredEvent]] | None = None
         self._ledgers: dict[str, LedgerHistory] = {}
         self._policies: dict[int, tuple[Policy, ...]] = {}
+
+    def forget(self) -> None:
+        """Take every account back to its beginning, with everything recorded still to come."""
+        everything = events.of_accounts(self.connection, self._ids)
+        self.pending = {key: [replace(e, applied=False, was=None) for e in found] for key, found in everything.items()}
+        self.stored = {key: _blank(stored) for key, stored in self.stored.items()}
 
     def live(self) -> list[tuple[Changed, Lived]]:
         """Every account's life up to now, payers first."""
@@ -228,6 +245,11 @@ class _Batch:
         for event in self.pending.get(stored.account.id, ()):
             if event.was is not None and event.row in self.applied:
                 yield _correction(event, lived.life)
+
+
+def _blank(stored: Stored) -> Stored:
+    account = Account(id=stored.account.id, currency=stored.account.currency)
+    return Stored(account=account, version=0, journal_length=0, journal_head=None, applied_to=None, policy_seen=0)
 
 
 def _part(event: StoredEvent) -> Part:

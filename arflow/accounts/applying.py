@@ -280,6 +280,8 @@ def _promise(account: Account, event: Event, recorded: Recorded) -> Account:
 
 
 def _promised_invoice(account: Account, key: str, event: Event) -> None:
+    if account.pays_through and account.payer_ledger is None:
+        return  # its payer's books are not at hand here
     if key not in account.book.invoices:
         _known_invoice(account, key, event)
 

@@ -59,7 +59,7 @@ def _reopened(account: Account, before: Ledger) -> Episode | None:
     reversed_now = [
         clearing.recorded[0]
         for key, clearing in account.book.clearings.items()
-        if clearing.reversed_on and clearing is not before.clearings.get(key)
+        if clearing.reversed_on and key in before.clearings and not before.clearings[key].reversed_on
     ]
     for recorded in sorted(reversed_now, reverse=True):
         for episode in reversed(account.episodes):

@@ -35,7 +35,7 @@ class Snapshot:
     """The facts of one policy day, and how time alone changes them.
 
     `since` anchors ages and `until` countdowns (None: the fact stands still); `schedule` are the later days on which
-    due dates pass and promises end; `leaving` maps a window fact to the days on which its entries leave.
+    due dates pass and promises end; `turning` maps a window fact to the days on which its entries come or leave.
     """
 
     day: dt.date
@@ -44,7 +44,7 @@ class Snapshot:
     since: Mapping[str, dt.date | None]
     until: Mapping[str, dt.date | None]
     schedule: tuple[dt.date, ...]
-    leaving: Mapping[str, tuple[dt.date, ...]]
+    turning: Mapping[str, tuple[dt.date, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ def snapshot(account: Account, day: dt.date, reading: Reading) -> Snapshot:
         since=since,
         until=until,
         schedule=_schedule(view),
-        leaving=_leaving(view),
+        turning=_turning(view),
     )
 
 
@@ -282,9 +282,8 @@ def _schedule(view: _View) -> tuple[dt.date, ...]:
     return tuple(sorted(day + ONE_DAY for day in dues | ends if day >= view.day))
 
 
-def _leaving(view: _View) -> dict[str, tuple[dt.date, ...]]:
+def _turning(view: _View) -> dict[str, tuple[dt.date, ...]]:
     entries = _entries(view) | {"average_days_late_365d": [paid_on for paid_on, _ in _paid(view.book)]}
-    return {
-        name: tuple(sorted({entry + dt.timedelta(days=WINDOWS[name]) for entry in dates}))
-        for name, dates in entries.items()
-    }
+    found = {name: {entry + dt.timedelta(days=WINDOWS[name]) for entry in dates} for name, dates in entries.items()}
+    found["late_invoices_365d"] |= {invoice.last_due + ONE_DAY for invoice in view.book.invoices.values()}
+    return {name: tuple(sorted(day for day in days if day > view.day)) for name, days in found.items()}

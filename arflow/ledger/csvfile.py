@@ -7,6 +7,7 @@ here, and nothing is decided but what a row says.
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,11 +38,12 @@ class CsvFile:
         return self._lines.share_read
 
     def __iter__(self) -> Iterator[Item]:
-        rows = self._rows()
-        header = self._header(rows)
-        reader = RowReader(self.profile, header, self._positions(header))
-        for line, cells in rows:
-            yield self._item(reader, line, cells)
+        with closing(self._lines):
+            rows = self._rows()
+            header = self._header(rows)
+            reader = RowReader(self.profile, header, self._positions(header))
+            for line, cells in rows:
+                yield self._item(reader, line, cells)
 
     def _item(self, reader: RowReader, line: int, cells: list[str] | csv.Error) -> Item:
         if isinstance(cells, csv.Error):

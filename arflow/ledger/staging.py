@@ -103,7 +103,7 @@ def wake_up(connection: Connection, ids: Sequence[str], now: Now) -> None:
     account = tables.account
     at = now.at or dt.datetime.combine(now.day or dt.date.min, dt.time(0), tzinfo=dt.UTC)
     if ids:
-        connection.execute(update(account).where(account.c.id.in_(events.listed(ids))).values(next_due=at))
+        connection.execute(update(account).where(account.c.id.in_(accounts.listed(ids))).values(next_due=at))
 
 
 def _staged(connection: Connection, ids: Sequence[str]) -> dict[str, list[tuple[int, str, Row]]]:
@@ -221,8 +221,6 @@ def _applied(account: Account, event: Event, recorded: tuple[dt.datetime, int]) 
         return account
     if event.kind == "account" and "currency" in event.data and event.text("currency") != account.currency:
         raise Refused(f"account `{account.id}` is in {account.currency} and cannot change to {event.text('currency')}")
-    if event.kind == "promise" and account.pays_through:
-        return account
     return apply(account, event, recorded)
 
 

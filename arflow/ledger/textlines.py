@@ -48,6 +48,11 @@ class TextLines:
                 self._check(line)
                 yield line
 
+    def close(self) -> None:
+        """Closes the file now, also when somebody stopped in the middle of it."""
+        if self._file:
+            self._file.close()
+
     def refused(self, reason: str, line: int | None = None) -> Refused:
         """The refusal of this file at `line`, for the caller to raise."""
         return Refused(reason, file=str(self.path), line=line)

@@ -73,6 +73,10 @@ class Life:
         """The account's policy day at `at`; it never decreases."""
         return max(self.account.policy_day, self.calendar().policy_day(self.zone(), at))
 
+    def _day_under(self, policy: Policy, at: dt.datetime) -> dt.date:
+        """The policy day that the account would have under `policy` at `at`."""
+        return max(self.account.policy_day, policy.calendar.policy_day(policy.calendar.zone(self.account.timezone), at))
+
     def instant_of(self, part: Part) -> dt.datetime:
         """The instant of a part: its local time in the account's zone, never before the account's latest instant."""
         given = [event.text("timezone") for event in part.events if "timezone" in event.data]
@@ -88,22 +92,30 @@ class Life:
 
     def run_until(self, limit: dt.datetime, *, inclusive: bool = True) -> None:
         """Run every wake and sending that falls due up to `limit`, in order."""
-        while (due := self.next_due()) is not None and (due <= limit if inclusive else due < limit):
-            self._at(due)
-            if self.account.wake is not None and self.account.wake <= due:
-                self._pass(due, WAKE)
-            self._send_due(due, WAKE)
-            self._derive_wake(due)
+        while self.run_next(limit, inclusive=inclusive):
+            pass
+
+    def run_next(self, limit: dt.datetime, *, inclusive: bool = True) -> bool:
+        """Run what falls due next, a wake and sendings of one instant; False when nothing does up to `limit`."""
+        due = self.next_due()
+        if due is None or due > limit or (due == limit and not inclusive):
+            return False
+        self._at(due)
+        if self.account.wake is not None and self.account.wake <= due:
+            self._pass(due, WAKE)
+        self._send_due(due, WAKE)
+        self._derive_wake(due)
+        return True
 
     def _at(self, now: dt.datetime) -> None:
         self.account = replace(self.account, last_instant=max(now, self.account.last_instant))
 
     # --- causes --------------------------------------------------------------------------------------------------------
 
-    def absorb(self, parts: Sequence[Part], now: dt.datetime | None = None, cause: str | None = None) -> None:
+    def absorb(self, parts: Sequence[Part], now: dt.datetime | None = None, cause: str | None = None) -> bool:
         """Apply all of `parts` and run one pass, at `now` or else at the instant of the last part.
 
-        Raises Refused, placed at the event's line, when an event contradicts what is recorded.
+        Gives whether they were a cause: False when all of them were passed over. Raises Refused, placed at the event's line, when an event contradicts what is recorded.
         """
         names: list[str] = []
         forced: Event | None = None
@@ -114,6 +126,7 @@ class Life:
                 forced = event if event.kind == "forced" else forced
         if names:
             self._cause(now or self.account.last_instant, cause or "+".join(names), forced)
+        return bool(names)
 
     def relive(self, history: Sequence[Part], fresh: Sequence[Part], now: dt.datetime) -> None:
         """Fold the books anew from their whole `history`, because `fresh` parts of it came late; then run one pass.
@@ -149,13 +162,14 @@ class Life:
     def payer_changed(self, ledger: Ledger, at: dt.datetime) -> None:
         """Take over the payer's ledger after a cause of the payer at `at`, and run a pass."""
         before = self.account.book
-        self._fall_due(at)
+        self._reach(at)
         self.account = replace(self.account, payer_ledger=ledger)
         self._settle_episode(before, at)
         self._cause(at, PAYER)
 
     def policies_changed(self, policies: tuple[Policy, ...], at: dt.datetime) -> None:
         """Live under `policies` from `at` on, and run a pass."""
+        self._reach(at)
         self.world = replace(self.world, policies=policies)
         self._cause(at, POLICY)
 
@@ -172,7 +186,7 @@ class Life:
     def _applied(self, part: Part, at: dt.datetime) -> Iterable[Event]:
         """Apply the events of one part; gives those that were not passed over."""
         if self.account.born:
-            self._fall_due(at)
+            self._reach(at)
         before, counted = self.account.book, []
         for place, event in enumerate(part.events):
             try:
@@ -180,14 +194,16 @@ class Life:
                     counted.append(event)
             except Refused as refused:
                 raise Refused(refused.reason, file=refused.file, line=event.line or None) from None
-        self.account = replace(self.account, last_instant=at)
+        self._at(at)
         self._settle_episode(before, at)
         return counted
 
     def _apply(self, event: Event, at: dt.datetime, place: int) -> bool:
         if event.kind in ("notice_delivered", "notice_failed"):
             return self._settle_notice(event, at)
-        self.account = replace(apply(self.account, event, (at, place)), born=True)
+        if not self.account.born:
+            self.account = replace(self.account, born=True, entered_on=event.on, entered_at=at)
+        self.account = apply(self.account, event, (at, place))
         if event.kind == "account":
             self._take_payer(at)
         if event.kind == "hold_released":
@@ -219,10 +235,16 @@ class Life:
         self._update([replace(named[0], status=status, settled_at=at, settled_day=self.policy_day(at))])
         return True
 
+    def _reach(self, at: dt.datetime) -> None:
+        """Let time alone do what it has done by `at`, before something else changes the account or how it is read."""
+        if self.policy is not None:
+            self.account = replace(self.account, policy_day=self.policy_day(at))
+        self._fall_due(at)
+
     def _fall_due(self, at: dt.datetime) -> None:
         zone, calendar = self.zone(), self.calendar()
         self.account = episodes.fallen_due(
-            self.account, self.policy_day(at), lambda day: calendar.act_instant(zone, day)
+            self.account, self.policy_day(at), lambda day: min(at, calendar.act_instant(zone, day))
         )
 
     def _settle_episode(self, before: Ledger, at: dt.datetime) -> None:
@@ -248,11 +270,11 @@ class Life:
 
     def _choose(self, now: dt.datetime) -> Policy | None:
         """Give the account to the first eligible policy and bring its episode up to the policy day."""
+        self._reach(now)
         for policy in self.world.policies:
             if policy.currency != self.account.currency:
                 continue
-            zone = policy.calendar.zone(self.account.timezone)
-            day = max(self.account.policy_day, policy.calendar.policy_day(zone, now))
+            day = self._day_under(policy, now)
             facts = snapshot(self.account, day, reading(policy)).facts
             if self.world.evaluator.applies(policy, facts):
                 self.account = replace(self.account, policy_version=policy.version, policy_day=day)
@@ -447,12 +469,8 @@ class Life:
         )
 
     def _earliest(self, kind: EffectKind, now: dt.datetime) -> dt.datetime:
-        written_on = self._last_message_on() if kind is EffectKind.SEND else None
+        written_on = {message.sent_on for message in self.account.messages if kind is EffectKind.SEND}
         return self.calendar().earliest_sending(self.zone(), now, not_on=written_on)
-
-    def _last_message_on(self) -> dt.date | None:
-        messages = self.account.messages
-        return messages[-1].sent_on if messages else None
 
     def _send_due(self, now: dt.datetime, cause: str) -> None:
         """Look again at everything whose moment has come, in the order of decision."""
@@ -526,7 +544,7 @@ class Life:
         soonest = calendar.next_act(zone, now)
         if self.world.every_day or self._would_fire(policy):
             return soonest
-        day = self._first_change(policy)
+        day = self._first_change(policy, now)
         return None if day is None else max(soonest, calendar.act_instant(zone, day))
 
     def _would_fire(self, policy: Policy) -> bool:
@@ -537,12 +555,12 @@ class Life:
             return True
         return bool(found is not None and acts(self.world.evaluator, policy, view.facts, self.situation(policy, view)))
 
-    def _first_change(self, policy: Policy) -> dt.date | None:
+    def _first_change(self, policy: Policy, now: dt.datetime) -> dt.date | None:
         today = self.account.policy_day
-        days = [self._first_change_of(policy, [*self._clauses(policy), *policy.common_clauses])]
+        days = [self._first_change_of(policy, [*self._clauses(policy), *policy.common_clauses], today)]
         for other in self.world.policies[: self.world.policies.index(policy)]:
             if other.currency == policy.currency and other.applies_to is not None:
-                days.append(self._first_change_of(other, list(comparisons(other.applies_to))))
+                days.append(self._first_day_for(other, now))
         for rule in policy.rules_in(self.account.state):
             ends = self._repeat_ends(rule) if rule.to is None and rule.id in self.account.fired else None
             days.append(ends if ends is not None and ends > today else None)
@@ -554,11 +572,23 @@ class Life:
         rules = [r for r in policy.rules_in(self.account.state) if r.id not in over or r.id not in self.account.fired]
         return [clause for rule in rules for clause in comparisons(rule.when)]
 
-    def _first_change_of(self, policy: Policy, clauses: list[Comparison]) -> dt.date | None:
+    def _first_change_of(self, policy: Policy, clauses: list[Comparison], today: dt.date) -> dt.date | None:
         def on(day: dt.date) -> Snapshot:
             return snapshot(self.account, day, reading(policy))
 
-        return first_change(on(self.account.policy_day), clauses, on)
+        return first_change(on(today), clauses, on)
+
+    def _first_day_for(self, other: Policy, now: dt.datetime) -> dt.date | None:
+        """The first policy day on whose `act_at` the clauses of `other.applies_to` can differ, by its own calendar."""
+        clauses = list(comparisons(other.applies_to)) if other.applies_to else []
+        change = self._first_change_of(other, clauses, self._day_under(other, now))
+        if change is None:
+            return None
+        zone, calendar = self.zone(), self.calendar()
+        day = max(change - 3 * _ONE_DAY, self.account.policy_day + _ONE_DAY)
+        while day < change and self._day_under(other, calendar.act_instant(zone, day)) < change:
+            day += _ONE_DAY
+        return day
 
     # --- records -------------------------------------------------------------------------------------------------------
 

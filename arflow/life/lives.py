@@ -75,9 +75,10 @@ class Script:
         """Live through everything up to `limit`. Raises Refused, placed at an event's line."""
         ledgers: list[tuple[dt.datetime, Ledger]] = []
         while (at := self.next_cause()) is not None and self._is_within(at, limit):
-            self.life.run_until(at)
-            self._cause(at)
-            ledgers.append((at, self.life.account.ledger))
+            if self.life.run_next(at):
+                continue  # what fell due may have moved the account to another zone, and the next cause with it
+            if self._cause(at):
+                ledgers.append((at, self.life.account.ledger))
         if isinstance(limit, dt.datetime):
             self.life.run_until(limit)
         else:
@@ -116,15 +117,17 @@ class Script:
     def _not_back(self, at: dt.datetime) -> dt.datetime:
         return max(at, self.life.account.last_instant)
 
-    def _cause(self, at: dt.datetime) -> None:
+    def _cause(self, at: dt.datetime) -> bool:
+        """Let the next cause happen; gives whether it is one for those who pay through this account, too."""
         if self._next_change() == at:
             self._change(self.changes.pop(0), at)
-        elif self._next_batch() == at:
-            self._absorb(self.batches.pop(0), at)
-        else:
-            _, ledger = self.payer.pop(0)
-            if self.life.account.payer_ledger is not None:
-                self.life.payer_changed(ledger, at)
+            return False
+        if self._next_batch() == at:
+            return self._absorb(self.batches.pop(0), at)
+        _, ledger = self.payer.pop(0)
+        if self.life.account.payer_ledger is not None:
+            self.life.payer_changed(ledger, at)
+        return False
 
     def _change(self, change: PolicyChange, at: dt.datetime) -> None:
         """A policy change is a cause for an account that exists; one that is still to come is born under it."""
@@ -133,11 +136,11 @@ class Script:
         else:
             self.life.world = replace(self.life.world, policies=change.policies)
 
-    def _absorb(self, batch: Batch, at: dt.datetime) -> None:
+    def _absorb(self, batch: Batch, at: dt.datetime) -> bool:
         if batch.history:
             self.life.relive(batch.history, batch.parts, at)
-        else:
-            self.life.absorb(batch.parts, batch.at and at)
+            return True
+        return self.life.absorb(batch.parts, batch.at and at)
 
 
 def live(

@@ -6,9 +6,10 @@ an age or countdown crosses one of its literals; those days are tried in order, 
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from arflow.accounts.facts import Snapshot
+from arflow.rules.catalogue import CATALOGUE, ByTime
 from arflow.rules.expressions import Comparison
 from arflow.rules.reference import compare
 
@@ -19,30 +20,28 @@ ONE_DAY = dt.timedelta(days=1)
 def first_change(today: Snapshot, clauses: Sequence[Comparison], snapshot_on: SnapshotOn) -> dt.date | None:
     """The first day after `today` on which the truth of one of `clauses` differs from today's; None if it never does."""
     truths = [(clause, _truth(clause, today)) for clause in clauses]
-    if not truths:
-        return None
+    facts = {clause.fact for clause in clauses}
     start = today
-    for jump in _jumps(today, clauses):
+    while True:
+        jump = _next_jump(start, facts)
         crossing = _first_crossing(start, truths, before=jump)
-        if crossing is not None:
+        if crossing is not None or jump is None:
             return crossing
         start = snapshot_on(jump)
         if any(_truth(clause, start) != truth for clause, truth in truths):
             return jump
-    return _first_crossing(start, truths, before=None)
 
 
 def _truth(clause: Comparison, snapshot: Snapshot) -> bool:
     return compare(clause, snapshot.facts[clause.fact])
 
 
-def _jumps(today: Snapshot, clauses: Sequence[Comparison]) -> list[dt.date]:
-    """The later days on which facts jump, as far as `clauses` can notice; kinks of ages with a future anchor too."""
-    facts = {clause.fact for clause in clauses}
-    days = set(today.schedule)
-    for name in facts & today.leaving.keys():
-        days.update(today.leaving[name])
-    return sorted(day for day in days if day > today.day)
+def _next_jump(start: Snapshot, facts: Set[str]) -> dt.date | None:
+    """The first day after `start` on which one of `facts` can jump; what jumps later is known on that day."""
+    days = [start.turning[name] for name in facts & start.turning.keys()]
+    if any(name in CATALOGUE and ByTime.SCHEDULE in CATALOGUE[name].by_time for name in facts):
+        days.append(start.schedule)
+    return min((day for known in days for day in known if day > start.day), default=None)
 
 
 def _first_crossing(

@@ -4,6 +4,7 @@ Instants are aware datetimes in UTC; wall clocks are only ever turned into insta
 """
 
 import datetime as dt
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -99,13 +100,15 @@ class Calendar:
         """Whether `day` is neither on the weekend nor a holiday."""
         return day.weekday() not in self.weekend and not (self.holidays and day in _holidays_of(self.holidays))
 
-    def earliest_sending(self, zone: ZoneInfo, now: dt.datetime, *, not_on: dt.date | None = None) -> dt.datetime:
-        """The first moment from `now` on at which a message or call may leave, never on the local date `not_on`."""
+    def earliest_sending(
+        self, zone: ZoneInfo, now: dt.datetime, *, not_on: Container[dt.date | None] = ()
+    ) -> dt.datetime:
+        """The first moment from `now` on at which a message or call may leave, never on a local date in `not_on`."""
         today = now.astimezone(zone).date()
         opens, closes = self.act_instant(zone, today), instant(zone, today, self.act_until)
-        if today != not_on and self.is_working_day(today) and opens <= now <= closes:
+        if today not in not_on and self.is_working_day(today) and opens <= now <= closes:
             return now
         day = today if now < opens else today + ONE_DAY
-        while day == not_on or not self.is_working_day(day):
+        while day in not_on or not self.is_working_day(day):
             day += ONE_DAY
         return self.act_instant(zone, day)

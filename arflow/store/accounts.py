@@ -65,15 +65,16 @@ def lock(connection: Connection, ids: Sequence[str], *, skip_locked: bool = Fals
     if not ids:
         return []
     account = tables.account
-    families = select(account.c.family).where(account.c.id.in_(_param(ids)))
+    families = select(account.c.family).where(account.c.id.in_(listed(ids)))
     heads = sorted(set(connection.execute(families).scalars()))
-    lock_heads = select(account.c.id).where(account.c.id.in_(_param(heads))).order_by(account.c.id)
+    lock_heads = select(account.c.id).where(account.c.id.in_(listed(heads))).order_by(account.c.id)
     locked = list(connection.execute(lock_heads.with_for_update(skip_locked=skip_locked)).scalars())
-    members = select(account.c.id).where(account.c.family.in_(_param(locked)), account.c.family != account.c.id)
+    members = select(account.c.id).where(account.c.family.in_(listed(locked)), account.c.family != account.c.id)
     return [*locked, *connection.execute(members.order_by(account.c.id).with_for_update()).scalars()]
 
 
-def _param(ids: Sequence[str]) -> object:
+def listed(ids: Sequence[str]) -> object:
+    """`ids` as a subquery, so that one parameter carries them all."""
     return select(func.unnest(bindparam(None, list(ids), type_=tables.account.c.tags.type)))
 
 
@@ -89,7 +90,7 @@ def load(connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
 
 def _rows(connection: Connection, table: Table, key: str, ids: Sequence[str]) -> list[Row]:
     order = _KEYED.get(table.name) or ((_ORDERED[table.name],) if table.name in _ORDERED else ())
-    query = select(table).where(table.c[key].in_(_param(ids))).order_by(*(table.c[name] for name in order))
+    query = select(table).where(table.c[key].in_(listed(ids))).order_by(*(table.c[name] for name in order))
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
@@ -204,12 +205,23 @@ def all_ids(connection: Connection, after: str = "", limit: int = 500) -> list[s
 def known_among(connection: Connection, ids: Sequence[str]) -> Mapping[str, str]:
     """The currency of each of `ids` that exists."""
     account = tables.account
-    query = select(account.c.id, account.c.currency).where(account.c.id.in_(_param(ids)))
+    query = select(account.c.id, account.c.currency).where(account.c.id.in_(listed(ids)))
     return {row.id: row.currency for row in connection.execute(query)}
 
 
 def families_of(connection: Connection, ids: Sequence[str]) -> Mapping[str, str]:
     """The head of the family of each of `ids` that exists."""
     account = tables.account
-    query = select(account.c.id, account.c.family).where(account.c.id.in_(_param(ids)))
+    query = select(account.c.id, account.c.family).where(account.c.id.in_(listed(ids)))
     return {row.id: row.family for row in connection.execute(query)}
+
+
+def make_due(connection: Connection, at: dt.datetime) -> None:
+    """Make every account due at `at`, or earlier if it was."""
+    account = tables.account
+    connection.execute(update(account).values(next_due=func.least(account.c.next_due, at)))
+
+
+def count(connection: Connection) -> int:
+    """How many accounts there are."""
+    return int(connection.execute(select(func.count()).select_from(tables.account)).scalar_one())

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy import func, bindparam
 
 from arflow.accounts.events import Event, parse
 from arflow.accounts.timeline import references_first
 from arflow.life.records import Part
 from arflow.store import tables
+from arflow.store.accounts import listed
 from arflow.store.rows import Row
 
 
@@ -73,11 +73,6 @@ def of_accounts(
     for row in connection.execute(query.order_by(table.c.on, table.c.clock, table.c.id)).mappings():
         found[row["account_id"]].append(from_row(row))
     return found
-
-
-def listed(ids: Sequence[str]) -> object:
-    """`ids` as a subquery, so that one parameter carries them all."""
-    return select(func.unnest(bindparam(None, list(ids), type_=tables.account.c.tags.type)))
 
 
 def parts_of(events: Iterable[StoredEvent]) -> list[Part]:

@@ -1,5 +1,6 @@
 """A CSV file through a profile: what a row means, what rejects it, what refuses the whole file, and bounded memory."""
 
+import gc
 import gzip
 import os
 import tracemalloc
@@ -274,3 +275,17 @@ def test_the_share_read_goes_from_nothing_to_all(tmp_path: Path) -> None:
     assert (0.0, 1.0) == (shares[0], shares[-1])
     assert shares == sorted(shares)
     assert 5 < len(set(shares))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_whoever_stops_in_the_middle_leaves_no_file_open(tmp_path: Path, packed: bool) -> None:
+    """A refusal closes the file, as does the end of the iterator; an open one would be a warning, so an error."""
+    path = tmp_path / "ledger.csv"
+    content = (HEADER + GOOD * 5000).encode()
+    path.write_bytes(gzip.compress(content) if packed else content)
+    rows = iter(CsvFile(path, profileloader.from_text(PROFILE, file="test.yaml")))
+    next(rows)
+    del rows
+    with pytest.raises(Refused, match="it lacks `account`"):
+        next(iter(CsvFile(path, profileloader.find("plain"))))
+    gc.collect()

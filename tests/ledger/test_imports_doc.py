@@ -32,8 +32,8 @@ def events() -> str:
 
 def limits() -> str:
     return (
-        f"{textlines.MAX_LINE:,} characters in a line or row, {MAX_TEXT} in a text, {MAX_NAME} in an id, {csvfile.MAX_COLUMNS} columns,"
-        f" {textlines.MAX_LINES:,} lines; {profileloader.MAX_BYTES:,} bytes in a profile."
+        f"{textlines.MAX_LINE:,} characters in a line or row, {MAX_TEXT} in a text, {MAX_NAME} in an id,"
+        f" {csvfile.MAX_COLUMNS} columns, {textlines.MAX_LINES:,} lines; a profile {profileloader.MAX_BYTES:,} bytes."
     )
 
 

@@ -1,0 +1,152 @@
+"""`arflow audit verify`: every chain recomputed, every decision made again from its journalled facts.
+
+A decision must follow from its facts by the reference evaluator and by `durable_rules` alike. What is found is
+returned, all of it; the caller decides how to say it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from arflow.errors import Refused
+from arflow.machines.stepping import refusal
+from arflow.rules.decide import Evaluator, Situation, acts, next_move
+from arflow.rules.policy import Policy
+from arflow.store import accounts, journal, policies, tables
+from arflow.store.rows import Row
+from arflow.vocabulary import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something that is not as it was written: row `seq` of an account's journal, or its end."""
+
+    account: str
+    seq: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """What was looked at, and what was found."""
+
+    accounts: int
+    rows: int
+    decisions: int
+    findings: tuple[Finding, ...]
+
+
+def verify(connection: Connection, evaluators: Mapping[str, Evaluator], ids: Sequence[str]) -> Verified:
+    """Check the journals of the accounts `ids`."""
+    heads = _heads(connection, ids)
+    judge = _Judge(connection, evaluators)
+    findings: list[Finding] = []
+    rows = 0
+    for account in ids:
+        found = list(journal.of_account(connection, account))
+        rows += len(found)
+        findings += _chain(account, found, *heads.get(account, (0, None, "")))
+        for row in found:
+            findings += [Finding(account=account, seq=row["seq"], what=what) for what in judge.troubles(row)]
+    return Verified(accounts=len(ids), rows=rows, decisions=judge.decisions, findings=tuple(findings))
+
+
+def strays(connection: Connection) -> int:
+    """Rows of the journal that belong to no account; the tables forbid them."""
+    query = select(func.count()).select_from(tables.journal).where(
+        ~select(tables.account.c.id).where(tables.account.c.id == tables.journal.c.account_id).exists()
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def _heads(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[int, bytes | None, str]]:
+    table = tables.account
+    query = select(table.c.id, table.c.journal_length, table.c.journal_head, table.c.state).where(
+        table.c.id.in_(accounts.listed(ids))
+    )
+    return {row.id: (row.journal_length, row.journal_head, row.state) for row in connection.execute(query)}
+
+
+def _chain(account: str, rows: Sequence[Row], length: int, head: bytes | None, state: str) -> Iterator[Finding]:
+    previous: bytes | None = None
+    stands = State.CURRENT.value
+    for at, row in enumerate(rows, start=1):
+        if row["seq"] != at:
+            yield Finding(account=account, seq=at, what="the row is missing")
+            return
+        if row["previous"] != previous or row["hash"] != journal.digest(row, previous):
+            yield Finding(account=account, seq=at, what="the row was edited or inserted: its hash does not follow")
+            return
+        if row["kind"] == "step" and row["source"] != stands:
+            yield Finding(account=account, seq=at, what=f"the step leaves `{row['source']}`, the account stood in `{stands}`")
+        stands = row["to"] if row["kind"] == "step" else stands
+        previous = row["hash"]
+    if len(rows) < length:
+        yield Finding(account=account, seq=len(rows) + 1, what=f"the last row is missing: there were {length}")
+    elif (len(rows), previous) != (length, head):
+        yield Finding(account=account, seq=len(rows), what="the row was added behind the end that the account records")
+    elif stands != state:
+        yield Finding(account=account, seq=len(rows), what=f"the account stands in `{state}`, its journal says `{stands}`")
+
+
+class _Judge:
+    """Makes decisions again, with every evaluator it was given."""
+
+    def __init__(self, connection: Connection, evaluators: Mapping[str, Evaluator]) -> None:
+        self._connection, self._evaluators = connection, evaluators
+        self._versions: dict[str, Policy] = {}
+        self.decisions = 0
+
+    def troubles(self, row: Row) -> list[str]:
+        """What does not follow in one row; effects and corrections decide nothing."""
+        if row["kind"] not in ("step", "acts", "parked") or "facts" not in row["details"]:
+            return []
+        self.decisions += 1
+        try:
+            policy = self._policy(row["policy_version"])
+            facts = journal.facts_from_json(row["details"]["facts"])
+            situation = _situation(row["details"]["situation"])
+        except (Refused, KeyError, TypeError, ValueError) as error:
+            return [f"the decision cannot be read: {error}"]
+        if row["rule"] is None and row["kind"] != "acts":
+            return _forced_troubles(row, facts)
+        found = []
+        for name, evaluator in self._evaluators.items():
+            said = self._decided(evaluator, policy, facts, situation, row)
+            if said is not None:
+                found.append(f"by {name}, {said}")
+        return found
+
+    def _policy(self, version: str | None) -> Policy:
+        if version is None:
+            raise Refused("it names no policy version")
+        if version not in self._versions:
+            self._versions[version] = policies.version(self._connection, version)
+        return self._versions[version]
+
+    def _decided(self, evaluator: Evaluator, policy: Policy, facts: "journal.Facts", situation: Situation, row: Row) -> str | None:
+        """What the rules say instead of what the row says, or None when they agree."""
+        if row["kind"] == "acts":
+            fired = [rule.id for rule in acts(evaluator, policy, facts, situation)]
+            return None if fired == row["details"]["rules"] else f"these acts fire: {', '.join(fired) or 'none'}"
+        move = next_move(evaluator, policy, facts, situation)
+        said = (move.rule.id if move.rule else None, move.rule.to if move.rule else None, move.refusal is not None)
+        wrote = (row["rule"], row["to"], row["kind"] == "parked")
+        if said != wrote or (row["kind"] == "step" and row["source"] != facts.state):
+            return f"rule `{said[0]}` leads to `{said[1]}`" + (", refused" if said[2] else "")
+        return None
+
+
+def _forced_troubles(row: Row, facts: "journal.Facts") -> list[str]:
+    """A forced step is permitted by the machine, and touches `escalated`."""
+    if row["kind"] == "parked":
+        return []
+    permitted = State.ESCALATED in (row["source"], row["to"]) and refusal(row["source"], row["to"], facts) is None
+    return [] if permitted and row["cause"].find("forced") >= 0 else ["nobody could force this step"]
+
+
+def _situation(row: Mapping[str, object]) -> Situation:
+    sets = {name: frozenset(row[name]) for name in ("visited", "spent")}  # type: ignore[arg-type]  # lists of texts
+    flags = {name: bool(row[name]) for name in ("harsher_today", "awaiting", "delivered_today", "undelivered")}
+    return Situation(**sets, **flags)  # type: ignore[arg-type]  # both are by the names of its fields

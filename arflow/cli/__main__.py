@@ -1,0 +1,5 @@
+"""`python -m arflow.cli` is the `arflow` command."""
+
+from arflow.cli import main
+
+main()

@@ -1,0 +1,36 @@
+"""Opens what a command needs: the database of the settings, and the evaluator that production uses."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+
+from arflow import config
+from arflow.advance import Engineering
+from arflow.rules.engine import DurableRules
+from arflow.store import database, embedded
+
+
+@contextmanager
+def opened(*, current: bool = True) -> Iterator[Engine]:
+    """The engine of the configured database; the embedded one is started, and an empty one gets its tables.
+
+    Raises DatabaseRefused when it may not be used; with `current` also when its schema is older than this code.
+    """
+    settings = config.from_environment()
+    engine = database.connect(settings.database_url or embedded.start(settings.home))
+    try:
+        with engine.connect() as connection:
+            empty = database.schema_version(connection) is None
+        if empty:
+            database.migrate(engine)
+        if current:
+            database.require_current(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def engineering() -> Engineering:
+    """Decisions by `durable_rules`; until there is delivery, a message is delivered at its sending."""
+    return Engineering(evaluator=DurableRules())

@@ -1,0 +1,106 @@
+"""How the command line prints: tables for people, JSON and CSV for programs, progress on standard error."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+FORMATS = ("table", "json", "csv")
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+
+Record = Mapping[str, object]
+
+
+def show(records: Sequence[Record], form: str, *, title: str = "") -> None:
+    """Print records in one of FORMATS."""
+    if form == "json":
+        click.echo(json.dumps(list(records), ensure_ascii=False, indent=2, default=str))
+    elif form == "csv":
+        click.echo(as_csv(records), nl=False)
+    else:
+        _table(records, title)
+
+
+def as_csv(records: Sequence[Record]) -> str:
+    """Records as CSV; a text that a spreadsheet would take for a formula is quoted with an apostrophe."""
+    flat = [_flat(record) for record in records]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(flat[0]) if flat else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _safe(value) for name, value in record.items()} for record in flat)
+    return out.getvalue()
+
+
+def _safe(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_DANGEROUS) and not _is_number(value):
+        return f"'{value}"
+    return value
+
+
+def _is_number(text: str) -> bool:
+    return text.lstrip("-").replace(".", "", 1).isdigit()
+
+
+def _flat(record: Record) -> dict[str, object]:
+    """A record without nested lists: each of their entries gets columns of its own."""
+    found: dict[str, object] = {}
+    for name, value in record.items():
+        if isinstance(value, list):
+            for at, entry in enumerate(value, start=1):
+                inner = entry if isinstance(entry, Mapping) else {"value": entry}
+                found.update({f"{name}_{at}_{key}": text for key, text in inner.items()})
+        else:
+            found[name] = value
+    return found
+
+
+def _table(records: Sequence[Record], title: str) -> None:
+    if not records:
+        click.echo(f"{title}: nothing" if title else "nothing")
+        return
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    names = [name for name, value in records[0].items() if not isinstance(value, list) and not name.endswith("_minor")]
+    for name in names:
+        number = all(_is_number(str(record[name])) for record in records)
+        table.add_column(name.replace("_", " "), justify="right" if number else "left", overflow="fold")
+    for record in records:
+        table.add_row(*(_shown(record[name]) for name in names))
+    console(stderr=False).print(table)
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def console(*, stderr: bool) -> Console:
+    """A console that never wraps what is piped elsewhere."""
+    made = Console(stderr=stderr, highlight=False, markup=False)
+    if not made.is_terminal:
+        made.width = 200
+    return made
+
+
+@contextmanager
+def progress(total: float | None = None) -> "Iterator[Bar]":
+    """A progress bar on standard error, gone when the work is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as shown:
+        yield Bar(shown, total)
+
+
+class Bar:
+    """One line of progress."""
+
+    def __init__(self, shown: Progress, total: float | None) -> None:
+        self._shown = shown
+        self._task = shown.add_task("", total=total)
+
+    def at(self, stage: str, done: float, total: float | None = None) -> None:
+        """Say how far a stage has come."""
+        self._shown.update(self._task, description=stage, completed=done, total=total if total is not None else 1.0)

@@ -1,0 +1,192 @@
+"""What the commands say, as text and as JSON with documented fields."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+import click
+
+from arflow import money
+from arflow.audit import Finding
+from arflow.cli.output import show
+from arflow.explain import Clause, Explanation, sentence, shown
+from arflow.ledger.importing import Report
+
+
+def imported(report: Report, form: str, *, dry_run: bool, corrections: bool) -> None:
+    """What an import did, or would do."""
+    facts = _import_facts(report, dry_run=dry_run, corrections=corrections)
+    if form == "json":
+        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        return
+    for line in _import_lines(report, dry_run=dry_run, corrections=corrections):
+        click.echo(line)
+
+
+def _import_facts(report: Report, *, dry_run: bool, corrections: bool) -> Mapping[str, object]:
+    outcome = report.outcome
+    return {
+        "file": report.file,
+        "dry_run": dry_run,
+        "rows": report.rows,
+        "skipped": report.skipped,
+        "rejected": report.rejected,
+        "rejects": [{"line": line, "reason": reason} for line, reason in sorted(report.rejects)],
+        "accounts": outcome.accounts,
+        "accounts_opened": outcome.opened,
+        "accounts_changed": len(outcome.touched),
+        "new_events": dict(sorted(outcome.new.items())),
+        "unchanged_events": outcome.unchanged,
+        "corrections": [{"line": line, "what": what} for line, what in sorted(outcome.corrections)],
+        "corrections_applied": corrections and not dry_run,
+        "billed": {currency: money.show(minor, currency) for currency, minor in sorted(report.billed.items())},
+        "paid": {currency: money.show(minor, currency) for currency, minor in sorted(report.paid.items())},
+    }
+
+
+def _import_lines(report: Report, *, dry_run: bool, corrections: bool) -> Iterator[str]:
+    outcome = report.outcome
+    yield f"{report.file}: {report.rows:,} rows, {report.skipped:,} skipped, {report.rejected:,} rejected"
+    for name, sums in (("invoices", report.billed), ("payments", report.paid)):
+        if sums:
+            yield f"  {name} in the file: " + ", ".join(f"{money.show(m, c)} {c}" for c, m in sorted(sums.items()))
+    would = "would change" if dry_run else "changed"
+    news = ", ".join(f"{count:,} {kind}" for kind, count in sorted(outcome.new.items())) or "0"
+    yield f"  {would}: {len(outcome.touched):,} of {outcome.accounts:,} accounts ({outcome.opened:,} opened); new: {news}"
+    yield f"  unchanged: {outcome.unchanged:,} events"
+    for line, reason in sorted(report.rejects)[:5]:
+        yield f"  rejected: line {line}: {reason}"
+    if report.reject_file:
+        yield f"  all rejects are in {report.reject_file}"
+    for line, what in sorted(outcome.corrections)[:5]:
+        yield f"  correction: line {line}: {what}"
+    if outcome.corrections and not (corrections and not dry_run):
+        yield f"  {len(outcome.corrections):,} corrections are not applied; import with --corrections to apply them"
+
+
+def replay_table(lines: Sequence[Mapping[str, object]]) -> None:
+    """A replay's lines for people, one kind of line a table."""
+    for kind in ("step", "effect", "parked", "state"):
+        found = [{k: v for k, v in line.items() if k != "kind"} for line in lines if line["kind"] == kind]
+        if found:
+            show(found, "table", title=f"{kind}s" if kind != "parked" else kind)
+
+
+def audited(accounts: int, rows: int, decisions: int, findings: Sequence[Finding], form: str) -> None:
+    """What an audit looked at, and what it found."""
+    if form == "json":
+        found = [{"account": f.account, "seq": f.seq, "what": f.what} for f in findings]
+        facts = {"accounts": accounts, "rows": rows, "decisions": decisions, "findings": found}
+        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        return
+    for finding in findings:
+        click.echo(f"journal row {finding.seq} of account `{finding.account}`: {finding.what}")
+    result = f"{len(findings)} findings" if findings else "every chain holds, every decision follows from its facts"
+    click.echo(f"{accounts:,} accounts, {rows:,} rows, {decisions:,} decisions: {result}")
+
+
+# --- explanations ------------------------------------------------------------------------------------------------------
+
+
+def explanation_text(found: Explanation) -> str:
+    """An explanation in sentences."""
+    return "\n".join(_explanation_lines(found))
+
+
+def _explanation_lines(found: Explanation) -> Iterator[str]:
+    account = found.account
+    yield f"{account.id} {account.name}".rstrip() + f" ({account.currency}, local time {found.zone})"
+    yield f"state: {account.state} since {account.entered_on}" if account.stay else f"state: {account.state} from the start"
+    if account.parked:
+        yield f"parked since {account.parked.at:%Y-%m-%d}: {account.parked.reason}"
+    if account.on_hold:
+        yield "on hold"
+    yield from _decided_lines(found)
+    if found.policy is None:
+        yield "policy: none applies"
+    else:
+        yield f"policy: {found.policy.title}, version {found.policy.version[:12]}"
+    yield from _money_lines(found)
+    for rule in found.rules:
+        verdict = "would fire" if rule.fires else f"does not fire: {rule.because}"
+        yield f"rule {rule.rule} -> {rule.leads_to}: {verdict}"
+    yield sentence(found.next, account.currency)
+
+
+def _decided_lines(found: Explanation) -> Iterator[str]:
+    step = found.decided
+    if step is None:
+        return
+    by = f"rule {step.rule}" if step.rule else f"{step.actor or 'somebody'}: {step.reason or 'no reason given'}"
+    yield f"decided on {step.on} {step.clock:%H:%M} by {by} (version {(step.policy_version or '')[:12]}, cause {step.cause})"
+    for clause in found.decided_clauses:
+        yield f"  {clause.text}: was {clause.value}{'' if clause.true else ', not true'}"
+
+
+def _money_lines(found: Explanation) -> Iterator[str]:
+    facts, policy = found.facts, found.policy
+    if facts is None or policy is None:
+        return
+    names = ("open_amount", "gross_overdue_amount", "disputed_amount", "promised_amount", "overdue_amount")
+    yield ", ".join(f"{name} {shown(name, facts[name], policy)}" for name in (*names, "days_overdue"))
+
+
+def explanation_json(found: Explanation) -> Mapping[str, object]:
+    """An explanation with documented fields."""
+    account, step, ahead = found.account, found.decided, found.next
+    return {
+        "account": account.id,
+        "name": account.name,
+        "currency": account.currency,
+        "zone": found.zone,
+        "at": found.at.isoformat(),
+        "state": account.state.value,
+        "since": account.entered_on.isoformat() if account.stay else None,
+        "on_hold": account.on_hold,
+        "parked": account.parked.reason if account.parked else None,
+        "policy": {"name": found.policy.name, "version": found.policy.version} if found.policy else None,
+        "decided": None
+        if step is None
+        else {
+            "date": step.on.isoformat(),
+            "time": f"{step.clock:%H:%M}",
+            "rule": step.rule,
+            "from": step.source,
+            "cause": step.cause,
+            "actor": step.actor,
+            "version": step.policy_version,
+            "clauses": _clauses_json(found.decided_clauses),
+        },
+        "facts": None if found.facts is None else _facts_json(found),
+        "rules": [
+            {
+                "rule": rule.rule,
+                "leads_to": rule.leads_to,
+                "why": rule.why,
+                "fires": rule.fires,
+                "because": rule.because,
+                "clauses": _clauses_json(rule.clauses),
+            }
+            for rule in found.rules
+        ],
+        "next": None
+        if ahead is None
+        else {
+            "date": ahead.on.isoformat(),
+            "time": f"{ahead.clock:%H:%M}",
+            "kind": ahead.kind,
+            "what": ahead.what,
+            "rule": ahead.rule,
+            "unless_paid": None if ahead.unless is None else money.show(ahead.unless, account.currency),
+        },
+        "sentence": sentence(ahead, account.currency),
+    }
+
+
+def _clauses_json(clauses: Sequence[Clause]) -> list[Mapping[str, object]]:
+    return [{"clause": clause.text, "value": clause.value, "true": clause.true} for clause in clauses]
+
+
+def _facts_json(found: Explanation) -> Mapping[str, object]:
+    if found.facts is None or found.policy is None:
+        return {}
+    return {name: shown(name, value, found.policy) for name, value in found.facts.items()}

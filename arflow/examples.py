@@ -1,0 +1,50 @@
+"""Runs a policy's own examples: the owner's test cases, all of which must pass before it is activated."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from arflow.accounts.events import Event, parse
+from arflow.errors import Refused
+from arflow.replay import Request, replay
+from arflow.rules.decide import Evaluator
+from arflow.rules.policy import Example, Policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """An example that does not come out as its owner says."""
+
+    example: str
+    line: int
+    what: str
+
+
+def failures(policy: Policy, evaluator: Evaluator) -> list[Failure]:
+    """What is wrong with the examples of `policy`; empty when all pass."""
+    return [
+        Failure(example=example.name, line=example.line, what=what)
+        for example in policy.examples
+        for what in _wrong(policy, example, evaluator)
+    ]
+
+
+def _wrong(policy: Policy, example: Example, evaluator: Evaluator) -> Iterator[str]:
+    try:
+        events = tuple(_events(example))
+        for day, account, state in example.expect:
+            request = Request(events=events, policy=policy, states_at=day, file=f"example `{example.name}`")
+            found = {line["account"]: line["state"] for line in replay(request, evaluator)}
+            if found.get(account) != state:
+                yield f"on {day} account `{account}` is {found.get(account, 'not there')}, expected {state.value}"
+    except Refused as refused:
+        yield str(refused)
+
+
+def _events(example: Example) -> Iterator[Event]:
+    """The example's events; its account is recorded with the first of them, whatever their order."""
+    contents = [{"account": "A", **event} for event in example.events]
+    dates = [str(content["date"]) for content in contents if "date" in content]
+    if example.account and dates:
+        yield parse({"event": "account", "account": "A", "date": min(dates), **example.account})
+    for content in contents:
+        yield parse(content)

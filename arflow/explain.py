@@ -1,0 +1,261 @@
+"""Why an account stands where it stands, and what comes next and when. Reads and computes; changes nothing.
+
+The next step is not guessed: the same life that production runs is run ahead, with and without a payment.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from arflow import money
+from arflow.accounts.entries import Account
+from arflow.accounts.events import Event
+from arflow.accounts.facts import snapshot
+from arflow.life.life import Life, reading
+from arflow.life.records import Entry, EntryKind, Part, World
+from arflow.machines.stepping import refusal
+from arflow.rules.calendar import instant
+from arflow.rules.decide import held_back
+from arflow.rules.expressions import All, Any, Comparison, Expression, Not, comparisons
+from arflow.rules.policy import Policy, Rule
+from arflow.rules.reference import compare, holds
+from arflow.vocabulary import Facts, FactValue
+
+HORIZON = dt.timedelta(days=800)
+"""How far ahead the next step is looked for."""
+
+_MOST_WAKES = 1000
+_TELLING = (EntryKind.STEP, EntryKind.EFFECT, EntryKind.PARKED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clause:
+    """One comparison, the value it met, and whether it was true."""
+
+    text: str
+    value: str
+    true: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleNow:
+    """How a rule of the present state stands. `because` says why it does not fire; empty if it would."""
+
+    rule: str
+    leads_to: str
+    why: str
+    fires: bool
+    because: str
+    clauses: tuple[Clause, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Next:
+    """What comes next by time alone: on a local date and time. `unless` is the payment that would prevent it."""
+
+    on: dt.date
+    clock: dt.time
+    kind: str
+    what: str
+    rule: str | None
+    unless: int | None
+    """Minor units; None when no payment of what is overdue prevents it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """Everything there is to say of one account at one moment."""
+
+    account: Account
+    at: dt.datetime
+    zone: str
+    policy: Policy | None
+    facts: Facts | None
+    decided: Entry | None
+    """The step that led here, None for an account that never stepped."""
+    decided_clauses: tuple[Clause, ...]
+    rules: tuple[RuleNow, ...]
+    next: Next | None
+
+
+def explain(life: Life, at: dt.datetime, last_step: Entry | None, deciding: Policy | None) -> Explanation:
+    """Explain the account of `life`, which has been lived through `at`; `deciding` is the version of `last_step`."""
+    policy, account = life.policy, life.account
+    view = snapshot(account, life.policy_day(at), reading(policy)) if policy else None
+    return Explanation(
+        account=account,
+        at=at,
+        zone=str(life.zone()),
+        policy=policy,
+        facts=view.facts if view else None,
+        decided=last_step,
+        decided_clauses=_deciding_clauses(last_step, deciding),
+        rules=tuple(_rules_now(life, policy, at)) if policy else (),
+        next=foresee(life, at),
+    )
+
+
+def _deciding_clauses(step: Entry | None, policy: Policy | None) -> tuple[Clause, ...]:
+    if step is None or policy is None or step.facts is None:
+        return ()
+    rule = next((rule for rule in policy.rules if rule.id == step.rule), None)
+    return () if rule is None else _clauses(rule.when, step.facts, policy)
+
+
+def _clauses(when: Expression, facts: Facts, policy: Policy) -> tuple[Clause, ...]:
+    return tuple(_clause(clause, facts, policy) for clause in comparisons(when))
+
+
+def _clause(clause: Comparison, facts: Facts, policy: Policy) -> Clause:
+    value = facts[clause.fact]
+    return Clause(text=clause.text, value=shown(clause.fact, value, policy), true=compare(clause, value))
+
+
+def shown(fact: str, value: FactValue, policy: Policy) -> str:
+    """A fact's value as people read it: amounts with their decimals, sets as lists."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(value)) or "none"
+    if policy.facts[fact].type == "amount" and isinstance(value, int):
+        return money.show(value, policy.currency)
+    return str(value) if value != "" else '""'
+
+
+# --- why each rule fires or does not -----------------------------------------------------------------------------------
+
+
+def _rules_now(life: Life, policy: Policy, at: dt.datetime) -> Iterator[RuleNow]:
+    view = snapshot(life.account, life.policy_day(at), reading(policy))
+    situation = life.situation(policy, view)
+    for rule in policy.rules_in(life.account.state):
+        because = failing(rule.when, view.facts, policy)
+        if not because:
+            because = _waiting(policy, rule, view.facts, situation, life)
+        yield RuleNow(
+            rule=rule.id,
+            leads_to=rule.to.value if rule.to else ", ".join(f"{e.kind} {e.name}" for e in rule.do),
+            why=rule.why,
+            fires=not because,
+            because=because,
+            clauses=_clauses(rule.when, view.facts, policy),
+        )
+
+
+def _waiting(policy: Policy, rule: Rule, facts: Facts, situation: "object", life: Life) -> str:
+    """Why a rule whose condition holds does not fire all the same."""
+    view = life.situation(policy, snapshot(life.account, life.account.policy_day, reading(policy)))
+    if rule.to is None:
+        return "it has fired in this stay" if rule.id in view.spent else ""
+    reason = held_back(policy, rule, facts, view) or refusal(facts.state, rule.to, facts)
+    if reason is not None:
+        return reason
+    never = life.world.evaluator.forbidden(policy, rule.to, facts)
+    return f"`never` forbids it: {never.id}" if never else ""
+
+
+def failing(when: Expression, facts: Facts, policy: Policy) -> str:
+    """The clause, or the clauses joined by `and`, that keep `when` from holding; empty when it holds."""
+    if holds(when, facts):
+        return ""
+    match when:
+        case Comparison():
+            return f"{when.text} ({when.fact} is {shown(when.fact, facts[when.fact], policy)})"
+        case All():
+            return next(text for part in when.parts if (text := failing(part, facts, policy)))
+        case Any():
+            return " and ".join(failing(part, facts, policy) for part in when.parts)
+        case Not():
+            true = [c for c in comparisons(when.part) if compare(c, facts[c.fact])]
+            told = true or list(comparisons(when.part))
+            return "not " + " and ".join(f"{c.text} ({c.fact} is {shown(c.fact, facts[c.fact], policy)})" for c in told)
+
+
+# --- what comes next ---------------------------------------------------------------------------------------------------
+
+
+def foresee(life: Life, at: dt.datetime) -> Next | None:
+    """The next step, effect or parking that time alone brings after `at`, and the payment that would prevent it."""
+    found = _first_entry(_copy(life), at)
+    if found is None:
+        return None
+    ahead, entry = found
+    return Next(
+        on=entry.on,
+        clock=entry.clock,
+        kind=entry.kind.value,
+        what=entry.to or f"{entry.effect} {entry.name}",
+        rule=entry.rule,
+        unless=_preventing(life, at, entry, _overdue(ahead, entry)),
+    )
+
+
+def _copy(life: Life) -> Life:
+    return Life(life.account, World(**vars(life.world)))
+
+
+def _first_entry(life: Life, at: dt.datetime) -> tuple[Life, Entry] | None:
+    """Run ahead until something tells; gives the life as it stands then, and what it tells."""
+    for _ in range(_MOST_WAKES):
+        due = life.next_due()
+        if due is None or due > at + HORIZON:
+            return None
+        life.run_until(due)
+        telling = [entry for entry in life.entries if entry.kind in _TELLING]
+        if telling:
+            return life, telling[0]
+    return None
+
+
+def _overdue(life: Life, entry: Entry) -> int:
+    """What is overdue when the entry comes: the collectible part, or all of it when nothing is collectible."""
+    policy = life.policy
+    if policy is None:
+        return 0
+    facts = entry.facts or snapshot(life.account, life.policy_day(entry.at), reading(policy)).facts
+    return facts.overdue_amount or facts.gross_overdue_amount
+
+
+def _preventing(life: Life, at: dt.datetime, entry: Entry, amount: int) -> int | None:
+    """`amount` if paying it right away keeps the entry from coming, else None."""
+    if amount <= 0 or life.account.payer_ledger is not None:
+        return None
+    other = _copy(life)
+    pay(other, at, amount)
+    other.entries.clear()
+    other.run_until(entry.at)
+    return None if any(_same(entry, later) for later in other.entries) else amount
+
+
+def pay(life: Life, at: dt.datetime, amount: int) -> None:
+    """Let the account receive a payment of `amount` minor units, without an invoice, at `at`."""
+    local = life.local(at)
+    data = {"id": f"paid {at.isoformat()}", "amount": money.show(amount, life.account.currency)}
+    event = Event(kind="payment", account=life.account.id, on=local.date(), data=data)
+    life.absorb([Part(on=local.date(), clock=local.time().replace(tzinfo=None), events=(event,))], now=at)
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    return (one.kind, one.to, one.effect, one.name, one.rule) == (
+        other.kind, other.to, other.effect, other.name, other.rule
+    )
+
+
+def sentence(ahead: Next | None, currency: str) -> str:
+    """What comes next in one sentence."""
+    if ahead is None:
+        return "next: nothing, until something is recorded"
+    day = f"{ahead.on.day} {ahead.on:%B %Y}"
+    unless = f" unless {money.show(ahead.unless, currency)} {currency} is paid" if ahead.unless else ""
+    verb = {"step": ahead.what, "parked": "parked"}.get(ahead.kind, ahead.what)
+    return f"next: {verb} on {day}{unless}"
+
+
+def step_entries(entries: Sequence[Entry]) -> list[Entry]:
+    """The steps among `entries`."""
+    return [entry for entry in entries if entry.kind is EntryKind.STEP]
+
+
+def end_of(life: Life, day: dt.date) -> dt.datetime:
+    """The instant at which the local date `day` of the account is over."""
+    return instant(life.zone(), day + dt.timedelta(days=1), dt.time(0))

@@ -1,0 +1,90 @@
+"""`arflow report ageing`: what is open and overdue at the end of a date, by age; one line a currency."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from arflow import money
+from arflow.reports.positions import Position
+
+BUCKETS = ((1, 7), (8, 14), (15, 30), (31, 60), (61, 90), (91, None))
+"""Days overdue, both ends included; the last bucket has no end."""
+
+
+@dataclass(kw_only=True)
+class Ageing:
+    """One currency. Amounts are minor units; `gross` = `disputed` + `promised` + `collectible`."""
+
+    currency: str
+    accounts: int = 0
+    open_accounts: int = 0
+    open_invoices: int = 0
+    open_amount: int = 0
+    overdue_accounts: int = 0
+    overdue_invoices: int = 0
+    gross: int = 0
+    disputed: int = 0
+    promised: int = 0
+    collectible: int = 0
+    oldest_days: int = 0
+    buckets: list[list[int]] = field(default_factory=lambda: [[0, 0] for _ in BUCKETS])
+    """[invoices, amount] of each bucket; an invoice is in the bucket of its oldest overdue instalment."""
+
+    def add(self, position: Position, day: dt.date) -> None:
+        """Count one account's position."""
+        self.accounts += 1
+        self.open_accounts += position.open_invoices > 0
+        self.open_invoices += position.open_invoices
+        self.open_amount += position.open_amount
+        self.overdue_accounts += bool(position.overdue)
+        self.gross += position.gross
+        self.disputed += position.disputed
+        self.promised += position.promised
+        self.collectible += position.collectible
+        invoices: dict[str, int] = {}
+        for item in position.overdue:
+            age = (day - item.due).days
+            self.oldest_days = max(self.oldest_days, age)
+            bucket = invoices.setdefault(item.invoice, _bucket(age))
+            self.buckets[bucket][1] += item.open
+        self.overdue_invoices += len(invoices)
+        for bucket in invoices.values():
+            self.buckets[bucket][0] += 1
+
+
+def _bucket(age: int) -> int:
+    return next(at for at, (_, last) in enumerate(BUCKETS) if last is None or age <= last)
+
+
+def ageing(positions: Iterable[Position], day: dt.date) -> list[Ageing]:
+    """One Ageing a currency, in the order of the currencies; sums are never made across."""
+    found: dict[str, Ageing] = {}
+    for position in positions:
+        found.setdefault(position.currency, Ageing(currency=position.currency)).add(position, day)
+    return [found[currency] for currency in sorted(found)]
+
+
+def as_json(line: Ageing) -> Mapping[str, object]:
+    """One currency with documented names: amounts as decimal strings and, as `..._minor`, in minor units."""
+    amounts = {
+        "open_amount": line.open_amount,
+        "overdue_amount": line.gross,
+        "disputed_amount": line.disputed,
+        "promised_amount": line.promised,
+        "collectible_amount": line.collectible,
+    }
+    return {
+        "currency": line.currency,
+        "accounts": line.accounts,
+        "open_accounts": line.open_accounts,
+        "open_invoices": line.open_invoices,
+        "overdue_accounts": line.overdue_accounts,
+        "overdue_invoices": line.overdue_invoices,
+        "oldest_days": line.oldest_days,
+        **{name: money.show(minor, line.currency) for name, minor in amounts.items()},
+        **{f"{name}_minor": minor for name, minor in amounts.items()},
+        "buckets": [
+            {"from": first, "to": last, "invoices": count, "amount": money.show(amount, line.currency)}
+            for (first, last), (count, amount) in zip(BUCKETS, line.buckets, strict=True)
+        ],
+    }

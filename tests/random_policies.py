@@ -1,0 +1,200 @@
+"""Random policies for the tests that compare two ways to the same answer: documents, as an owner would write them.
+
+Every fact and operator of the language comes up, and the literals lie where random ledgers cross them.
+"""
+
+import json
+from random import Random
+
+from arflow.rules.catalogue import CATALOGUE, FactSpec, FactType, attribute
+from arflow.rules.loader import load_policy
+from arflow.rules.policy import Policy
+from arflow.vocabulary import NEVER, State
+
+Document = dict[str, object]
+
+ZONES = (
+    "America/New_York",
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "Europe/Berlin",
+    "Pacific/Honolulu",
+    "UTC",
+)
+TAGS = ("vip", "late", "x.y", "Grüße", "a:b")
+TEMPLATES = ("friendly", "second", "final")
+ATTRIBUTES = {"region": "text", "size": "int", "cap": "amount", "big": "bool"}
+AMOUNTS = ("0.00", "10.00", "25.00", "50.00", "75.00", "100.00", "150.00", "300.00", "600.00")
+TEXTS = {
+    "country": ("US", "DE", ""),
+    "segment": ("retail", "branch", ""),
+    "risk_grade": ("A", "B", ""),
+    "debtor_kind": ("consumer", "business", ""),
+    "collector_role": ("senior", ""),
+    "currency": ("USD", "EUR"),
+    "attr_region": ("north", "south", ""),
+}
+_FACTS: dict[str, FactSpec] = dict(CATALOGUE) | {
+    f"attr_{name}": attribute(name, kind) for name, kind in ATTRIBUTES.items()
+}
+_LIVELY = (
+    "days_overdue days_overdue overdue_amount gross_overdue_amount days_in_state days_in_episode days_since_notice "
+    "days_since_contact days_until_due days_to_promise notices_sent notices_failed call_attempts_7d late_invoices_365d "
+    "broken_promises_90d kept_promises_365d average_days_late_365d promise_status has_open_promise notice_pending"
+).split()
+"""Facts that time alone moves are the ones that matter, so they come up more often."""
+_GUARDED = {"promised": "has_open_promise", "disputed": "has_open_dispute", "resolved": "gross_overdue_amount == 0"}
+_ACT_TIMES = ("00:00", "00:30", "02:00", "02:30", "08:00", "08:00", "12:00", "23:30")
+
+
+def random_policy(rng: Random, **given: object) -> Policy:
+    """The policy of a random document, in which `given` replaces keys."""
+    return loaded(random_document(rng) | given)
+
+
+def loaded(document: Document) -> Policy:
+    """The policy of a document."""
+    return load_policy(json.dumps(document), file="policy.yaml")
+
+
+def random_document(rng: Random) -> Document:
+    """A policy document with every key that decides anything."""
+    document: Document = {
+        "policy": f"p{rng.randrange(10)}",
+        "title": str(rng.random()),
+        "currency": "USD",
+        "attributes": dict(ATTRIBUTES),
+        "calendar": _calendar(rng),
+        "catch_up": rng.choice(("jump", "one_step", "notice_required")),
+        "promises": {"grace_days": rng.choice((0, 0, 1, 3)), "tolerance": rng.choice(("0.00", "10.00"))},
+        "rules": _rules(rng),
+    }
+    if rng.random() < 0.25:
+        document["applies_to"] = f"{random_expression(rng, 1)} or {random_expression(rng, 1)}"
+    if rng.random() < 0.3:
+        document["never"] = [
+            {"id": f"n{at}", "to": _state(rng), "when": f"{random_expression(rng, 1)} and {random_expression(rng, 1)}"}
+            for at in range(rng.randint(1, 2))
+        ]
+    return document
+
+
+def _calendar(rng: Random) -> Document:
+    act_at = rng.choice(_ACT_TIMES)
+    return {
+        "timezone": rng.choice(("account", "account", *ZONES)),
+        "default_timezone": rng.choice(ZONES),
+        "act_at": act_at,
+        "act_until": rng.choice([clock for clock in ("02:45", "12:00", "18:00", "23:59") if clock >= act_at]),
+        "weekend": rng.choice((["sat", "sun"], ["fri"], ["mon", "tue", "wed", "thu", "fri", "sat"])),
+    } | rng.choice(({}, {"holidays": "US"}, {"holidays": "DE"}))
+
+
+def _state(rng: Random) -> str:
+    return rng.choice([state.value for state in State])
+
+
+def _rules(rng: Random) -> list[Document]:
+    rules = [_rule(rng, f"r{at}") for at in range(rng.randint(2, 8))]
+    if rng.random() < 0.8:
+        rules += _ladder(rng)
+    rng.shuffle(rules)
+    return rules
+
+
+def _ladder(rng: Random) -> list[Document]:
+    """The rungs that most policies have, so that random lives get somewhere."""
+    days = sorted(rng.sample(range(1, 40), 3))
+    return [
+        {"id": "paid-up", "from": "open", "when": "gross_overdue_amount == 0", "to": "resolved"},
+        {"id": "quiet", "from": "resolved", "when": f"days_overdue >= 1 or days_in_state >= {days[2]}", "to": "current"},
+        {"id": "covered", "from": "any", "when": "has_open_promise and overdue_amount == 0", "to": "promised"},
+        {"id": "broken", "from": "promised", "when": 'promise_status in ("broken", "partly_kept")', "to": "called"},
+        {
+            "id": "first",
+            "from": "current",
+            "when": f"days_overdue >= {days[0]}",
+            "to": "reminded",
+            "do": [{"send": "friendly"}],
+        },
+        {"id": "phone", "from": "reminded", "when": f"days_overdue >= {days[1]}", "to": "called", "do": [{"call": "q"}]},
+    ]
+
+
+def _rule(rng: Random, name: str) -> Document:
+    when = random_expression(rng, rng.choice((1, 1, 2, 3)))
+    if rng.random() < 0.55:
+        return _move(rng, name, when)
+    rule: Document = {"id": name, "from": _from(rng, ""), "when": when, "do": _effects(rng)}
+    return rule | ({"repeat_after_days": rng.choice((1, 2, 3, 7, 30))} if rng.random() < 0.6 else {})
+
+
+def _move(rng: Random, name: str, when: str) -> Document:
+    to = _state(rng)
+    if to in _GUARDED and rng.random() < 0.85:
+        when = f"{_GUARDED[to]} and ({when})"
+    rule: Document = {"id": name, "from": _from(rng, to), "when": when, "to": to}
+    return rule | ({"do": _effects(rng)} if rng.random() < 0.5 else {})
+
+
+def _from(rng: Random, to: str) -> object:
+    if rng.random() < 0.35:
+        return rng.choice(("any", "open"))
+    others = [state.value for state in State if state.value != to]
+    return rng.sample(others, rng.randint(1, 4))
+
+
+def _effects(rng: Random) -> list[Document]:
+    return [_effect(rng) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
+
+
+def _effect(rng: Random) -> Document:
+    kind = rng.choice(("send", "send", "send", "call", "tag", "untag", "assign", "notify"))
+    names = {"send": TEMPLATES, "call": ("q", "q2"), "tag": TAGS, "untag": TAGS, "assign": ("ann",), "notify": ("lead",)}
+    return {kind: rng.choice(names[kind])}
+
+
+# --- expressions -------------------------------------------------------------------------------------------------------
+
+
+def random_expression(rng: Random, size: int) -> str:
+    """The text of an expression of about `size` clauses."""
+    if size <= 1:
+        clause = random_clause(rng)
+        return f"not {clause}" if rng.random() < 0.15 else clause
+    left = rng.randint(1, size - 1)
+    joined = f"{random_expression(rng, left)} {rng.choice(('and', 'or'))} {random_expression(rng, size - left)}"
+    return rng.choice((joined, f"({joined})", f"not ({joined})"))
+
+
+def random_clause(rng: Random) -> str:
+    """The text of one comparison."""
+    spec = _FACTS[rng.choice(_LIVELY if rng.random() < 0.6 else list(_FACTS))]
+    if spec.type is FactType.SET:
+        return f'"{rng.choice(TAGS)}" {rng.choice(("in", "not in"))} {spec.name}'
+    if spec.type is FactType.BOOL and rng.random() < 0.5:
+        return spec.name
+    operators = ["==", "!="] + (["<", "<=", ">", ">="] * 2 if spec.is_ordered else [])
+    if rng.random() < 0.15:
+        literals = ", ".join(_literal(rng, spec) for _ in range(rng.randint(1, 4)))
+        return f"{spec.name} {rng.choice(('in', 'not in'))} ({literals})"
+    return f"{spec.name} {rng.choice(operators)} {_literal(rng, spec)}"
+
+
+def _literal(rng: Random, spec: FactSpec) -> str:
+    match spec.type:
+        case FactType.TEXT:
+            return f'"{rng.choice(spec.values or TEXTS[spec.name])}"'
+        case FactType.BOOL:
+            return rng.choice(("true", "false"))
+        case FactType.AMOUNT:
+            return rng.choice(AMOUNTS)
+        case FactType.COUNT:
+            return str(rng.choice((0, 0, 1, 1, 2, 3, 5, 10, 50, 100)))
+        case _:
+            return str(_days(rng))
+
+
+def _days(rng: Random) -> int:
+    return rng.choice((rng.randint(0, 5), rng.randint(0, 20), rng.randint(0, 60), rng.randint(85, 95), 365, NEVER))
