@@ -271,16 +271,28 @@ class Life:
     def _choose(self, now: dt.datetime) -> Policy | None:
         """Give the account to the first eligible policy and bring its episode up to the policy day."""
         self._reach(now)
-        for policy in self.world.policies:
-            if policy.currency != self.account.currency:
-                continue
+        policy = self._eligible(now)
+        if policy is not None:
             day = self._day_under(policy, now)
-            facts = snapshot(self.account, day, reading(policy)).facts
-            if self.world.evaluator.applies(policy, facts):
-                self.account = replace(self.account, policy_version=policy.version, policy_day=day)
-                self._fall_due(now)
-                return policy
+            self.account = replace(self.account, policy_version=policy.version, policy_day=day)
+            self._fall_due(now)
+        return policy
+
+    def _eligible(self, now: dt.datetime) -> Policy | None:
+        """The first policy in the account's currency that applies to it at `now`."""
+        for policy in self.world.policies:
+            if policy.currency == self.account.currency:
+                facts = snapshot(self.account, self._day_under(policy, now), reading(policy)).facts
+                if self.world.evaluator.applies(policy, facts):
+                    return policy
         return None
+
+    def _would_change_hands(self, policy: Policy, now: dt.datetime) -> bool:
+        """Whether a pass right now would give the account to another policy than `policy`, or to none."""
+        try:
+            return self._eligible(now) is not policy
+        except Refused:
+            return True
 
     def _snapshot(self, policy: Policy) -> Snapshot:
         return snapshot(self.account, self.account.policy_day, reading(policy))
@@ -542,7 +554,7 @@ class Life:
             return None
         zone, calendar = self.zone(), self.calendar()
         soonest = calendar.next_act(zone, now)
-        if self.world.every_day or self._would_fire(policy):
+        if self.world.every_day or self._would_fire(policy) or self._would_change_hands(policy, now):
             return soonest
         day = self._first_change(policy, now)
         return None if day is None else max(soonest, calendar.act_instant(zone, day))
