@@ -89,7 +89,8 @@ class _Batch:
     def __init__(self, connection: Connection, ids: Sequence[str], now: Now, engineering: Engineering) -> None:
         self.connection, self.now, self.engineering = connection, now, engineering
         self.stored = accounts.load(connection, ids)
-        self.pending = events.of_accounts(connection, ids, only_pending=True)
+        self.pending = events.pending(connection, ids, now.last_day)
+        self.later = events.next_pending(connection, ids, now.last_day)
         self.activations = policies.activations(connection)
         self.applied: list[int] = []
         self._ids = ids
@@ -117,7 +118,7 @@ class _Batch:
         changed = Changed(
             before=stored,
             account=lived.account,
-            next_due=_earliest(life.next_due(), script.next_cause()),
+            next_due=_earliest(life.next_due(), script.next_cause(), self._later(life)),
             applied_to=self._applied_to(life, stored, done),
             journal_length=stored.journal_length,
             journal_head=stored.journal_head,
@@ -215,6 +216,13 @@ class _Batch:
         if self._histories is None:
             self._histories = events.of_accounts(self.connection, self._ids)
         return self._histories.get(account, [])
+
+    def _later(self, life: Life) -> dt.datetime | None:
+        """The instant of the first event that is still too far ahead to have been read."""
+        if life.account.id not in self.later:
+            return None
+        on, time = self.later[life.account.id]
+        return life.instant_of(Part(on=on, clock=time, events=()))
 
     def _note_applied(self, stored: Stored, done: Sequence[Batch]) -> None:
         taken = {id(event) for batch in done for part in batch.parts for event in part.events}

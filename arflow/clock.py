@@ -19,13 +19,24 @@ class Now:
     @property
     def limit(self) -> dt.date | dt.datetime:
         """How far lives run now."""
-        return self.day or self.at or dt.datetime.max.replace(tzinfo=dt.UTC)
+        if self.at is not None:
+            return self.at
+        if self.day is None:
+            raise TypeError(self)
+        return self.day
+
+    @property
+    def last_day(self) -> dt.date:
+        """The last local date on which anything anywhere may be due now."""
+        return self.day or (self.latest + dt.timedelta(days=1)).date()
 
     @property
     def latest(self) -> dt.datetime:
         """The instant before which an account may be due anywhere on earth."""
+        if self.at is not None:
+            return self.at + dt.timedelta(microseconds=1)
         if self.day is None:
-            return (self.at or dt.datetime.max.replace(tzinfo=dt.UTC)) + dt.timedelta(microseconds=1)
+            raise TypeError(self)
         return dt.datetime.combine(self.day, dt.time(12), tzinfo=dt.UTC) + dt.timedelta(days=1)
 
 

@@ -35,7 +35,7 @@ TEXTS = {
     "currency": ("USD", "EUR"),
     "attr_region": ("north", "south", ""),
 }
-_FACTS: dict[str, FactSpec] = dict(CATALOGUE) | {
+CATALOGUE_AND_ATTRIBUTES: dict[str, FactSpec] = dict(CATALOGUE) | {
     f"attr_{name}": attribute(name, kind) for name, kind in ATTRIBUTES.items()
 }
 _LIVELY = (
@@ -170,7 +170,7 @@ def random_expression(rng: Random, size: int) -> str:
 
 def random_clause(rng: Random) -> str:
     """The text of one comparison."""
-    spec = _FACTS[rng.choice(_LIVELY if rng.random() < 0.6 else list(_FACTS))]
+    spec = CATALOGUE_AND_ATTRIBUTES[rng.choice(_LIVELY if rng.random() < 0.6 else list(CATALOGUE_AND_ATTRIBUTES))]
     if spec.type is FactType.SET:
         return f'"{rng.choice(TAGS)}" {rng.choice(("in", "not in"))} {spec.name}'
     if spec.type is FactType.BOOL and rng.random() < 0.5:

@@ -1,43 +1,37 @@
 """The only file that knows `durable_rules`: policies compiled to rulesets, facts posted, the first match noted.
 
-What was measured, and is kept to here: no `$nex` and no `not` (trees are brought to a form without negation); every
-field always present and of one type (bools and set members are 0 or 1); integers and texts only; one ruleset for each
-policy version and state; posts are consumed by the rule with the lowest `pri`, so matches are read one after the other
-by moving a cursor; at most 64 order tests on one field, so the cursor is cut into blocks of 60 rules; a lock, because
-the library is not safe with two threads; a bounded number of versions, because a ruleset is never freed.
+What was measured, and is kept to here: no `$nex` and no `not`; every field always present and of one type (bools, set
+members and cut-out parts are 0 or 1, and never named after what a policy says); integers and texts only; conditions cut
+to what the library holds (`cutting.py`); a post is consumed by the rule with the lowest `pri`, so matches are read one
+after the other by moving a cursor; every rule passes its cursor at once, so a ruleset has few rules, and a long list of
+rules several rulesets; a lock, because the library is not safe with two threads; a bounded number of versions, because
+a ruleset is never freed.
 """
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from durable import engine as durable
 
 from arflow.errors import Refused
-from arflow.rules.expressions import All, Any, Comparison, Expression, Not, comparisons
+from arflow.rules.cutting import MAX_FIELDS, Cutter, Group, Part, Piece, pieces_of
+from arflow.rules.expressions import Comparison, Expression
 from arflow.rules.policy import Never, Policy
 from arflow.vocabulary import Facts, State
 
 MAX_VERSIONS = 64
 """Policy versions that one process may compile; each costs up to a few megabytes for the life of the process."""
 
-_BLOCK = 60
-_NEGATED = {
-    "==": "!=",
-    "!=": "==",
-    "<": ">=",
-    ">=": "<",
-    ">": "<=",
-    "<=": ">",
-    "in": "not in",
-    "not in": "in",
-    "has": "has not",
-    "has not": "has",
-}
-_OPERATORS = {"<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte", "!=": "$neq"}
+_MAX_RULES = 40
+"""Rules of one ruleset: the library keeps at most 64 unfinished steps, and one condition asks for up to 16."""
+_MAX_FIELDS = 4 * MAX_FIELDS
+"""Fields of one ruleset: a post may have at most 255."""
+_OPERATORS = {"<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte", "!=": "$neq", "not in": "$neq"}
+_CURSOR = "cursor"
 _Field = str | int
 _Definition = dict[str, object]
+_Named = Comparison | Part
 
 
 class _Host(durable.Host):  # type: ignore[misc]  # the library has no types
@@ -47,78 +41,13 @@ class _Host(durable.Host):  # type: ignore[misc]  # the library has no types
         """Start nothing: arflow's timers are rows in the database."""
 
 
-def _plain(value: object) -> _Field:
-    return int(value) if isinstance(value, bool) else value  # type: ignore[return-value]  # literals are text or int
-
-
-def _field(clause: Comparison) -> str:
-    return f"{clause.fact}:{clause.values[0]}" if clause.op.startswith("has") else clause.fact
-
-
-def _test(clause: Comparison) -> _Definition:
-    name = _field(clause)
-    if clause.op.startswith("has"):
-        return {name: int(clause.op == "has")}
-    tests: list[_Definition] = []
-    for value in clause.values:
-        plain = _plain(value)
-        if clause.op in ("==", "in"):
-            tests.append({name: plain})
-        else:
-            tests.append({_OPERATORS.get(clause.op, "$neq"): {name: plain}})
-    return _joined("$and" if clause.op == "not in" else "$or", tests)
-
-
-def _joined(word: str, tests: Sequence[_Definition]) -> _Definition:
-    return tests[0] if len(tests) == 1 else {word: list(tests)}
-
-
-def _condition(expression: Expression, *, negated: bool = False) -> _Definition:
-    """The library's form of `expression`, with every negation pushed down into the comparisons."""
-    match expression:
-        case Not():
-            return _condition(expression.part, negated=not negated)
-        case Comparison():
-            if negated:
-                turned = Comparison(fact=expression.fact, op=_NEGATED[expression.op], values=expression.values)
-                return _test(turned)
-            return _test(expression)
-        case All() | Any():
-            word = "$and" if isinstance(expression, All) is not negated else "$or"
-            return _joined(word, [_condition(part, negated=negated) for part in expression.parts])
-
-
-def _clauses(expressions: Iterable[Expression]) -> list[Comparison]:
-    return [clause for expression in expressions for clause in comparisons(expression)]
-
-
-@dataclass(slots=True)
-class _Ruleset:
-    """One compiled list of conditions, and the fields that its posts must carry."""
-
-    name: str
-    size: int
-    plain: tuple[str, ...]
-    members: tuple[tuple[str, str, str], ...]
-    noted: list[int] = field(default_factory=list)
-
-    def message(self, facts: Facts, start: int) -> dict[str, _Field]:
-        posted: dict[str, _Field] = {name: _plain(facts[name]) for name in self.plain}
-        for fact, member, name in self.members:
-            posted[name] = int(member in facts[fact])  # type: ignore[operator]  # only sets have members
-        for block in range(0, self.size, _BLOCK):
-            posted[f"cursor:{block}"] = start
-        return posted
-
-
 class DurableRules:
     """The evaluator that decides in production. One per process; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._host = _Host()
         self._lock = threading.Lock()
-        self._versions: OrderedDict[str, Mapping[str, _Ruleset]] = OrderedDict()
-        self._compiled = 0
+        self._versions: dict[str, Mapping[str, _Conditions]] = {}
 
     def first(self, policy: Policy, state: State, facts: Facts, start: int) -> int | None:
         """The index, from `start` on, of the first of `policy.rules_in(state)` whose `when` holds."""
@@ -136,58 +65,156 @@ class DurableRules:
     def compile(self, policy: Policy) -> None:
         """Compile every ruleset of `policy` now. Raises Refused when the process has compiled too many versions."""
         with self._lock:
-            self._rulesets(policy)
+            self._compiled(policy)
 
     def _first(self, policy: Policy, name: str, facts: Facts, start: int) -> int | None:
         with self._lock:
-            ruleset = self._rulesets(policy).get(name)
-            if ruleset is None or start >= ruleset.size:
-                return None
-            ruleset.noted.clear()
-            try:
-                self._host.post(ruleset.name, ruleset.message(facts, start))
-            except durable.MessageNotHandledException:
-                return None
-            return ruleset.noted[0]
+            conditions = self._compiled(policy).get(name)
+            return None if conditions is None else conditions.first(facts, start)
 
-    def _rulesets(self, policy: Policy) -> Mapping[str, _Ruleset]:
+    def _compiled(self, policy: Policy) -> "Mapping[str, _Conditions]":
         found = self._versions.get(policy.version)
         if found is None:
-            if self._compiled >= MAX_VERSIONS:
+            if len(self._versions) >= MAX_VERSIONS:
                 raise Refused(f"this process has compiled {MAX_VERSIONS} policy versions, which is its limit; restart it")
-            self._compiled += 1
-            found = self._versions[policy.version] = self._compile(policy)
+            found = {
+                name: _Conditions(self._host, f"{policy.version}:{name}", conditions)
+                for name, conditions in _lists(policy).items()
+                if conditions
+            }
+            self._versions[policy.version] = found
         return found
 
-    def _compile(self, policy: Policy) -> Mapping[str, _Ruleset]:
-        lists: dict[str, list[Expression]] = {
-            state: [rule.when for rule in policy.rules_in(state)] for state in State
-        }
-        for never in policy.never:
-            lists.setdefault(f"never {never.to}", []).append(never.when)
-        if policy.applies_to is not None:
-            lists["applies_to"] = [policy.applies_to]
-        return {name: self._ruleset(policy.version, name, list_) for name, list_ in lists.items() if list_}
 
-    def _ruleset(self, version: str, name: str, conditions: list[Expression]) -> _Ruleset:
-        clauses = _clauses(conditions)
-        members = {(c.fact, str(c.values[0]), _field(c)) for c in clauses if c.op.startswith("has")}
-        plain = {clause.fact for clause in clauses if not clause.op.startswith("has")}
-        made = _Ruleset(f"{version}:{name}", len(conditions), tuple(sorted(plain)), tuple(sorted(members)))
-        rules = {f"r_{at}": _rule(at, when, made.noted) for at, when in enumerate(conditions)}
-        self._host.register_rulesets({made.name: rules})
-        return made
+def _lists(policy: Policy) -> Mapping[str, Sequence[Expression]]:
+    """The conditions of `policy` that are asked together, in their order, by name."""
+    lists: dict[str, list[Expression]] = {state: [rule.when for rule in policy.rules_in(state)] for state in State}
+    for never in policy.never:
+        lists.setdefault(f"never {never.to}", []).append(never.when)
+    if policy.applies_to is not None:
+        lists["applies_to"] = [policy.applies_to]
+    return lists
 
 
-def _rule(at: int, when: Expression, noted: list[int]) -> _Definition:
-    reached = {"$lte": {f"cursor:{at - at % _BLOCK}": at}}
-    return {"all": [{"m": {"$and": [reached, _condition(when)]}}], "pri": at, "run": _noting(at, noted)}
+class _Conditions:
+    """A list of conditions, compiled: as few rulesets as the library's limits allow, and one for each cut-out part."""
+
+    def __init__(self, host: _Host, name: str, conditions: Sequence[Expression]) -> None:
+        cutter = Cutter()
+        pieces = [cutter.cut(condition) for condition in conditions]
+        self._rulesets = [
+            _Ruleset(host, f"{name}:{begin}", begin, pieces[begin:end]) for begin, end in _slices(pieces)
+        ]
+        self._parts = [_Ruleset(host, f"{name}:part:{at}", 0, [piece]) for at, piece in enumerate(cutter.parts)]
+
+    def first(self, facts: Facts, start: int) -> int | None:
+        """The index, from `start` on, of the first condition that holds."""
+        truths: dict[int, bool] = {}
+
+        def truth(number: int) -> bool:
+            if number not in truths:
+                truths[number] = self._parts[number].first(facts, 0, truth) is not None
+            return truths[number]
+
+        left = (ruleset for ruleset in self._rulesets if ruleset.end > start)
+        found = (ruleset.first(facts, max(start, ruleset.begin), truth) for ruleset in left)
+        return next((at for at in found if at is not None), None)
 
 
-def _noting(at: int, noted: list[int]) -> Callable[[object], None]:
-    """An action that only notes its rule: the library swallows what an action raises."""
+def _slices(pieces: Sequence[Piece]) -> Iterator[tuple[int, int]]:
+    """(begin, end) of the conditions that share a ruleset."""
+    begin = fields = 0
+    for at, piece in enumerate(pieces):
+        asked = len(pieces_of(piece))
+        if at > begin and (at - begin >= _MAX_RULES or fields + asked > _MAX_FIELDS):
+            yield begin, at
+            begin, fields = at, 0
+        fields += asked
+    yield begin, len(pieces)
 
-    def note(_: object) -> None:
-        noted.append(at)
 
-    return note
+@dataclass(slots=True)
+class _Ruleset:
+    """Some conditions in one ruleset of the library, and the fields that its posts must carry."""
+
+    host: _Host
+    name: str
+    begin: int
+    pieces: Sequence[Piece]
+    fields: dict[str, _Named] = field(init=False)
+    noted: list[int] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.fields = _fields(self.pieces)
+        names = {_asked(named): name for name, named in self.fields.items()}
+        rules = {f"r_{at}": self._rule(at, piece, names) for at, piece in enumerate(self.pieces, self.begin)}
+        self.host.register_rulesets({self.name: rules})
+
+    @property
+    def end(self) -> int:
+        """The index after its last condition."""
+        return self.begin + len(self.pieces)
+
+    def first(self, facts: Facts, start: int, truth: Callable[[int], bool]) -> int | None:
+        """The index, from `start` on, of the first condition that holds; `truth` tells of parts."""
+        self.noted.clear()
+        try:
+            self.host.post(self.name, {_CURSOR: start} | {n: _value(c, facts, truth) for n, c in self.fields.items()})
+        except durable.MessageNotHandledException:
+            return None
+        return self.noted[0]
+
+    def _rule(self, at: int, piece: Piece, names: Mapping[object, str]) -> _Definition:
+        reached = {"$lte": {_CURSOR: at}}
+        return {"all": [{"m": {"$and": [reached, _test(piece, names)]}}], "pri": at, "run": self._noting(at)}
+
+    def _noting(self, at: int) -> Callable[[object], None]:
+        """An action that only notes its rule: the library swallows what an action raises."""
+
+        def note(_: object) -> None:
+            self.noted.append(at)
+
+        return note
+
+
+def _asked(named: _Named) -> object:
+    """What a field tells of: a fact, whether a set has a member, or a part."""
+    if isinstance(named, Part):
+        return named.number
+    return (named.fact, named.values[0]) if named.op.startswith("has") else named.fact
+
+
+def _fields(pieces: Sequence[Piece]) -> dict[str, _Named]:
+    """Every field that `pieces` read, by a name that owes nothing to the texts of the policy."""
+    asked = {_asked(named): named for piece in pieces for named in pieces_of(piece)}
+    return {what if isinstance(what, str) else f"field:{at}": named for at, (what, named) in enumerate(asked.items())}
+
+
+def _value(named: _Named, facts: Facts, truth: Callable[[int], bool]) -> _Field:
+    if isinstance(named, Part):
+        return int(truth(named.number))
+    value = facts[named.fact]
+    if isinstance(value, frozenset):
+        return int(named.values[0] in value)
+    return int(value) if isinstance(value, bool) else value
+
+
+def _test(piece: Piece, names: Mapping[object, str]) -> _Definition:
+    if isinstance(piece, Group):
+        return _joined("$and" if piece.every else "$or", [_test(inner, names) for inner in piece.pieces])
+    name = names[_asked(piece)]
+    if isinstance(piece, Part):
+        return {name: 1}
+    if piece.op.startswith("has"):
+        return {name: int(piece.op == "has")}
+    tests = [_compared(piece.op, name, value) for value in piece.values]
+    return _joined("$and" if piece.op == "not in" else "$or", tests)
+
+
+def _compared(op: str, name: str, value: str | int | bool) -> _Definition:
+    plain = int(value) if isinstance(value, bool) else value
+    return {name: plain} if op in ("==", "in") else {_OPERATORS[op]: {name: plain}}
+
+
+def _joined(word: str, tests: Sequence[_Definition]) -> _Definition:
+    return tests[0] if len(tests) == 1 else {word: list(tests)}

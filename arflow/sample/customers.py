@@ -4,11 +4,14 @@ import datetime as dt
 from dataclasses import dataclass
 
 from arflow.sample import habits
+from arflow.sample.agenda import working
 from arflow.sample.countries import Country, country_at, plain
 from arflow.sample.dice import Dice, percentile
 from arflow.sample.habits import Payer, Segment
 
 Fields = dict[str, object]
+_SPREAD = 157
+"""A prime, so that neighbours in the list of accounts have names that differ in both words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +59,7 @@ def customer(seed: int, index: int, span: Span, dice: Dice) -> Customer:
         payer=payer,
         segment=segment,
         terms=dice.one_of(country.terms),
-        first_day=span.start if head is not None or dice.chance(800) else span.day_at(dice.between(0, 550)),
+        first_day=span.start if head is not None or dice.chance(800) else working(span.day_at(dice.between(0, 550))),
         stops_on=stops_on,
         disputes=percentile(seed, "disputes", index) < habits.DISPUTING_PERCENT,
         holds=percentile(seed, "holds", index) < habits.HOLDING_PERCENT,
@@ -93,9 +96,10 @@ def _payer(seed: int, index: int) -> Payer:
 
 
 def _name(country: Country, index: int, head: int | None, dice: Dice) -> str:
-    """A name that no other of the first 400 accounts of the country has."""
-    town, trade = _COMBINE * index % (len(country.towns) * len(country.trades)), len(country.trades)
-    name = f"{country.towns[town // trade]} {country.trades[town % trade]}"
+    """A name that none of the other first 400 accounts has; a branch adds its head office."""
+    trades = len(country.trades)
+    town, trade = divmod(_SPREAD * index % (len(country.towns) * trades), trades)
+    name = f"{country.towns[town]} {country.trades[trade]}"
     return f"{name} ({_id(country, head)})" if head is not None else f"{name} {dice.one_of(country.forms)}"
 
 

@@ -18,6 +18,11 @@ class Payer(StrEnum):
     CHRONIC = "chronic"
     NEVER = "never"
 
+    @property
+    def is_risky(self) -> bool:
+        """Whether a credit manager would watch this customer."""
+        return self in (Payer.CHRONIC, Payer.NEVER)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:

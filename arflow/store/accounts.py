@@ -4,8 +4,9 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, literal, select, tuple_, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from arflow.accounts.entries import Account, Ledger
@@ -73,7 +74,7 @@ def lock(connection: Connection, ids: Sequence[str], *, skip_locked: bool = Fals
     return [*locked, *connection.execute(members.order_by(account.c.id).with_for_update()).scalars()]
 
 
-def listed(ids: Sequence[str]) -> object:
+def listed(ids: Sequence[str]) -> Select[Any]:
     """`ids` as a subquery, so that one parameter carries them all."""
     return select(func.unnest(bindparam(None, list(ids), type_=tables.account.c.tags.type)))
 

@@ -6,8 +6,9 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, select, update
 
 from arflow.accounts.events import Event, parse
 from arflow.accounts.timeline import references_first
@@ -48,27 +49,46 @@ def digest(event: Event) -> bytes:
     return hashlib.sha256(canonical(event).encode()).digest()
 
 
-def from_row(row: Mapping[str, object]) -> StoredEvent:
+def from_row(row: Mapping[Any, Any]) -> StoredEvent:
     """The event that a row of the table holds."""
-    content = {**row["content"], "event": row["kind"], "account": row["account_id"]}  # type: ignore[dict-item]  # JSON
+    content = {**row["content"], "event": row["kind"], "account": row["account_id"]}
     return StoredEvent(
-        row=row["id"],  # type: ignore[arg-type]  # columns of the table
+        row=row["id"],
         event=parse(content),
         applied=bool(row["applied"]),
-        known_at=row["known_at"],  # type: ignore[arg-type]  # columns of the table
-        known_on=row["known_on"],  # type: ignore[arg-type]  # columns of the table
-        was=row["was"],  # type: ignore[arg-type]  # columns of the table
+        known_at=row["known_at"],
+        known_on=row["known_on"],
+        was=row["was"],
     )
 
 
-def of_accounts(
-    connection: Connection, ids: Sequence[str], *, only_pending: bool = False
-) -> dict[str, list[StoredEvent]]:
-    """The events of the accounts `ids`, each account's in the order of (date, time, arrival)."""
+def of_accounts(connection: Connection, ids: Sequence[str]) -> dict[str, list[StoredEvent]]:
+    """All events of the accounts `ids`, each account's in the order of (date, time, arrival)."""
+    return _fetched(connection, select(tables.event).where(tables.event.c.account_id.in_(listed(ids))))
+
+
+def pending(connection: Connection, ids: Sequence[str], upto: dt.date) -> dict[str, list[StoredEvent]]:
+    """The events that are not applied yet and dated up to `upto`; of an account that is still to come, all of them."""
+    table, account = tables.event, tables.account
+    unborn = select(account.c.id).where(account.c.id == table.c.account_id, ~account.c.born).exists()
+    query = select(table).where(table.c.account_id.in_(listed(ids)), ~table.c.applied, (table.c.on <= upto) | unborn)
+    return _fetched(connection, query)
+
+
+def next_pending(connection: Connection, ids: Sequence[str], after: dt.date) -> dict[str, tuple[dt.date, dt.time]]:
+    """The local date and time of the first event of each account that is not applied yet and dated after `after`."""
     table = tables.event
-    query = select(table).where(table.c.account_id.in_(listed(ids)))
-    if only_pending:
-        query = query.where(~table.c.applied)
+    query = (
+        select(table.c.account_id, table.c.on, table.c.clock)
+        .distinct(table.c.account_id)
+        .where(table.c.account_id.in_(listed(ids)), ~table.c.applied, table.c.on > after)
+        .order_by(table.c.account_id, table.c.on, table.c.clock)
+    )
+    return {row.account_id: (row.on, row.clock) for row in connection.execute(query)}
+
+
+def _fetched(connection: Connection, query: Select[Any]) -> dict[str, list[StoredEvent]]:
+    table = tables.event
     found: dict[str, list[StoredEvent]] = defaultdict(list)
     for row in connection.execute(query.order_by(table.c.on, table.c.clock, table.c.id)).mappings():
         found[row["account_id"]].append(from_row(row))

@@ -335,7 +335,7 @@ event = Table(
     Column("import_id", BigInteger, ForeignKey("import_file.id"), nullable=True),
     UniqueConstraint("account_id", "kind", "identity", "occurrence", name="uq_event_identity"),
     CheckConstraint("(known_at IS NULL) <> (known_on IS NULL)", name="known"),
-    Index("ix_event_pending", "account_id", postgresql_where=text("NOT applied")),
+    Index("ix_event_pending", "account_id", "on", "clock", postgresql_where=text("NOT applied")),
     comment="Everything recorded, as received; the other tables are what it comes to.",
 )
 

@@ -176,7 +176,7 @@ COMMENT ON TABLE event IS 'Everything recorded, as received; the other tables ar
 
 COMMENT ON COLUMN event.was IS 'the content that a correction, not applied yet, replaces';
 
-CREATE INDEX ix_event_pending ON event (account_id) WHERE NOT applied;
+CREATE INDEX ix_event_pending ON event (account_id, "on", clock) WHERE NOT applied;
 
 CREATE TABLE invoice (
     account_id TEXT NOT NULL,
