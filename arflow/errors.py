@@ -15,16 +15,14 @@ class ArflowError(Exception):
 
 
 class Refused(ArflowError):
-    """Input that does not follow its format: `reason` in `file` at `line` (1-based, None when the whole file is meant)."""
+    """Input that does not follow its format: `reason` in `file` at `line` (1-based; None: the whole file is meant)."""
 
     def __init__(self, reason: str, *, file: str | None = None, line: int | None = None) -> None:
         self.reason, self.file, self.line = reason, file, line
         super().__init__(reason)
 
     def __str__(self) -> str:
-        place = " ".join(
-            part for part in (self.file, f"line {self.line}" if self.line is not None else None) if part
-        )
+        place = " ".join(part for part in (self.file, f"line {self.line}" if self.line is not None else None) if part)
         return f"{place}: {self.reason}" if place else self.reason
 
     def within(self, file: str, line: int | None = None) -> "Refused":

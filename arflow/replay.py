@@ -7,7 +7,7 @@ import datetime as dt
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,7 +19,7 @@ from arflow.accounts.timeline import Moment, timeline
 from arflow.errors import Refused
 from arflow.life.life import Life, reading
 from arflow.life.lives import Lived, PolicyChange, live, payers
-from arflow.life.records import Entry, EntryKind, World
+from arflow.life.records import Entry, EntryKind, LedgerHistory, World
 from arflow.rules.decide import Evaluator
 from arflow.rules.loader import MAX_BYTES, load_policy
 from arflow.rules.policy import Policy
@@ -125,7 +125,7 @@ def lives(request: Request, evaluator: Evaluator) -> Iterator[Lived]:
     )
     through = payers(moments)
     heads = set(through.values())
-    ledgers = {}
+    ledgers: dict[str, LedgerHistory] = {}
     for account in sorted(moments, key=lambda account: (account in through, account)):
         if account in through and through[account] not in ledgers:
             _refuse_payer(request, moments, account, through)
@@ -157,7 +157,9 @@ def _timelines(request: Request) -> dict[str, list[Moment]]:
         raise refused.within(request.file) from None
 
 
-def _refuse_payer(request: Request, moments: Mapping[str, list[Moment]], account: str, through: Mapping[str, str]) -> None:
+def _refuse_payer(
+    request: Request, moments: Mapping[str, list[Moment]], account: str, through: Mapping[str, str]
+) -> None:
     payer = through[account]
     line = next(e.line for m in moments[account] for e in m.events if e.text("pays_through") == payer)
     reason = f"pays through `{payer}`, " + ("which pays through another" if payer in moments else "which is unknown")
@@ -166,7 +168,8 @@ def _refuse_payer(request: Request, moments: Mapping[str, list[Moment]], account
 
 def _currency(request: Request, moments: Iterable[Moment]) -> str:
     """The account's currency: the first one recorded of it, else the policy's. Raises Refused when two are recorded."""
-    given = [(e.text("currency"), e.line) for m in moments for e in m.events if e.kind == "account" and "currency" in e.data]
+    named = (e for moment in moments for e in moment.events if e.kind == "account" and "currency" in e.data)
+    given = [(event.text("currency"), event.line) for event in named]
     for currency, line in given:
         try:
             money.exponent(currency)

@@ -1,4 +1,4 @@
-"""The words of arflow as frozen values: states, effects, outcomes, facts. Nothing here computes or imports the outside."""
+"""The words of arflow as frozen values: states, effects, outcomes, facts. Nothing here computes, or imports others."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -57,11 +57,21 @@ class Outcome:
 
 
 _CONVERSATIONS = (
-    "promised says_paid disputes needs_documents refused hardship wants_plan call_back stop_contact represented "
-    "insolvent complaint"
-).split()
-_ATTEMPTS = "no_answer busy voicemail voicemail_full gatekeeper deceased language".split()
-_NO_ATTEMPTS = "wrong_number disconnected".split()
+    "promised",
+    "says_paid",
+    "disputes",
+    "needs_documents",
+    "refused",
+    "hardship",
+    "wants_plan",
+    "call_back",
+    "stop_contact",
+    "represented",
+    "insolvent",
+    "complaint",
+)
+_ATTEMPTS = ("no_answer", "busy", "voicemail", "voicemail_full", "gatekeeper", "deceased", "language")
+_NO_ATTEMPTS = ("wrong_number", "disconnected")
 
 OUTCOMES: "Mapping[str, Outcome]" = MappingProxyType(
     {code: Outcome(code=code, is_conversation=True) for code in _CONVERSATIONS}

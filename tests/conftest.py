@@ -5,10 +5,17 @@ and why stands in the run's summary, one line for each reason.
 """
 
 import os
+import shutil
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from arflow.store import database, embedded
 
 VARIABLES = {"sample_data": "ARFLOW_SAMPLE_DATA", "golden": "ARFLOW_GOLDEN"}
 """Each kind of real data, and the environment variable that names its folder."""
@@ -24,6 +31,65 @@ def sample_data() -> Path:
 def golden() -> Path:
     """The folder of golden timelines."""
     return Path(os.environ[VARIABLES["golden"]])
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The URL of an embedded PostgreSQL of this test process, gone when its tests are over."""
+    home = Path(tempfile.mkdtemp(prefix="arflow-tests-"))
+    home.chmod(0o755)
+    try:
+        yield embedded.start(home)
+        embedded.stop(home)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(server: str) -> str:
+    """The URL of a migrated database, from which each test gets its own."""
+    engine = database.connect(server)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ALTER SYSTEM SET fsync = off"))  # a test's database need not outlive the machine
+        connection.execute(text("SELECT pg_reload_conf()"))
+    database.migrate(engine)
+    engine.dispose()
+    return server
+
+
+_NUMBERS = count(1)
+
+
+@pytest.fixture
+def database_url(template: str) -> str:
+    """The URL of a migrated database of this test alone."""
+    name = f"test_{os.getpid()}_{next(_NUMBERS)}"
+    return _create(template, f"CREATE DATABASE {name} TEMPLATE {embedded.DATABASE}", name)
+
+
+@pytest.fixture
+def empty_url(server: str) -> str:
+    """The URL of an empty database of this test alone."""
+    name = f"empty_{os.getpid()}_{next(_NUMBERS)}"
+    return _create(server, f"CREATE DATABASE {name}", name)
+
+
+def _create(server: str, statement: str, name: str) -> str:
+    here = f"/{embedded.DATABASE}?"
+    postgres = server.replace(here, "/postgres?").replace("postgresql:", "postgresql+psycopg:")
+    engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+    return server.replace(here, f"/{name}?")
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """A migrated database of this test alone."""
+    made = database.connect(database_url)
+    yield made
+    made.dispose()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

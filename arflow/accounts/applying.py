@@ -33,7 +33,7 @@ Value = TypeVar("Value")
 
 _PAYMENT, _CREDIT = ClearingKind.PAYMENT, ClearingKind.CREDIT
 _WRITE_OFF, _NOTE = ClearingKind.WRITE_OFF, ClearingKind.CREDIT_NOTE
-_TEXTS = "name timezone country language segment risk_grade debtor_kind collector_role owner".split()
+_TEXTS = ("name", "timezone", "country", "language", "segment", "risk_grade", "debtor_kind", "collector_role", "owner")
 
 
 def apply(account: Account, event: Event, recorded: Recorded) -> Account:
@@ -64,7 +64,7 @@ def _with_ledger(account: Account, **changes: Any) -> Account:  # noqa: ANN401  
     return replace(account, ledger=replace(account.ledger, **changes))
 
 
-# --- the account itself ------------------------------------------------------------------------------------------------
+# --- the account itself -----------------------------------------------------------------------------------------------
 
 
 def _account(account: Account, event: Event, _: Recorded) -> Account:
@@ -122,7 +122,7 @@ def _unchanged(account: Account, _: Event, __: Recorded) -> Account:
     return account
 
 
-# --- invoices and what stands against them -------------------------------------------------------------------------------
+# --- invoices and what stands against them ----------------------------------------------------------------------------
 
 
 def _invoice(account: Account, event: Event, recorded: Recorded) -> Account:
@@ -179,9 +179,7 @@ def _allocated(amount: int, items: Iterable[OpenItem]) -> Iterable[Allocation]:
         amount -= part
 
 
-def _moved(
-    invoices: Mapping[str, Invoice], allocations: Iterable[Allocation], sign: int
-) -> Mapping[str, Invoice]:
+def _moved(invoices: Mapping[str, Invoice], allocations: Iterable[Allocation], sign: int) -> Mapping[str, Invoice]:
     """`invoices` with each allocation taken off what is open (sign -1) or given back (sign 1)."""
     changed = dict(invoices)
     for part in allocations:
@@ -263,7 +261,7 @@ def _write_off_reversed(account: Account, event: Event, _: Recorded) -> Account:
     return _marked(_given_back(account, offs[-1], event.on), invoice.id, written_off=False)
 
 
-# --- what the customer says ----------------------------------------------------------------------------------------------
+# --- what the customer says -------------------------------------------------------------------------------------------
 
 
 def _promise(account: Account, event: Event, recorded: Recorded) -> Account:
@@ -319,9 +317,7 @@ def _dispute_closed(account: Account, event: Event, recorded: Recorded) -> Accou
     amount = _settlement(account, event, dispute)
     if not amount:
         return account
-    credit = replace(
-        _clearing(event, recorded, _CREDIT, f"dispute {dispute.id}", amount), invoice=dispute.invoice
-    )
+    credit = replace(_clearing(event, recorded, _CREDIT, f"dispute {dispute.id}", amount), invoice=dispute.invoice)
     return _cleared(account, credit, _items_of(account, dispute.invoice))
 
 

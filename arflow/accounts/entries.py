@@ -8,6 +8,9 @@ from functools import cached_property
 
 from arflow.vocabulary import EffectKind, State
 
+BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
+"""Stands for an instant of an account to which nothing has happened yet."""
+
 Recorded = tuple[dt.datetime, int]
 """When an entry was recorded: its instant, and its place among the events of that instant."""
 
@@ -292,12 +295,12 @@ class Account:
     stay: int = 0
     """Counts the steps ever made; a new number is a new stay."""
     entered_on: dt.date = dt.date.min
-    entered_at: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
+    entered_at: dt.datetime = BEFORE_ALL
     fired: Mapping[str, Firing] = field(default_factory=dict)
     policy_version: str | None = None
     policy_day: dt.date = dt.date.min
     last_harsher_day: dt.date | None = None
-    last_instant: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
+    last_instant: dt.datetime = BEFORE_ALL
     wake: dt.datetime | None = None
     parked: Parked | None = None
     call_open: bool = False

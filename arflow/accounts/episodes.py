@@ -27,9 +27,7 @@ def upcoming(account: Account, day: dt.date, act_instant: ActInstant) -> Episode
     return Episode(started_on=started_on, spans=((act_instant(started_on), None),))
 
 
-def after_events(
-    account: Account, before: Ledger, day: dt.date, now: dt.datetime, today: dt.date
-) -> Account:
+def after_events(account: Account, before: Ledger, day: dt.date, now: dt.datetime, today: dt.date) -> Account:
     """`account` after events at `now` (local date `today`) that turned the ledger `before` into the present one."""
     overdue = account.book.gross_overdue(day) > 0
     running = account.episode

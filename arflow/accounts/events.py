@@ -16,6 +16,8 @@ from arflow.vocabulary import OUTCOMES, State
 
 MIDNIGHT = dt.time(0)
 MAX_TEXT = 10_000
+MAX_NAME = 200
+LARGEST_INTEGER = 10**15
 _AMOUNT = re.compile(r"-?\d{1,16}(\.\d{1,8})?", re.ASCII)
 
 
@@ -54,15 +56,20 @@ Check = Callable[[object], object]
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise Refused(f"is text in quotes, not {json.dumps(value)[:60]}")
-    if len(value) > MAX_TEXT or "\x00" in value:
-        raise Refused(f"is text of at most {MAX_TEXT} characters without null characters")
+    if len(value) > MAX_TEXT or "\x00" in value or not _is_encodable(value):
+        raise Refused(f"is text of at most {MAX_TEXT} characters, without null characters or halves of characters")
     return value
+
+
+def _is_encodable(text: str) -> bool:
+    """Whether `text` is made of whole characters; JSON's escapes can write the half of one."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _name(value: object) -> str:
     text = _text(value)
-    if not text.strip() or len(text) > 200 or not text.isprintable():
-        raise Refused("is a name of 1 to 200 printable characters")
+    if not text.strip() or len(text) > MAX_NAME or not text.isprintable():
+        raise Refused(f"is a name of 1 to {MAX_NAME} printable characters")
     return text
 
 
@@ -106,6 +113,8 @@ def _attributes(value: object) -> Mapping[str, object]:
             raise Refused(f"`{name}` is a text, a whole number, true or false")
         if isinstance(entry, str):
             _text(entry)
+        elif abs(entry) > LARGEST_INTEGER:
+            raise Refused(f"`{name}` is larger than arflow keeps ({LARGEST_INTEGER:,})")
     return dict(value)
 
 
@@ -149,7 +158,12 @@ KINDS: Mapping[str, Mapping[str, _Field]] = MappingProxyType(
             "currency": _Field(_name),
             "instalments": _Field(_instalments),
         },
-        "payment": {"id": _ID, "amount": _NEEDED_AMOUNT, "invoice": _Field(_optional(_name)), "currency": _Field(_name)},
+        "payment": {
+            "id": _ID,
+            "amount": _NEEDED_AMOUNT,
+            "invoice": _Field(_optional(_name)),
+            "currency": _Field(_name),
+        },
         "payment_reversed": {"payment": _ID},
         "credit": {"id": _ID, "invoice": _ID, "amount": _Field(_amount)},
         "write_off": {"invoice": _ID},
@@ -223,7 +237,7 @@ def _parse(content: object, line: int) -> Event:
     if not isinstance(kind, str) or kind not in KINDS:
         known = did_you_mean(str(kind), KINDS)
         raise Refused(f"unknown event {json.dumps(kind)[:60]}{known}" if "event" in content else "`event` is missing")
-    data = _fields(content, KINDS[kind] | _COMMON)
+    data = _fields(content, {**KINDS[kind], **_COMMON})
     account = data.pop("account", "")
     if not account and kind != "policy":
         raise Refused("`account` is missing")

@@ -7,6 +7,8 @@ days on which windows and schedules jump. The wake algebra needs nothing else.
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from arflow import money
@@ -19,7 +21,6 @@ from arflow.rules.catalogue import WINDOWS
 from arflow.vocabulary import NEVER, OUTCOMES, Facts
 
 ONE_DAY = dt.timedelta(days=1)
-_RECORDED = "country currency segment risk_grade debtor_kind collector_role tags on_hold".split()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,23 +29,6 @@ class Reading:
 
     terms: Terms = field(default_factory=Terms)
     attributes: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Snapshot:
-    """The facts of one policy day, and how time alone changes them.
-
-    `since` anchors ages and `until` countdowns (None: the fact stands still); `schedule` are the later days on which
-    due dates pass and promises end; `turning` maps a window fact to the days on which its entries come or leave.
-    """
-
-    day: dt.date
-    facts: Facts
-    notices: Notices
-    since: Mapping[str, dt.date | None]
-    until: Mapping[str, dt.date | None]
-    schedule: tuple[dt.date, ...]
-    turning: Mapping[str, tuple[dt.date, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +41,31 @@ class _View:
     promised: list[Verdict]
     exposure: Exposure
     episode: Episode | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """The facts of one policy day, and how time alone changes them.
+
+    `since` anchors ages and `until` countdowns; None: the fact stands still.
+    """
+
+    day: dt.date
+    facts: Facts
+    notices: Notices
+    since: Mapping[str, dt.date | None]
+    until: Mapping[str, dt.date | None]
+    view: _View = field(repr=False)
+
+    @cached_property
+    def schedule(self) -> tuple[dt.date, ...]:
+        """The later days on which due dates pass and promises end."""
+        return _schedule(self.view)
+
+    @cached_property
+    def turning(self) -> Mapping[str, tuple[dt.date, ...]]:
+        """For each window fact the later days on which its entries come or leave."""
+        return _turning(self.view)
 
 
 def snapshot(account: Account, day: dt.date, reading: Reading) -> Snapshot:
@@ -86,8 +95,7 @@ def snapshot(account: Account, day: dt.date, reading: Reading) -> Snapshot:
         notices=found,
         since=since,
         until=until,
-        schedule=_schedule(view),
-        turning=_turning(view),
+        view=view,
     )
 
 
@@ -116,14 +124,21 @@ def _age(day: dt.date, anchor: dt.date | None, name: str) -> int:
     return max(0, (day - anchor).days)
 
 
-# --- as recorded -------------------------------------------------------------------------------------------------------
+# --- as recorded ------------------------------------------------------------------------------------------------------
 
 
 def _recorded(view: _View) -> dict[str, object]:
     account = view.account
     return {
         "state": account.state.value,
-        **{name: getattr(account, name) for name in _RECORDED},
+        "country": account.country,
+        "currency": account.currency,
+        "segment": account.segment,
+        "risk_grade": account.risk_grade,
+        "debtor_kind": account.debtor_kind,
+        "collector_role": account.collector_role,
+        "tags": account.tags,
+        "on_hold": account.on_hold,
         "credit_limit": account.credit_limit or 0,
         "has_credit_limit": account.credit_limit is not None,
         "has_open_promise": any(verdict.status == "open" for verdict in view.promised),
@@ -137,11 +152,17 @@ def _attributes(account: Account, declared: Mapping[str, str]) -> Mapping[str, s
 
 
 def _attribute(account: Account, name: str, kind: str) -> str | int | bool:
-    wanted = {"text": str, "int": int, "bool": bool, "amount": str}[kind]
-    value = account.attributes.get(name, wanted() if kind != "amount" else "0")
+    wanted, missing = _ATTRIBUTE_TYPES[kind]
+    value = account.attributes.get(name, missing)
     if type(value) is not wanted:
         raise Refused(f"attribute `{name}` of account `{account.id}` is `{value}`, which is no {kind}")
     return money.parse(value, account.currency) if kind == "amount" else value
+
+
+_ATTRIBUTE_TYPES: Mapping[str, tuple[type, str | int | bool]] = MappingProxyType(
+    {"text": (str, ""), "int": (int, 0), "bool": (bool, False), "amount": (str, "0")}
+)
+"""For each declared type the type of the recorded value, and what stands for one that is not recorded."""
 
 
 def _promise_status(view: _View) -> str:
@@ -160,7 +181,7 @@ def _concerns(episode: Episode, verdict: Verdict) -> bool:
     return verdict.end >= episode.started_on and not kept_before
 
 
-# --- amounts and counts ------------------------------------------------------------------------------------------------
+# --- amounts and counts -----------------------------------------------------------------------------------------------
 
 
 def _amounts(view: _View) -> dict[str, int]:
@@ -242,7 +263,7 @@ def _paid(book: Ledger) -> Iterator[tuple[dt.date, dt.date]]:
             yield paid_on, invoice.last_due
 
 
-# --- anchors -----------------------------------------------------------------------------------------------------------
+# --- anchors ----------------------------------------------------------------------------------------------------------
 
 
 def _since(view: _View) -> dict[str, dt.date | None]:

@@ -1,4 +1,4 @@
-"""Verdicts on promises: derived anew from the payments in force, so that a reversal judges again (contract, section 5)."""
+"""Verdicts on promises, derived anew from the payments in force: a reversal judges again (contract, section 5)."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence

@@ -63,9 +63,7 @@ def timeline(events: Iterable[Event]) -> list[Moment]:
     moments: dict[tuple[dt.date, dt.time], list[Event]] = {}
     for event in sorted(without_repeats(events), key=lambda event: (event.on, event.clock)):
         moments.setdefault((event.on, event.clock), []).append(event)
-    return [
-        Moment(on=on, clock=clock, events=tuple(references_first(found))) for (on, clock), found in moments.items()
-    ]
+    return [Moment(on=on, clock=clock, events=tuple(references_first(found))) for (on, clock), found in moments.items()]
 
 
 def without_repeats(events: Iterable[Event]) -> Iterable[Event]:

@@ -8,7 +8,7 @@ import click
 from sqlalchemy import Engine
 
 from arflow import clock, explain as explaining
-from arflow.advance import rehearse, run_due
+from arflow.advance import Engineering, rehearse, run_due
 from arflow.audit import Finding, verify
 from arflow.cli import told
 from arflow.cli.opened import engineering, opened
@@ -115,13 +115,13 @@ def advance(until: dt.date | None) -> None:
                 now = clock.read(connection)
             count = _run(engine, now, 0, bar.at)
         else:
-            count = step_through(engine, until, bar.at)
+            count = step_through(engine, until, bar.at, engineering())
     click.echo(f"{count} accounts looked at")
 
 
-def step_through(engine: Engine, until: dt.date, at: "importing.Progress") -> int:
+def step_through(engine: Engine, until: dt.date, at: "importing.Progress", doors: Engineering) -> int:
     """Step the clock day by day to the end of `until`, running everything due; days with nothing due are skipped."""
-    doors, done = engineering(), 0
+    done = 0
     with engine.begin() as connection:
         start = clock.read(connection).day
         if start is None or until < start:

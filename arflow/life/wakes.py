@@ -6,7 +6,8 @@ an age or countdown crosses one of its literals; those days are tried in order, 
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from arflow.accounts.facts import Snapshot
 from arflow.rules.catalogue import CATALOGUE, ByTime
@@ -18,7 +19,7 @@ ONE_DAY = dt.timedelta(days=1)
 
 
 def first_change(today: Snapshot, clauses: Sequence[Comparison], snapshot_on: SnapshotOn) -> dt.date | None:
-    """The first day after `today` on which the truth of one of `clauses` differs from today's; None if it never does."""
+    """The first day after `today` on which one of `clauses` is no longer as true as today; None if there is none."""
     truths = [(clause, _truth(clause, today)) for clause in clauses]
     facts = {clause.fact for clause in clauses}
     start = today
@@ -36,7 +37,7 @@ def _truth(clause: Comparison, snapshot: Snapshot) -> bool:
     return compare(clause, snapshot.facts[clause.fact])
 
 
-def _next_jump(start: Snapshot, facts: Set[str]) -> dt.date | None:
+def _next_jump(start: Snapshot, facts: AbstractSet[str]) -> dt.date | None:
     """The first day after `start` on which one of `facts` can jump; what jumps later is known on that day."""
     days = [start.turning[name] for name in facts & start.turning.keys()]
     if any(name in CATALOGUE and ByTime.SCHEDULE in CATALOGUE[name].by_time for name in facts):
@@ -48,12 +49,12 @@ def _first_crossing(
     start: Snapshot, truths: Iterable[tuple[Comparison, bool]], before: dt.date | None
 ) -> dt.date | None:
     """The first day after `start` and before `before` on which an age or countdown turns a clause."""
-    days = [day for clause, truth in truths for day in _turns(start, clause, truth)]
+    days = [day for clause, truth in truths for day in _turns(start, clause, truth=truth)]
     found = min(days, default=None)
     return found if found is not None and (before is None or found < before) else None
 
 
-def _turns(start: Snapshot, clause: Comparison, truth: bool) -> Iterator[dt.date]:
+def _turns(start: Snapshot, clause: Comparison, *, truth: bool) -> Iterator[dt.date]:
     value_on = _moving(start, clause.fact)
     if value_on is None:
         return

@@ -27,10 +27,11 @@ def _guard(target: State) -> list[object]:
 
     def permitted(event: EventData) -> bool:
         facts: Facts = event.kwargs["facts"]
-        if not holds(facts):
+        if holds(facts):
+            return True
+        if isinstance(event.model, _Traveller):
             event.model.refusal = reason
-            return False
-        return True
+        return False
 
     return [permitted]
 

@@ -1,1 +1,1 @@
-"""PURE. What should happen now: facts, expressions, policies, evaluators, wakes. No clock, database, log or environment."""
+"""PURE. What should happen now: facts, expressions, policies, evaluators. No clock, database, log or environment."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-from arflow.rules.expressions import All, Any, Comparison, Expression, Not
+from arflow.rules.expressions import All, Any, Comparison, Expression, Literal, Not
 
 MAX_GROUPS = 12
 """`and`, `or` and lists in one condition."""
@@ -24,7 +24,7 @@ MAX_FIELDS = 40
 _AT_ONCE = 8
 """How many plain clauses are put together when a long chain is cut."""
 _SHORT_LIST = 40
-"""Values of a clause that may stand beside others."""
+"""How many values a clause may have; a longer list is several clauses."""
 
 _NEGATED = {
     "==": "!=",
@@ -115,7 +115,7 @@ class Cutter:
 
     def _cut(self, every: bool, pieces: Sequence[Piece]) -> Piece:  # noqa: FBT001  # as in Group
         """The group of `pieces` with everything but plain clauses cut out, and long chains cut into links."""
-        left = [piece if _is_plain(piece) else self._part(piece) for piece in pieces]
+        left = [self._part(piece) if isinstance(piece, Group) else piece for piece in pieces]
         while len(left) > _AT_ONCE:
             links = [tuple(left[at : at + _AT_ONCE]) for at in range(0, len(left), _AT_ONCE)]
             left = [self._part(Group(every, link)) for link in links]
@@ -128,20 +128,22 @@ class Cutter:
         return Part(self._numbers[piece])
 
 
-def _is_plain(piece: Piece) -> bool:
-    return isinstance(piece, Part) or (isinstance(piece, Comparison) and len(piece.values) <= _SHORT_LIST)
-
-
 def _positive(expression: Expression, *, negated: bool) -> Piece:
     match expression:
         case Not():
             return _positive(expression.part, negated=not negated)
         case Comparison():
-            op = _NEGATED[expression.op] if negated else expression.op
-            return Comparison(fact=expression.fact, op=op, values=expression.values)
+            return _clause(expression.fact, _NEGATED[expression.op] if negated else expression.op, expression.values)
         case All() | Any():
             every = isinstance(expression, All) is not negated
             return Group(every, tuple(_positive(part, negated=negated) for part in expression.parts))
+
+
+def _clause(fact: str, op: str, values: tuple[Literal, ...]) -> Piece:
+    """A comparison; one with a long list of values is a group of several."""
+    starts = range(0, len(values), _SHORT_LIST)
+    lists = [Comparison(fact=fact, op=op, values=values[at : at + _SHORT_LIST]) for at in starts]
+    return lists[0] if len(lists) == 1 else Group(op == "not in", tuple(lists))
 
 
 def pieces_of(piece: Piece) -> "list[Comparison | Part]":

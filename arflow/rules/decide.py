@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from arflow.machines.states import is_harsher
 from arflow.machines.stepping import refusal
 from arflow.rules.policy import CatchUp, Never, Policy, Rule
-from arflow.machines.states import is_harsher
 from arflow.vocabulary import Facts, State
 
 
@@ -77,7 +77,8 @@ def _waits_for_notice(situation: Situation) -> str | None:
 
 def next_move(evaluator: Evaluator, policy: Policy, facts: Facts, situation: Situation) -> Move:
     """The first move of the state whose `when` holds, that leads to no visited state and that is not held back."""
-    state, held, at = State(facts.state), [], -1
+    state, at = State(facts.state), -1
+    held: list[tuple[str, str]] = []
     rules = policy.rules_in(state)
     while (at := _or_end(evaluator.first(policy, state, facts, at + 1), rules)) < len(rules):
         rule = rules[at]

@@ -76,7 +76,7 @@ class DurableRules:
         found = self._versions.get(policy.version)
         if found is None:
             if len(self._versions) >= MAX_VERSIONS:
-                raise Refused(f"this process has compiled {MAX_VERSIONS} policy versions, which is its limit; restart it")
+                raise Refused(f"this process has compiled {MAX_VERSIONS} policy versions, its limit; restart it")
             found = {
                 name: _Conditions(self._host, f"{policy.version}:{name}", conditions)
                 for name, conditions in _lists(policy).items()
@@ -102,9 +102,7 @@ class _Conditions:
     def __init__(self, host: _Host, name: str, conditions: Sequence[Expression]) -> None:
         cutter = Cutter()
         pieces = [cutter.cut(condition) for condition in conditions]
-        self._rulesets = [
-            _Ruleset(host, f"{name}:{begin}", begin, pieces[begin:end]) for begin, end in _slices(pieces)
-        ]
+        self._rulesets = [_Ruleset(host, f"{name}:{begin}", begin, pieces[begin:end]) for begin, end in _slices(pieces)]
         self._parts = [_Ruleset(host, f"{name}:part:{at}", 0, [piece]) for at, piece in enumerate(cutter.parts)]
 
     def first(self, facts: Facts, start: int) -> int | None:

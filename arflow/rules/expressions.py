@@ -57,6 +57,7 @@ _TOKEN = re.compile(
 )
 _MAX_DEPTH = 50
 _MAX_LENGTH = 20_000
+_MAX_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def _tokens(text: str) -> list[_Token]:
     found = [_Token(str(match.lastgroup), match.group(str(match.lastgroup))) for match in _TOKEN.finditer(text)]
     for token in found:
         if token.kind == "other":
-            raise Refused(f"`{token.text}` is not part of the language of `when` (no calls, no arithmetic, no brackets)")
+            raise Refused(f"`{token.text}` is no part of the language of `when` (no calls, arithmetic or brackets)")
     return [*found, _Token("end", "the end")]
 
 
@@ -158,7 +159,7 @@ class _Parser:
         start, member = self._at, self._take()
         negated = self._accept("not")
         if not self._accept("in"):
-            raise Refused(f"`{member.text}` cannot stand on the left; write the fact first, as in `country == \"US\"`")
+            raise Refused(f'`{member.text}` cannot stand on the left; write the fact first, as in `country == "US"`')
         spec = self._fact(self._take())
         if spec.type is not FactType.SET:
             raise Refused(f"`{spec.name}` is no set; write `{spec.name} == {member.text}`")
@@ -221,8 +222,15 @@ class _Parser:
 
     def _literal(self, spec: FactSpec) -> Literal:
         token = self._take()
-        readers = {FactType.TEXT: self._text, FactType.BOOL: self._bool, FactType.AMOUNT: self._amount}
-        return readers.get(spec.type, self._integer)(spec, token)
+        match spec.type:
+            case FactType.TEXT:
+                return self._text(spec, token)
+            case FactType.BOOL:
+                return self._bool(spec, token)
+            case FactType.AMOUNT:
+                return self._amount(spec, token)
+            case _:
+                return self._integer(spec, token)
 
     def _text(self, spec: FactSpec, token: _Token) -> str:
         if token.kind != "text":
@@ -247,7 +255,7 @@ class _Parser:
         self._number(spec, token)
         if "." in token.text:
             raise Refused(f"`{spec.name}` counts whole numbers, not `{token.text}`")
-        value = int(token.text) if len(token.text) <= 16 else NEVER**4
+        value = int(token.text) if len(token.text) <= _MAX_DIGITS else 10**_MAX_DIGITS
         highest = NEVER if spec.type is FactType.DAYS else 10**9
         lowest = 0 if not spec.name.startswith("attr_") else -highest
         if not lowest <= value <= highest:
@@ -258,7 +266,7 @@ class _Parser:
         if token.kind == "number":
             return
         if token.kind == "word" and token.text in self._facts:
-            raise Refused(f"`{spec.name}` is compared with the fact `{token.text}`; only literals can stand on the right")
+            raise Refused(f"`{spec.name}` is compared with the fact `{token.text}`; only a literal can stand there")
         raise Refused(f"`{spec.name}` is compared with a number, not {self._shown(token)}")
 
 

@@ -65,7 +65,7 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """One immutable version of a policy. `version` is the SHA-256 of `source`; amounts are minor units of `currency`."""
+    """One immutable version of a policy. `version` is the SHA-256 of `source`; amounts are in minor units."""
 
     name: str
     title: str

@@ -26,7 +26,8 @@ def prove_compile(policy: Policy, seconds: float = SECONDS) -> None:
             env=dict(os.environ),
         )
     except subprocess.TimeoutExpired:
-        raise Refused(f"the rules of `{policy.name}` do not compile within {seconds:g} seconds; simplify them") from None
+        reason = f"the rules of `{policy.name}` do not compile within {seconds:g} seconds; simplify them"
+        raise Refused(reason) from None
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit {done.returncode}"]
         raise Refused(f"the rules of `{policy.name}` do not compile: {last[0]}")

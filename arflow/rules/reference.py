@@ -1,4 +1,4 @@
-"""The naive evaluator: a tree walk that anybody can check by reading. It serves `explain`, audits, and is the oracle."""
+"""The naive evaluator, a tree walk that anybody can check by reading: for `explain`, for audits, and as the oracle."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -9,28 +9,21 @@ from arflow.rules.expressions import All, Any, Comparison, Expression, Not
 from arflow.rules.policy import Never, Policy
 from arflow.vocabulary import Facts, FactValue, State
 
-_ORDER: Mapping[str, Callable[[object, object], bool]] = MappingProxyType(
+_ORDER: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
     {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 )
 
 
 def compare(clause: Comparison, value: FactValue) -> bool:
     """Whether `clause` is true of a fact with this `value`."""
-    match clause.op:
-        case "==":
-            return value == clause.values[0]
-        case "!=":
-            return value != clause.values[0]
-        case "in":
-            return value in clause.values
-        case "not in":
-            return value not in clause.values
-        case "has":
-            return isinstance(value, frozenset) and clause.values[0] in value
-        case "has not":
-            return isinstance(value, frozenset) and clause.values[0] not in value
-        case order:
-            return _ORDER[order](value, clause.values[0])
+    literal = clause.values[0]
+    if isinstance(value, frozenset):
+        return (literal in value) is (clause.op == "has")
+    if clause.op in _ORDER:
+        if isinstance(value, int) and isinstance(literal, int):
+            return _ORDER[clause.op](value, literal)
+        raise TypeError(clause)
+    return (value in clause.values) is (clause.op in ("==", "in"))
 
 
 def holds(expression: Expression, facts: Facts) -> bool:

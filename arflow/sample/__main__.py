@@ -13,7 +13,9 @@ from arflow.sample import as_line, generate
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same file.")
 @click.option("--accounts", default=400, show_default=True, type=click.IntRange(1, 1_000_000))
 @click.option("--months", default=18, show_default=True, type=click.IntRange(1, 240))
-@click.option("--until", default="2026-06-30", show_default=True, type=click.DateTime(["%Y-%m-%d"]), help="The last day.")
+@click.option(
+    "--until", default="2026-06-30", show_default=True, type=click.DateTime(["%Y-%m-%d"]), help="The last day."
+)
 def main(out: Path, seed: int, accounts: int, months: int, until: dt.datetime) -> None:
     """Write a ledger with the habits of real payers, for trying arflow out.
 

@@ -1,7 +1,6 @@
 """Calls to customers who are far overdue, what they say, and what becomes of their promises."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
 from functools import partial
 
 from arflow.sample import habits
@@ -63,7 +62,7 @@ class Calling:
             says = "says_paid"
         story.tell("contact", channel="call", direction="out", outcome=says)
         if says == "promised":
-            self._promise(invoice, expected)
+            self._promise(invoice, expected or self._agreed(invoice))
         elif says in habits.RED_FLAGS:
             story.flags.add(habits.RED_FLAGS[says])
             story.tell("tag", tag=habits.RED_FLAGS[says])
@@ -71,15 +70,21 @@ class Calling:
             story.agenda.plan_in(1, 2, OFFICE, self._send_documents)
         story.agenda.plan_in(8, 14, OFFICE, partial(self.chase, invoice))
 
+    def _agreed(self, invoice: str) -> dt.date | None:
+        """The day on which a customer who meant to pay nothing more now will, unless it pays nobody any more."""
+        overdue = self._story.book.overdue_of(invoice, self._story.today)
+        self._trading.expect(invoice, self._story.in_days(3, 14), overdue)
+        return self._trading.expected_on(invoice)
+
     def _send_documents(self) -> None:
         self._last_contact = self._story.today
         self._story.tell("contact", channel="email", direction="out")
 
-    # --- promises ------------------------------------------------------------------------------------------------------
+    # --- promises ---------------------------------------------------------------------------------------------------
 
     def _promise(self, invoice: str, expected: dt.date | None) -> None:
         fate = self._fate(expected)
-        due = self._PROMISED_FOR[fate](self, expected)
+        due = self._due(fate, expected)
         self._asleep_until = due + 3 * ONE_DAY
         amount, key = self._story.book.overdue_of(invoice, self._story.today), self._story.new_id("R")
         named = [invoice] if self._dice.chance(500) else None
@@ -98,23 +103,15 @@ class Calling:
             return Fate.PARTLY
         return fate
 
-    def _kept_day(self, expected: dt.date | None) -> dt.date:
-        return working((expected or self._story.today) + self._dice.below(4) * ONE_DAY)
-
-    def _too_early_day(self, expected: dt.date | None) -> dt.date:
-        """A day well before the money comes, if it comes at all."""
-        longest = 12 if expected is None else max(3, (expected - self._story.today).days - 5)
-        return working(self._story.today + min(12, self._dice.between(3, longest)) * ONE_DAY)
-
-    def _any_day(self, _: dt.date | None) -> dt.date:
+    def _due(self, fate: Fate, expected: dt.date | None) -> dt.date:
+        """When the money is promised for: after it will come, well before that, or any day soon."""
+        today = self._story.today
+        if fate is Fate.KEPT and expected is not None:
+            return working(expected + self._dice.below(4) * ONE_DAY)
+        if fate is Fate.BROKEN:
+            longest = 12 if expected is None else max(3, min(12, (expected - today).days - 5))
+            return working(today + self._dice.between(3, longest) * ONE_DAY)
         return working(self._story.in_days(6, 12))
-
-    _PROMISED_FOR: Mapping[Fate, Callable[["Calling", dt.date | None], dt.date]] = {
-        Fate.KEPT: _kept_day,
-        Fate.BROKEN: _too_early_day,
-        Fate.PARTLY: _any_day,
-        Fate.CANCELLED: _any_day,
-    }
 
     def _cancel(self, key: str) -> None:
         self._asleep_until = self._last_contact = self._story.today

@@ -25,6 +25,10 @@ class Country:
     """A telephone number; its `#` stand for digits."""
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 _US = Country(
     code="US",
     currency="USD",
@@ -38,18 +42,17 @@ _US = Country(
         ("mountain", "America/Denver"),
         ("west", "America/Los_Angeles"),
     ),
-    towns=(
-        "Harbor", "Lakeside", "Prairie", "Granite", "Cedar", "Liberty", "Summit", "Riverbend", "Bayfront", "Juniper",
-        "Maple", "Canyon", "Frontier", "Beacon", "Orchard", "Redwood", "Timber", "Sunrise", "Keystone", "Bluebird",
+    towns=_words(
+        "Harbor Lakeside Prairie Granite Cedar Liberty Summit Riverbend Bayfront Juniper Maple Canyon "
+        "Frontier Beacon Orchard Redwood Timber Sunrise Keystone Bluebird"
     ),
-    trades=(
-        "Tools", "Foods", "Logistics", "Printing", "Supply", "Dental", "Fitness", "Hardware", "Bakery", "Motors",
-        "Furniture", "Plumbing", "Electric", "Optics", "Packaging", "Nursery", "Marine", "Roofing", "Textiles",
-        "Audio",
+    trades=_words(
+        "Tools Foods Logistics Printing Supply Dental Fitness Hardware Bakery Motors Furniture Plumbing "
+        "Electric Optics Packaging Nursery Marine Roofing Textiles Audio"
     ),
     forms=("LLC", "Inc.", "Corp."),
-    first_names=("Emily", "James", "Maria", "David", "Ashley", "Robert", "Linda", "Kevin", "Grace", "Tyler"),
-    last_names=("Miller", "Johnson", "Garcia", "Nguyen", "Davis", "Wilson", "Clark", "Lopez", "Young", "Baker"),
+    first_names=_words("Emily James Maria David Ashley Robert Linda Kevin Grace Tyler"),
+    last_names=_words("Miller Johnson Garcia Nguyen Davis Wilson Clark Lopez Young Baker"),
     phone="+1 202 555 01##",
 )
 _GB = Country(
@@ -64,17 +67,17 @@ _GB = Country(
         ("north", "Europe/London"),
         ("scotland", "Europe/London"),
     ),
-    towns=(
-        "Thornbury", "Ashdown", "Kelso", "Marlow", "Whitby", "Ludlow", "Harrogate", "Penrith", "Rye", "Stirling",
-        "Bakewell", "Tavistock", "Malvern", "Hexham", "Alnwick", "Dorking", "Skipton", "Totnes", "Oakham", "Lewes",
+    towns=_words(
+        "Thornbury Ashdown Kelso Marlow Whitby Ludlow Harrogate Penrith Rye Stirling Bakewell Tavistock "
+        "Malvern Hexham Alnwick Dorking Skipton Totnes Oakham Lewes"
     ),
-    trades=(
-        "Joinery", "Catering", "Textiles", "Haulage", "Interiors", "Brewing", "Plumbing", "Press", "Optics", "Farms",
-        "Ceramics", "Roofing", "Motors", "Fabrics", "Lighting", "Paints", "Books", "Bakery", "Leather", "Cycles",
+    trades=_words(
+        "Joinery Catering Textiles Haulage Interiors Brewing Plumbing Press Optics Farms Ceramics Roofing "
+        "Motors Fabrics Lighting Paints Books Bakery Leather Cycles"
     ),
     forms=("Ltd", "Ltd", "LLP", "plc"),
-    first_names=("Oliver", "Amelia", "Harry", "Priya", "George", "Isla", "Callum", "Fiona", "Rhys", "Zara"),
-    last_names=("Smith", "Patel", "Jones", "Taylor", "Campbell", "Evans", "Hughes", "Walker", "Khan", "Wright"),
+    first_names=_words("Oliver Amelia Harry Priya George Isla Callum Fiona Rhys Zara"),
+    last_names=_words("Smith Patel Jones Taylor Campbell Evans Hughes Walker Khan Wright"),
     phone="+44 20 7946 0###",
 )
 _DE = Country(
@@ -84,18 +87,17 @@ _DE = Country(
     share=25,
     terms=(14, 30, 30),
     regions=(("nord", "Europe/Berlin"), ("ost", "Europe/Berlin"), ("sued", "Europe/Berlin"), ("west", "Europe/Berlin")),
-    towns=(
-        "Müller", "Schäfer", "Nordlicht", "Rheintal", "Köhler", "Isar", "Weser", "Lindner", "Böhm", "Falken", "Havel",
-        "Seidel", "Jäger", "Neckar", "Harz", "Vogel", "Spree", "Brandt", "Förster", "Alpen",
+    towns=_words(
+        "Müller Schäfer Nordlicht Rheintal Köhler Isar Weser Lindner Böhm Falken Havel Seidel Jäger Neckar "
+        "Harz Vogel Spree Brandt Förster Alpen"
     ),
-    trades=(
-        "Maschinenbau", "Elektro", "Möbel", "Druck", "Bau", "Feinkost", "Technik", "Optik", "Spedition", "Gartenbau",
-        "Metallbau", "Papier", "Textil", "Dental", "Werkzeuge", "Sanitär", "Verpackung", "Lacke", "Brauerei",
-        "Akustik",
+    trades=_words(
+        "Maschinenbau Elektro Möbel Druck Bau Feinkost Technik Optik Spedition Gartenbau Metallbau Papier "
+        "Textil Dental Werkzeuge Sanitär Verpackung Lacke Brauerei Akustik"
     ),
     forms=("GmbH", "GmbH", "AG", "KG", "e.K."),
-    first_names=("Anna", "Jürgen", "Sabine", "Lukas", "Petra", "Stefan", "Heike", "Jonas", "Ute", "Björn"),
-    last_names=("Schmidt", "Weber", "Fischer", "Groß", "Becker", "Schröder", "Koch", "Wolf", "König", "Krüger"),
+    first_names=_words("Anna Jürgen Sabine Lukas Petra Stefan Heike Jonas Ute Björn"),
+    last_names=_words("Schmidt Weber Fischer Groß Becker Schröder Koch Wolf König Krüger"),
     phone="+49 30 23125 ###",
 )
 _FR = Country(
@@ -110,24 +112,32 @@ _FR = Country(
         ("sud", "Europe/Paris"),
         ("ouest", "Europe/Paris"),
     ),
-    towns=(
-        "Lumière", "Beaulieu", "Garonne", "Fontaine", "Rivoli", "Belleville", "Vauban", "Mistral", "Loire", "Chêne",
-        "Montclair", "Provence", "Armor", "Dordogne", "Saphir", "Tilleul", "Cévennes", "Bretagne", "Olivier",
-        "Rocher",
+    towns=_words(
+        "Lumière Beaulieu Garonne Fontaine Rivoli Belleville Vauban Mistral Loire Chêne Montclair Provence "
+        "Armor Dordogne Saphir Tilleul Cévennes Bretagne Olivier Rocher"
     ),
-    trades=(
-        "Menuiserie", "Boulangerie", "Transports", "Imprimerie", "Textile", "Vins", "Optique", "Jardins", "Conseil",
-        "Plomberie", "Meubles", "Emballage", "Cuisine", "Outillage", "Papeterie", "Peinture", "Électricité",
-        "Serrurerie", "Céramique", "Maroquinerie",
+    trades=_words(
+        "Menuiserie Boulangerie Transports Imprimerie Textile Vins Optique Jardins Conseil Plomberie Meubles "
+        "Emballage Cuisine Outillage Papeterie Peinture Électricité Serrurerie Céramique Maroquinerie"
     ),
     forms=("SARL", "SAS", "SA"),
-    first_names=("Camille", "Hugo", "Élodie", "Mathieu", "Chloé", "Antoine", "Inès", "Julien", "Manon", "Rémi"),
-    last_names=("Martin", "Lefèvre", "Dubois", "Moreau", "Girard", "Benoît", "Rousseau", "Faure", "Mercier", "Noël"),
+    first_names=_words("Camille Hugo Élodie Mathieu Chloé Antoine Inès Julien Manon Rémi"),
+    last_names=_words("Martin Lefèvre Dubois Moreau Girard Benoît Rousseau Faure Mercier Noël"),
     phone="+33 1 99 00 ## ##",
 )
 COUNTRIES = (_US, _GB, _DE, _FR)
 
-_PLAIN = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e", "è": "e", "ê": "e", "ë": "e", "î": "i"}
+_PLAIN: dict[str, str | int | None] = {
+    "ä": "ae",
+    "ö": "oe",
+    "ü": "ue",
+    "ß": "ss",
+    "é": "e",
+    "è": "e",
+    "ê": "e",
+    "ë": "e",
+    "î": "i",
+}
 
 
 def country_at(percentile: int) -> Country:

@@ -107,6 +107,7 @@ def _record(country: Country, payer: Payer, segment: Segment, name: str, dice: D
     region, zone = dice.one_of(country.regions)
     low, high = segment.credit_limit
     owner = dice.weighted(habits.OWNERS)
+    roles = ("accounts payable", "finance")[: dice.between(1, 2)]
     return {
         "name": name,
         "currency": country.currency,
@@ -119,7 +120,7 @@ def _record(country: Country, payer: Payer, segment: Segment, name: str, dice: D
         "collector_role": "first_party",
         "credit_limit": f"{dice.between(low, high) * 1000}.00",
         **({"owner": owner} if owner else {}),
-        "contacts": [_contact(country, name, role, dice) for role in ("accounts payable", "finance")[: dice.between(1, 2)]],
+        "contacts": [_contact(country, name, role, dice) for role in roles],
         "tags": ["key-account"] if segment.name == "enterprise" and dice.chance(400) else [],
         "attributes": {"region": region},
     }

@@ -1,5 +1,6 @@
-"""The only source of chance. It draws whole numbers from `random.Random.random()`, the one method whose sequence Python
-promises to keep for a seed, so that the same seed gives the same ledger under every version.
+"""The only source of chance: whole numbers drawn from `random.Random.random()`.
+
+It is the one method whose sequence Python promises to keep, so that a seed gives the same ledger under every version.
 """
 
 import random

@@ -37,11 +37,12 @@ class Segment:
 PAYERS = ((62, Payer.PROMPT), (24, Payer.SLOW), (11, Payer.CHRONIC), (3, Payer.NEVER))
 """Percent of the customers."""
 
-LATE = {Payer.PROMPT: 160, Payer.SLOW: 520, Payer.CHRONIC: 850, Payer.NEVER: 500}
+LATE = {Payer.PROMPT: 130, Payer.SLOW: 480, Payer.CHRONIC: 810, Payer.NEVER: 500}
 """The chance that an invoice is paid late."""
 
-LATE_DAYS = (1, 2, 3, 4, 5, 7, 9, 12, 18, 28, 70)
-"""Tenths of the days late of those that are; the middle one is drawn a day low, since weekends push it up."""
+LATE_DAYS = (1, 2, 3, 4, 5, 6, 8, 11, 17, 28, 70)
+"""Tenths of the days late of those that are; the middle one stands below 8, since weekends, part payments and disputes
+push it up."""
 
 EARLY_DAYS = (0, 0, 0, 1, 2, 3, 5, 8, 12)
 """Eighths of the days early of all others."""
@@ -126,11 +127,11 @@ SAYS = (
     (30, "wants_plan"),
 )
 NEVER_SAYS = (
-    (400, "promised"),
-    (180, "refused"),
-    (120, "hardship"),
+    (240, "promised"),
+    (260, "refused"),
+    (160, "hardship"),
     (100, "insolvent"),
-    (80, "call_back"),
+    (120, "call_back"),
     (60, "represented"),
     (60, "stop_contact"),
 )
@@ -147,4 +148,4 @@ class Fate(StrEnum):
     CANCELLED = "cancelled"
 
 
-FATES = ((620, Fate.KEPT), (130, Fate.PARTLY), (190, Fate.BROKEN), (60, Fate.CANCELLED))
+FATES = ((720, Fate.KEPT), (80, Fate.PARTLY), (150, Fate.BROKEN), (50, Fate.CANCELLED))

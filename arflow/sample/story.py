@@ -14,7 +14,7 @@ Event = dict[str, object]
 
 @dataclass(kw_only=True)
 class Story:
-    """One account while it is being told. `contested` is what open disputes cover, by invoice; `flags` are red flags."""
+    """One account while it is told. `contested` is what open disputes cover, by invoice; `flags` are its red flags."""
 
     customer: Customer
     dice: Dice

@@ -1,11 +1,11 @@
-"""Invoices, and how they are paid: late or in time, at once or in parts, too little, too much, bounced, or not at all."""
+"""Invoices, and how they are paid: late or in time, whole or in parts, too little, too much, bounced, or not at all."""
 
 import datetime as dt
 from collections.abc import Callable
 from functools import partial
 
 from arflow.sample import habits
-from arflow.sample.agenda import BOOKING, OFFICE, WHOLE_DAY, working, working_before
+from arflow.sample.agenda import BOOKING, OFFICE, WHOLE_DAY, Action, working, working_before
 from arflow.sample.habits import Payer, Style
 from arflow.sample.story import Story
 
@@ -14,6 +14,9 @@ Watcher = Callable[[str, dt.date], None]
 
 _PATIENCE = dt.timedelta(days=75)
 """How long a customer who has stopped paying is still supplied."""
+
+_SMALL = 1500
+"""A rest of so many minor units at most is given up."""
 
 
 class Trading:
@@ -31,18 +34,16 @@ class Trading:
         if stops_on is not None and self._dice.chance(650):
             self._agenda.plan(stops_on + dt.timedelta(days=self._dice.between(170, 240)), OFFICE, self.write_off)
 
-    # --- invoices ------------------------------------------------------------------------------------------------------
+    # --- invoices ---------------------------------------------------------------------------------------------------
 
     def bill(self) -> None:
         """Write an invoice and plan what becomes of it, then the next one."""
         if self._has_stopped() and self._is_too_old():
             return
         self._agenda.plan_in(*self._story.customer.segment.gap, BOOKING, self.bill)
-        amount = self._dice.low_between(*self._story.customer.segment.amount)
         if self._dice.chance(habits.CREDIT_NOTE):
-            self._credit_note(amount // 5)
-            return
-        self._invoice(amount)
+            self._credit_note()
+        self._invoice(self._dice.low_between(*self._story.customer.segment.amount))
 
     def _has_stopped(self) -> bool:
         stops_on = self._story.customer.stops_on
@@ -76,10 +77,13 @@ class Trading:
         dues = [first + dt.timedelta(days=30 * at) for at in range(count)]
         return [(due, amount // count + (amount % count if due == dues[-1] else 0)) for due in dues]
 
-    def _credit_note(self, amount: int) -> None:
-        story = self._story
-        story.book.take(amount, None)
-        story.tell("invoice", id=self._new_number(), amount=story.show(-amount), due=story.today.isoformat())
+    def _credit_note(self) -> None:
+        """Write a negative invoice, a bonus on what is open."""
+        story, oldest = self._story, self._story.book.next_to_pay()
+        amount = story.payable(oldest) // 5 if oldest else 0
+        if amount:
+            story.book.take(amount, None)
+            story.tell("invoice", id=self._new_number(), amount=story.show(-amount), due=story.today.isoformat())
 
     def _plan_credit(self, invoice: str, amount: int) -> None:
         if self._dice.chance(habits.CANCELLED):
@@ -97,7 +101,7 @@ class Trading:
         shown = None if amount is None else story.show(amount)
         story.tell("credit", id=story.new_id("C"), invoice=invoice, amount=shown)
 
-    # --- payments ------------------------------------------------------------------------------------------------------
+    # --- payments ---------------------------------------------------------------------------------------------------
 
     def _plan_payment(self, invoice: str, due: dt.date, amount: int, *, is_whole: bool) -> None:
         day, style = self._payment_day(due), self._dice.weighted(habits.STYLES)
@@ -108,12 +112,13 @@ class Trading:
             self.expect(invoice, day, first)
             self.expect(invoice, day + dt.timedelta(days=self._dice.between(7, 25)), amount - first)
         elif style is Style.SHORT:
-            rest = min(amount // 20, self._dice.between(50, 1500))
+            rest = min(amount // 20, self._dice.between(50, _SMALL))
             self.expect(invoice, day, amount - rest)
-            self._agenda.plan(day + dt.timedelta(days=self._dice.between(40, 70)), OFFICE, partial(self.write_off, invoice))
+            given_up = day + dt.timedelta(days=self._dice.between(40, 70))
+            self._agenda.plan(given_up, OFFICE, partial(self.write_off, invoice))
         else:
             extra = self._dice.between(10, 300) * 100 if style is Style.UP else amount
-            self._agenda.plan(day, WHOLE_DAY, partial(self._pay_too_much, invoice, extra, style))
+            self._plan_expected(invoice, day, partial(self._pay_too_much, invoice, extra, style))
 
     def _payment_day(self, due: dt.date) -> dt.date:
         """A day after `due`, or a working day not after it."""
@@ -124,11 +129,14 @@ class Trading:
 
     def expect(self, invoice: str, day: dt.date, amount: int) -> None:
         """Let the customer pay `amount` on `day`, or what of it is still to be paid then."""
+        self._plan_expected(invoice, day, partial(self.pay, invoice, amount))
+
+    def _plan_expected(self, invoice: str, day: dt.date, action: Action) -> None:
         self._expected.setdefault(invoice, []).append(working(day))
-        self._agenda.plan(day, WHOLE_DAY, partial(self.pay, invoice, amount))
+        self._agenda.plan(day, WHOLE_DAY, action)
 
     def expected_on(self, invoice: str) -> dt.date | None:
-        """The next day on which the customer means to pay something of `invoice`."""
+        """The next day on which the customer means to pay something of `invoice`; None when it pays no more."""
         if self._has_stopped():
             return None
         return min((day for day in self._expected.get(invoice, []) if day > self._story.today), default=None)
@@ -159,14 +167,15 @@ class Trading:
             self.expect(invoice, self._story.in_days(3, 18), amount)
 
     def _pay_too_much(self, invoice: str, extra: int, style: Style) -> None:
-        payable = self._story.payable(invoice)
-        if payable == 0 or self._has_stopped() or invoice in self._story.contested:
+        payable, contested = self._story.payable(invoice), invoice in self._story.contested
+        if payable == 0 or self._has_stopped():
             return
-        if style is Style.TWICE:
+        if contested or style is Style.TWICE:
             self.pay(invoice, payable)
+        if style is Style.TWICE and not contested:
             self._agenda.plan_in(1, 5, WHOLE_DAY, partial(self._pay_again, invoice, extra))
-            return
-        self._surplus(invoice, payable + extra)
+        if style is Style.UP and not contested:
+            self._surplus(invoice, payable + extra)
 
     def _pay_again(self, invoice: str, amount: int) -> None:
         if self._story.book.open_of(invoice) == 0:
@@ -189,14 +198,14 @@ class Trading:
             story.book.take(used, invoice, again := story.new_id("P"))
             story.tell("payment", id=again, amount=story.show(used), invoice=invoice)
 
-    # --- write-offs ----------------------------------------------------------------------------------------------------
+    # --- write-offs -------------------------------------------------------------------------------------------------
 
     def write_off(self, invoice: str | None = None) -> None:
         """Give up a small rest of `invoice`, or all that is overdue of a customer who pays no more."""
         story = self._story
         overdue = story.book.overdue_invoices(story.today)
         for key in overdue if invoice is None else [key for key in overdue if key == invoice]:
-            if key not in story.contested and (invoice is None or story.book.open_of(key) <= 1500):  # noqa: PLR2004
+            if key not in story.contested and (invoice is None or story.book.open_of(key) <= _SMALL):
                 self._write_off_one(key)
 
     def _write_off_one(self, invoice: str) -> None:

@@ -34,8 +34,12 @@ def connect(url: str) -> Engine:
         with engine.connect() as connection:
             _check(connection)
     except DBAPIError as error:
+        engine.dispose()
         reason = str(error.orig).strip().splitlines()[-1] if error.orig else "unknown"
         raise DatabaseRefused(f"the database cannot be reached: {reason}") from None
+    except DatabaseRefused:
+        engine.dispose()
+        raise
     return engine
 
 

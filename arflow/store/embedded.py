@@ -38,6 +38,12 @@ def start(home: Path) -> str:
     return server.get_uri(database=DATABASE)
 
 
+def stop(home: Path) -> None:
+    """Stop the embedded database in `home`, whoever started it."""
+    server = get_server(home / "postgres", cleanup_mode="stop", postgres_version=MAJOR)
+    server.stop()
+
+
 def _check_major(data: Path) -> None:
     mark = data / "PG_VERSION"
     if mark.exists() and mark.read_text().strip() != str(MAJOR):

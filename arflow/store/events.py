@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Select, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from arflow.accounts.events import Event, parse
 from arflow.accounts.timeline import references_first
@@ -80,7 +81,7 @@ def next_pending(connection: Connection, ids: Sequence[str], after: dt.date) -> 
     table = tables.event
     query = (
         select(table.c.account_id, table.c.on, table.c.clock)
-        .distinct(table.c.account_id)
+        .ext(distinct_on(table.c.account_id))
         .where(table.c.account_id.in_(listed(ids)), ~table.c.applied, table.c.on > after)
         .order_by(table.c.account_id, table.c.on, table.c.clock)
     )

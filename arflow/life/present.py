@@ -1,0 +1,185 @@
+"""The present of one life: the account as it now is, the world it lives in, and what has been recorded of it.
+
+Passes, sendings and wakes all work on this one value; nothing here decides.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from zoneinfo import ZoneInfo
+
+from arflow.accounts import episodes
+from arflow.accounts.entries import Account, Ledger, Outgoing
+from arflow.accounts.facts import Reading, Snapshot, snapshot
+from arflow.accounts.promises import Terms
+from arflow.life.records import Entry, EntryKind, World
+from arflow.rules.calendar import ACCOUNT_ZONE, Calendar
+from arflow.rules.decide import Situation
+from arflow.rules.policy import Policy
+from arflow.vocabulary import Facts
+
+
+def reading(policy: Policy) -> Reading:
+    """How `policy` reads an account."""
+    return Reading(terms=Terms(grace_days=policy.grace_days, tolerance=policy.tolerance), attributes=policy.attributes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What a decision was made on: the facts, the situation, and the moves that were held back with their reasons."""
+
+    facts: Facts | None = None
+    situation: Situation | None = None
+    held: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The latest snapshot taken: most passes change nothing and would take the same one four times."""
+
+    account: Account
+    policy: Policy
+    snapshot: Snapshot
+
+    def is_of(self, account: Account, policy: Policy, day: dt.date) -> bool:
+        return self.account is account and self.policy is policy and self.snapshot.day == day
+
+
+@dataclass
+class Present:
+    """One account in its world. `actor` and `reason` are those of the cause that is being dealt with."""
+
+    account: Account
+    world: World
+    entries: list[Entry] = field(default_factory=list)
+    actor: str = ""
+    reason: str = ""
+    _seen: "_Seen | None" = None
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy that had the account at its last pass, if it is still active."""
+        version = self.account.policy_version
+        return next((policy for policy in self.world.policies if policy.version == version), None)
+
+    def calendar(self) -> Calendar:
+        """The calendar the account lives by: its policy's, else that of the first policy in its currency."""
+        policy = self.policy or next((p for p in self.world.policies if p.currency == self.account.currency), None)
+        policy = policy or next(iter(self.world.policies), None)
+        return policy.calendar if policy else Calendar(timezone=ACCOUNT_ZONE)
+
+    def zone(self) -> ZoneInfo:
+        """The zone the account lives in."""
+        return self.calendar().zone(self.account.timezone)
+
+    def local(self, at: dt.datetime) -> dt.datetime:
+        """`at` on the account's own clock."""
+        return at.astimezone(self.zone())
+
+    def policy_day(self, at: dt.datetime) -> dt.date:
+        """The account's policy day at `at`; it never decreases."""
+        return max(self.account.policy_day, self.calendar().policy_day(self.zone(), at))
+
+    def day_under(self, policy: Policy, at: dt.datetime) -> dt.date:
+        """The policy day that the account has under `policy` at `at`."""
+        return max(self.account.policy_day, policy.calendar.policy_day(policy.calendar.zone(self.account.timezone), at))
+
+    def stand_at(self, now: dt.datetime) -> None:
+        """Note that `now` has come."""
+        self.account = replace(self.account, last_instant=max(now, self.account.last_instant))
+
+    def reach(self, at: dt.datetime) -> None:
+        """Let time alone do what it has done by `at`, before something else changes the account or how it is read."""
+        if self.policy is not None and self.policy_day(at) != self.account.policy_day:
+            self.account = replace(self.account, policy_day=self.policy_day(at))
+        self.fall_due(at)
+
+    # --- the account --------------------------------------------------------------------------------------------------
+
+    def snapshot(self, policy: Policy, day: dt.date | None = None) -> Snapshot:
+        """The facts of the account as `policy` reads it, on `day` or else on its policy day."""
+        on = day or self.account.policy_day
+        if self._seen is None or not self._seen.is_of(self.account, policy, on):
+            self._seen = _Seen(self.account, policy, snapshot(self.account, on, reading(policy)))
+        return self._seen.snapshot
+
+    def fall_due(self, at: dt.datetime) -> None:
+        """Begin the episode that time alone has begun by `at`."""
+        zone, calendar = self.zone(), self.calendar()
+        self.account = episodes.fallen_due(
+            self.account, self.policy_day(at), lambda day: min(at, calendar.act_instant(zone, day))
+        )
+
+    def settle_episode(self, before: Ledger, at: dt.datetime) -> None:
+        """Begin, end or go on with an episode, after events at `at` that changed the ledger `before`."""
+        today = self.local(at).date()
+        self.account = episodes.after_events(self.account, before, self.policy_day(at), at, today)
+
+    def update(self, changed: Iterable[Outgoing]) -> None:
+        """Put `changed` effects in the place of those with their numbers."""
+        new = {effect.number: effect for effect in changed}
+        if new:
+            outgoing = tuple(new.get(effect.number, effect) for effect in self.account.outgoing)
+            self.account = replace(self.account, outgoing=outgoing)
+
+    # --- records ------------------------------------------------------------------------------------------------------
+
+    def record(
+        self,
+        kind: EntryKind,
+        now: dt.datetime,
+        cause: str,
+        *,
+        reason: str | None = None,
+        rule: str | None = None,
+        source: str | None = None,
+        to: str | None = None,
+        rules: tuple[str, ...] = (),
+        ground: Ground = Ground(),  # frozen and without content
+    ) -> None:
+        """Record a step, acts or a refused pass at `now`; without a `reason` that of the cause."""
+        entry = self._entry(kind, now, cause, self.reason if reason is None else reason)
+        self.entries.append(
+            replace(
+                entry,
+                rule=rule,
+                source=source,
+                to=to,
+                rules=rules,
+                held=ground.held,
+                facts=ground.facts,
+                situation=ground.situation,
+            )
+        )
+
+    def record_effect(
+        self,
+        kind: EntryKind,
+        now: dt.datetime,
+        cause: str,
+        *,
+        effect: str,
+        name: str,
+        rule: str,
+        number: int | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Record that an effect took hold or was dropped at `now`."""
+        entry = self._entry(kind, now, cause, self.reason if reason is None else reason)
+        self.entries.append(replace(entry, effect=effect, name=name, rule=rule, number=number))
+
+    def _entry(self, kind: EntryKind, now: dt.datetime, cause: str, reason: str) -> Entry:
+        local = self.local(now)
+        return Entry(
+            kind=kind,
+            account=self.account.id,
+            at=now,
+            on=local.date(),
+            clock=local.time().replace(tzinfo=None),
+            cause=cause,
+            actor=self.actor,
+            reason=reason,
+            policy_version=self.account.policy_version,
+        )

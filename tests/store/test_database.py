@@ -1,0 +1,116 @@
+"""The database is checked before anything is touched, and its tables are those of the code."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from arflow.errors import DatabaseRefused
+from arflow.store import database, embedded
+from arflow.store.tables import metadata
+
+pytestmark = pytest.mark.database
+
+
+def _execute(url: str, *statements: str) -> None:
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def _tables(url: str) -> list[str]:
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"))
+        names = list(found.scalars())
+    engine.dispose()
+    return names
+
+
+def test_the_migrations_make_the_tables_of_the_code(engine: Engine) -> None:
+    """Nothing in the tables of the code is missing from the migrated database, and the other way round."""
+    with engine.connect() as connection:
+        assert [] == compare_metadata(MigrationContext.configure(connection), metadata)
+
+
+def test_a_database_of_another_program_is_refused(empty_url: str) -> None:
+    """One line names the foreign table; nothing is made beside it."""
+    _execute(empty_url, "CREATE TABLE customers_of_crm (id int)")
+    with pytest.raises(DatabaseRefused, match="belongs to another program .it has a table `customers_of_crm`"):
+        database.connect(empty_url)
+    assert ["customers_of_crm"] == _tables(empty_url)
+
+
+def test_a_schema_newer_than_the_code_is_refused(database_url: str) -> None:
+    """A database that a newer arflow has migrated is not touched."""
+    _execute(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(DatabaseRefused, match="`9999`, which is newer than this arflow; upgrade arflow"):
+        database.connect(database_url)
+
+
+def test_data_of_another_postgresql_is_refused(tmp_path: Path) -> None:
+    """Data of PostgreSQL 16 is left alone by the embedded 18."""
+    data = tmp_path / "postgres"
+    data.mkdir()
+    (data / "PG_VERSION").write_text("16\n")
+    with pytest.raises(DatabaseRefused, match="holds data of PostgreSQL 16, this arflow runs 18"):
+        embedded.start(tmp_path)
+    assert ["PG_VERSION"] == [path.name for path in data.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite:///x.db", "PostgreSQL only, not in sqlite"),
+        ("no url at all", "cannot be read; write postgresql://"),
+        ("postgresql://nobody@127.0.0.1:1/none", "cannot be reached"),
+    ],
+)
+def test_an_unusable_url_gets_one_line(url: str, said: str) -> None:
+    """What is no PostgreSQL, no URL or no server is said in one line."""
+    with pytest.raises(DatabaseRefused, match=said) as refused:
+        database.connect(url)
+    assert 1 == len(str(refused.value).splitlines())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO account (id, currency, state) VALUES ('A', 'USD', 'lost')",
+        "UPDATE clock SET one = false",
+        "INSERT INTO clock (one) VALUES (true)",
+        "INSERT INTO policy_version (version, name, source) VALUES ('abc', 'p', 'policy: p')",
+        "INSERT INTO item VALUES ('A', 'I1', 0, '2026-01-01', 100, 101)",
+        "INSERT INTO clearing VALUES ('A', 'gift', 'P1', '2026-01-01', now(), 0, 100)",
+    ],
+)
+def test_the_tables_refuse_lies(engine: Engine, statement: str) -> None:
+    """States that do not exist, a second clock, a version not named by its content, more open than owed: refused."""
+    with engine.connect() as connection, pytest.raises(DBAPIError):
+        connection.execute(text(statement))
+
+
+def test_the_journal_is_append_only(engine: Engine) -> None:
+    """Not even the owner of the tables changes a journal row or a policy version by an ordinary statement."""
+    source = "policy: p"
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO policy_version (version, name, source) "
+                "VALUES (encode(sha256(convert_to(:source, 'UTF8')), 'hex'), 'p', :source)"
+            ),
+            {"source": source},
+        )
+    for statement in ("UPDATE policy_version SET name = 'q'", "DELETE FROM policy_version"):
+        with engine.connect() as connection, pytest.raises(DBAPIError, match="append-only"):
+            connection.execute(text(statement))
+
+
+def test_migrating_twice_changes_nothing(engine: Engine) -> None:
+    """A database that is up to date stays as it is."""
+    assert ("0001", "0001") == database.migrate(engine)
