@@ -112,6 +112,8 @@ class _Batch:
         life = Life(self._with_payer(self._placed(stored)), self._world(stored.policy_seen))
         script, batches = self._script(life, stored)
         lived = script.run(self.now.limit)
+        if script.payer:  # its payer's day ends later than its own; the payer's causes are not told twice
+            script.run(script.payer[-1][0])
         done = batches[: len(batches) - len(script.batches)]
         self._note_ledgers(stored, lived)
         self._note_applied(stored, done)

@@ -15,6 +15,7 @@ from arflow import money
 from arflow.accounts.entries import Account
 from arflow.accounts.events import Event, parse_line
 from arflow.accounts.facts import Reading, snapshot
+from arflow.accounts.promises import Terms
 from arflow.accounts.timeline import Moment, timeline
 from arflow.errors import Refused
 from arflow.life.life import Life, reading
@@ -206,7 +207,8 @@ def line_of(entry: Entry) -> Line | None:
 def _state_line(life: Life, day: dt.date) -> Line:
     account, policy = life.account, life.policy
     end = max(account.policy_day, day)
-    facts = snapshot(account, end, reading(policy) if policy else Reading()).facts
+    terms = reading(policy).terms if policy else Terms()
+    facts = snapshot(account, end, Reading(terms=terms)).facts
     return {
         "kind": "state",
         "account": account.id,

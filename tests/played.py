@@ -1,9 +1,9 @@
 """Timelines: a policy, events, and the lines that a replay must print; and what a replay refuses.
 
-`tests/timelines/NAME.yaml` holds `name`, `says`, `args` of the replay, `policy`, `events`, `expect`, and perhaps `files`
-(further policies by file name) and `also_active` (those of them that are active beside the policy from the start).
+`tests/timelines/NAME.yaml` holds `name`, `says`, `args` of the replay, `policy`, `events`, `expect`, and perhaps
+`files` (further policies by file name) and `also_active` (those of them that are active from the start).
 `refused.yaml` holds the refusals. `python -m tests.played NAME ...` plays timelines with the evaluator of production,
-and ends with 1 when a line is wrong.
+and ends with what is wrong.
 """
 
 import datetime as dt
@@ -14,9 +14,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from ruamel.yaml import YAML
 
+from arflow.errors import Refused
 from arflow.life.lives import PolicyChange
 from arflow.replay import Line, Request, changes_in, read_events, read_policy, replay
 from arflow.rules.decide import Evaluator
@@ -49,7 +51,7 @@ class Timeline:
 
     name: str
     says: str
-    args: Sequence[object]
+    args: Sequence[Any]
     policy: object
     events: Sequence[object]
     expect: Sequence[Mapping[str, object]]
@@ -94,9 +96,8 @@ def refusals() -> Mapping[str, Refusal]:
     return {entry["name"]: Refusal(**entry) for entry in _content(REFUSED)}
 
 
-def _content(name: str) -> "dict[str, object]":
-    content: dict[str, object] = YAML(typ="safe", pure=True).load(FOLDER / f"{name}.yaml")
-    return content
+def _content(name: str) -> Any:  # noqa: ANN401  # whatever stands in the file
+    return YAML(typ="safe", pure=True).load(FOLDER / f"{name}.yaml")
 
 
 def difference(told: Timeline, evaluator: Evaluator, *, every_day: bool) -> str:
@@ -142,9 +143,9 @@ def _all_active(asked: Request, folder: Path, others: Sequence[str]) -> PolicyCh
     return PolicyChange(on=dt.date.min, clock=MIDNIGHT, policies=tuple(ranked))
 
 
-def _options(args: Sequence[object]) -> "dict[str, object]":
+def _options(args: Sequence[Any]) -> dict[str, Any]:
     given = dict(zip(args[::2], args[1::2], strict=True))
-    return {_OPTIONS[str(name)]: value for name, value in given.items()}
+    return {_OPTIONS[name]: value for name, value in given.items()}
 
 
 def _text(value: object) -> str:
@@ -156,11 +157,13 @@ def _wrong(asked: Sequence[str]) -> Iterator[str]:
     evaluator = DurableRules()
     for name in asked:
         for every_day in (False, True):
-            if wrong := difference(timeline(name), evaluator, every_day=every_day):
+            try:
+                wrong = difference(timeline(name), evaluator, every_day=every_day)
+            except Refused as refused:
+                wrong = f"{name} is refused: {refused}"
+            if wrong:
                 yield wrong
 
 
 if __name__ == "__main__":
-    found = list(_wrong(sys.argv[1:]))
-    sys.stdout.writelines(f"{wrong}\n" for wrong in found)
-    sys.exit(bool(found))
+    sys.exit("\n".join(_wrong(sys.argv[1:])) or 0)

@@ -79,7 +79,8 @@ def random_events(
     lines: list[Line] = [
         {"event": "account", "account": account, "date": start.isoformat(), **_record(rng), "timezone": rng.choice(ZONES)}
     ]
-    moments = sorted((rng.randint(0, days), rng.choice(("", *_CLOCKS))) for _ in range(count))
+    moments = [(rng.randint(0, days), rng.choice(("", *_CLOCKS))) for _ in range(count)]
+    moments = sorted(moments + rng.sample(moments, count // 6))
     for offset, clock in moments:
         day = start + dt.timedelta(days=offset)
         line = _line(rng, book, day, known_invoices)

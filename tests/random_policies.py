@@ -4,9 +4,11 @@ Every fact and operator of the language comes up, and the literals lie where ran
 """
 
 import json
+from collections.abc import Sequence
+from functools import lru_cache
 from random import Random
 
-from arflow.rules.catalogue import CATALOGUE, FactSpec, FactType, attribute
+from arflow.rules.catalogue import CATALOGUE, ByTime, FactSpec, FactType, attribute
 from arflow.rules.loader import load_policy
 from arflow.rules.policy import Policy
 from arflow.vocabulary import NEVER, State
@@ -38,28 +40,24 @@ TEXTS = {
 CATALOGUE_AND_ATTRIBUTES: dict[str, FactSpec] = dict(CATALOGUE) | {
     f"attr_{name}": attribute(name, kind) for name, kind in ATTRIBUTES.items()
 }
-_LIVELY = (
-    "days_overdue days_overdue overdue_amount gross_overdue_amount days_in_state days_in_episode days_since_notice "
-    "days_since_contact days_until_due days_to_promise notices_sent notices_failed call_attempts_7d late_invoices_365d "
-    "broken_promises_90d kept_promises_365d average_days_late_365d promise_status has_open_promise notice_pending"
-).split()
-"""Facts that time alone moves are the ones that matter, so they come up more often."""
+LIVELY = tuple(spec.name for spec in CATALOGUE_AND_ATTRIBUTES.values() if spec.by_time != (ByTime.CONSTANT,))
+"""The facts that time alone moves."""
 _GUARDED = {"promised": "has_open_promise", "disputed": "has_open_dispute", "resolved": "gross_overdue_amount == 0"}
 _ACT_TIMES = ("00:00", "00:30", "02:00", "02:30", "08:00", "08:00", "12:00", "23:30")
 
 
-def random_policy(rng: Random, **given: object) -> Policy:
-    """The policy of a random document, in which `given` replaces keys."""
-    return loaded(random_document(rng) | given)
-
-
 def loaded(document: Document) -> Policy:
     """The policy of a document."""
-    return load_policy(json.dumps(document), file="policy.yaml")
+    return _loaded(json.dumps(document))
 
 
-def random_document(rng: Random) -> Document:
-    """A policy document with every key that decides anything."""
+@lru_cache(maxsize=100)
+def _loaded(text: str) -> Policy:
+    return load_policy(text, file="policy.yaml")
+
+
+def random_document(rng: Random, facts: Sequence[str] = LIVELY) -> Document:
+    """A policy document with every key that decides anything; most of its clauses are about `facts`."""
     document: Document = {
         "policy": f"p{rng.randrange(10)}",
         "title": str(rng.random()),
@@ -68,16 +66,18 @@ def random_document(rng: Random) -> Document:
         "calendar": _calendar(rng),
         "catch_up": rng.choice(("jump", "one_step", "notice_required")),
         "promises": {"grace_days": rng.choice((0, 0, 1, 3)), "tolerance": rng.choice(("0.00", "10.00"))},
-        "rules": _rules(rng),
+        "rules": _rules(rng, facts),
     }
     if rng.random() < 0.25:
-        document["applies_to"] = f"{random_expression(rng, 1)} or {random_expression(rng, 1)}"
+        document["applies_to"] = " or ".join(random_clause(rng, facts) for _ in range(2))
     if rng.random() < 0.3:
-        document["never"] = [
-            {"id": f"n{at}", "to": _state(rng), "when": f"{random_expression(rng, 1)} and {random_expression(rng, 1)}"}
-            for at in range(rng.randint(1, 2))
-        ]
+        document["never"] = [_never(rng, f"n{at}", facts) for at in range(rng.randint(1, 2))]
     return document
+
+
+def _never(rng: Random, name: str, facts: Sequence[str]) -> Document:
+    when = " and ".join(random_clause(rng, facts) for _ in range(2))
+    return {"id": name, "to": _state(rng), "when": when}
 
 
 def _calendar(rng: Random) -> Document:
@@ -95,8 +95,8 @@ def _state(rng: Random) -> str:
     return rng.choice([state.value for state in State])
 
 
-def _rules(rng: Random) -> list[Document]:
-    rules = [_rule(rng, f"r{at}") for at in range(rng.randint(2, 8))]
+def _rules(rng: Random, facts: Sequence[str]) -> list[Document]:
+    rules = [_rule(rng, f"r{at}", facts) for at in range(rng.randint(2, 8))]
     if rng.random() < 0.8:
         rules += _ladder(rng)
     rng.shuffle(rules)
@@ -122,8 +122,8 @@ def _ladder(rng: Random) -> list[Document]:
     ]
 
 
-def _rule(rng: Random, name: str) -> Document:
-    when = random_expression(rng, rng.choice((1, 1, 2, 3)))
+def _rule(rng: Random, name: str, facts: Sequence[str]) -> Document:
+    when = random_expression(rng, rng.choice((1, 1, 2, 3)), facts)
     if rng.random() < 0.55:
         return _move(rng, name, when)
     rule: Document = {"id": name, "from": _from(rng, ""), "when": when, "do": _effects(rng)}
@@ -158,19 +158,20 @@ def _effect(rng: Random) -> Document:
 # --- expressions -------------------------------------------------------------------------------------------------------
 
 
-def random_expression(rng: Random, size: int) -> str:
-    """The text of an expression of about `size` clauses."""
+def random_expression(rng: Random, size: int, facts: Sequence[str]) -> str:
+    """The text of an expression of `size` clauses, most of them about `facts`."""
     if size <= 1:
-        clause = random_clause(rng)
+        clause = random_clause(rng, facts)
         return f"not {clause}" if rng.random() < 0.15 else clause
     left = rng.randint(1, size - 1)
-    joined = f"{random_expression(rng, left)} {rng.choice(('and', 'or'))} {random_expression(rng, size - left)}"
+    parts = random_expression(rng, left, facts), random_expression(rng, size - left, facts)
+    joined = rng.choice((" and ", " or ")).join(parts)
     return rng.choice((joined, f"({joined})", f"not ({joined})"))
 
 
-def random_clause(rng: Random) -> str:
-    """The text of one comparison."""
-    spec = CATALOGUE_AND_ATTRIBUTES[rng.choice(_LIVELY if rng.random() < 0.6 else list(CATALOGUE_AND_ATTRIBUTES))]
+def random_clause(rng: Random, facts: Sequence[str]) -> str:
+    """The text of one comparison, most often about one of `facts`."""
+    spec = CATALOGUE_AND_ATTRIBUTES[rng.choice(facts if rng.random() < 0.8 else list(CATALOGUE_AND_ATTRIBUTES))]
     if spec.type is FactType.SET:
         return f'"{rng.choice(TAGS)}" {rng.choice(("in", "not in"))} {spec.name}'
     if spec.type is FactType.BOOL and rng.random() < 0.5:

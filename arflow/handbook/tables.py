@@ -8,7 +8,7 @@ from arflow.handbook.markdown import code, code_list, table
 from arflow.machines.diagram import ORDER
 from arflow.machines.states import GUARDS, MEANING, rank
 from arflow.rules.catalogue import CATALOGUE, ByTime, FactSpec
-from arflow.rules.loader import MAX_BYTES, MAX_ORDER_COMPARISONS, MAX_RULES, MAX_VALUES
+from arflow.rules.loader import MAX_BYTES, MAX_NAME, MAX_ORDER_COMPARISONS, MAX_RULES
 from arflow.rules.templates import KNOWN
 from arflow.vocabulary import NEVER, OUTCOMES, TIMED_EFFECTS, EffectKind
 
@@ -119,7 +119,7 @@ def limits() -> str:
         ("a document", f"{MAX_BYTES:,} bytes"),
         ("rules in a policy", f"{MAX_RULES:,}"),
         ("order comparisons (`<` and its like) on one fact in one state", str(MAX_ORDER_COMPARISONS)),
-        ("values that one fact is compared with by equality in one state", str(MAX_VALUES)),
+        ("the name of a template, queue, role or tag", f"{MAX_NAME} characters"),
         ("a number of days", f"0 to {NEVER}"),
     ]
     return table(["what", "at most"], rows)

@@ -95,7 +95,16 @@ class Script:
         return min(found, default=None)
 
     def _is_within(self, at: dt.datetime, limit: Limit) -> bool:
-        return at <= limit if isinstance(limit, dt.datetime) else at < self.end_of(limit)
+        """Whether the cause at `at` still comes: what became known at the end of a day belongs to that day."""
+        if isinstance(limit, dt.datetime):
+            return at <= limit
+        return at < self.end_of(limit) or (at == self.end_of(limit) and self._became_known(at))
+
+    def _became_known(self, at: dt.datetime) -> bool:
+        """Whether the cause at `at` came at that instant from outside, rather than by its own local date and time."""
+        if self._next_change() == at:
+            return self.changes[0].at is not None
+        return self._next_batch() == at and self.batches[0].at is not None
 
     def _next_change(self) -> dt.datetime | None:
         if not self.changes:

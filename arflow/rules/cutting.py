@@ -6,7 +6,6 @@ is pushed down into the comparisons, and a piece that is too large is cut out: i
 truth the engine posts as one more field.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -109,17 +108,16 @@ class Cutter:
     def _fitted(self, piece: Piece) -> Piece:
         if not isinstance(piece, Group):
             return piece
-        pieces = [self._fitted(inner) for inner in piece.pieces]
-        whole = Group(piece.every, tuple(pieces))
-        return whole if _fits(whole) else self._cut(piece.every, pieces)
+        whole = Group(piece.every, tuple(self._fitted(inner) for inner in piece.pieces))
+        return whole if _fits(whole) else self._cut(whole)
 
-    def _cut(self, every: bool, pieces: Sequence[Piece]) -> Piece:  # noqa: FBT001  # as in Group
-        """The group of `pieces` with everything but plain clauses cut out, and long chains cut into links."""
-        left = [self._part(piece) if isinstance(piece, Group) else piece for piece in pieces]
+    def _cut(self, whole: Group) -> Piece:
+        """`whole` with everything but plain clauses cut out, and long chains cut into links."""
+        left = [self._part(piece) if isinstance(piece, Group) else piece for piece in whole.pieces]
         while len(left) > _AT_ONCE:
             links = [tuple(left[at : at + _AT_ONCE]) for at in range(0, len(left), _AT_ONCE)]
-            left = [self._part(Group(every, link)) for link in links]
-        return Group(every, tuple(left))
+            left = [self._part(Group(whole.every, link)) for link in links]
+        return Group(whole.every, tuple(left))
 
     def _part(self, piece: Piece) -> Part:
         if piece not in self._numbers:

@@ -16,7 +16,7 @@ from durable import engine as durable
 
 from arflow.errors import Refused
 from arflow.rules.cutting import MAX_FIELDS, Cutter, Group, Part, Piece, pieces_of
-from arflow.rules.expressions import Comparison, Expression
+from arflow.rules.expressions import Comparison, Expression, Literal
 from arflow.rules.policy import Never, Policy
 from arflow.vocabulary import Facts, State
 
@@ -209,7 +209,7 @@ def _test(piece: Piece, names: Mapping[object, str]) -> _Definition:
     return _joined("$and" if piece.op == "not in" else "$or", tests)
 
 
-def _compared(op: str, name: str, value: str | int | bool) -> _Definition:
+def _compared(op: str, name: str, value: Literal) -> _Definition:
     plain = int(value) if isinstance(value, bool) else value
     return {name: plain} if op in ("==", "in") else {_OPERATORS[op]: {name: plain}}
 

@@ -8,6 +8,12 @@ import click
 from arflow.sample import as_line, generate
 
 
+class _NotWritten(click.ClickException):
+    """The file to write is none that can be written."""
+
+    exit_code = 2
+
+
 @click.command()
 @click.option("--out", required=True, type=click.Path(dir_okay=False, writable=True, path_type=Path), help="The file.")
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same file.")
@@ -29,7 +35,7 @@ def main(out: Path, seed: int, accounts: int, months: int, until: dt.datetime) -
                 file.write(as_line(event))
                 count += 1
     except OSError as error:
-        raise click.ClickException(f"{out} cannot be written: {error.strerror}") from None
+        raise _NotWritten(f"{out} cannot be written: {error.strerror}; name a file in an existing folder") from None
     click.echo(f"{out}: {count:,} events of {accounts:,} accounts")
 
 

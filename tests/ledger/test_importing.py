@@ -1,0 +1,209 @@
+"""An import is all or nothing, changes nothing the second time, and says of each row what became of it."""
+
+import csv
+import datetime as dt
+import gzip
+import json
+import os
+import resource
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from arflow.errors import Refused
+from arflow.ledger import profileloader
+from arflow.reports.ageing import ageing
+from arflow.reports.positions import positions
+from arflow.rules.loader import load_policy
+from tests.production import activate, journal_lines, known_ids, states, step, take_in, write_events
+
+pytestmark = pytest.mark.database
+
+HEADER = "account,name,currency,invoice,issued,due,amount\n"
+PLAIN = profileloader.find("plain")
+INVOICE = {"event": "invoice", "account": "A", "date": "2026-01-05", "id": "I1", "amount": "50.00", "due": "2026-01-16"}
+POLICY = load_policy(
+    "policy: p\ncurrency: USD\nrules:\n"
+    "  - {id: paid-up, from: open, when: gross_overdue_amount == 0, to: resolved, why: Paid.}\n"
+    "  - {id: first, from: current, when: days_overdue >= 3, to: reminded, do: [{send: first-reminder}], why: Late.}\n"
+    "  - {id: second, from: reminded, when: days_overdue >= 10, to: called, do: [{call: collections}], why: Later.}\n",
+    file="test",
+)
+
+
+def _count(engine: Engine, table: str) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608
+
+
+def test_history_is_never_acted_out_again(engine: Engine, tmp_path: Path) -> None:
+    """What is dated up to now is one cause at now: one step for a debt of long ago, no reminder of last year."""
+    step(engine, dt.date(2026, 3, 2))
+    activate(engine, POLICY)
+    take_in(engine, write_events(tmp_path / "e.jsonl", [INVOICE, {**INVOICE, "id": "I2", "due": "2026-02-16"}]))
+    assert {"A": ("reminded", 10000)} == states(engine)
+    assert 1 == len(journal_lines(engine))
+    step(engine, dt.date(2026, 3, 3))
+    dates = [json.loads(line)["date"] + " " + json.loads(line)["time"] for line in journal_lines(engine)]
+    assert ["2026-03-03 00:00", "2026-03-03 08:00"] == sorted(dates)
+
+
+def test_the_same_file_again_changes_nothing(engine: Engine, tmp_path: Path) -> None:
+    """Whatever its events, a second import of the file finds all of them unchanged."""
+    step(engine, dt.date(2026, 1, 31))
+    contact = {"event": "contact", "account": "A", "date": "2026-01-20", "channel": "call", "outcome": "no_answer"}
+    file = write_events(tmp_path / "e.jsonl", [INVOICE, contact, contact, {"event": "tag", "account": "A", "date": "2026-01-20", "tag": "x"}])
+    first, second = take_in(engine, file), take_in(engine, file)
+    assert ({"invoice": 1, "contact": 2, "tag": 1}, 0) == (first.outcome.new, first.outcome.unchanged)
+    assert ({}, 4, []) == (second.outcome.new, second.outcome.unchanged, second.outcome.touched)
+    assert 2 == _count(engine, "contact")
+
+
+def test_a_dry_run_changes_nothing_and_says_what_would(engine: Engine, tmp_path: Path) -> None:
+    """The preview counts rows, accounts and money, and leaves every table and the folder as they were."""
+    from arflow.cli import run
+
+    file = tmp_path / "e.jsonl"
+    write_events(file, [INVOICE])
+    os.environ["ARFLOW_DATABASE_URL"] = engine.url.render_as_string(hide_password=False)
+    try:
+        assert 0 == run(["import", str(file), "--dry-run", "--format", "json"])
+    finally:
+        del os.environ["ARFLOW_DATABASE_URL"]
+    assert (0, 0, 0) == tuple(_count(engine, table) for table in ("account", "event", "import_file"))
+    assert [file] == list(tmp_path.iterdir())
+
+
+def test_a_changed_amount_is_offered_and_then_corrected(engine: Engine, tmp_path: Path) -> None:
+    """Without --corrections the ledger stays; with it the books are folded anew, and the journal tells."""
+    step(engine, dt.date(2026, 1, 31))
+    activate(engine, POLICY)
+    paid = {"event": "payment", "account": "A", "date": "2026-01-20", "id": "P1", "amount": "20.00"}
+    take_in(engine, write_events(tmp_path / "e.jsonl", [INVOICE, paid]))
+    changed = write_events(tmp_path / "c.jsonl", [{**INVOICE, "amount": "70.00"}])
+    offered = take_in(engine, changed)
+    assert [(1, "account `A` invoice `I1`: amount 50.00 -> 70.00")] == offered.outcome.corrections
+    assert 3000 == states(engine)["A"][1]
+    take_in(engine, changed, corrections=True)
+    assert 5000 == states(engine)["A"][1]
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT details ->> 'reason' FROM journal WHERE kind = 'correction'")).scalars().all()
+    assert 1 == len(rows)
+    assert "was amount 50.00" in rows[0]
+    assert [] == take_in(engine, changed).outcome.corrections
+
+
+def test_a_correction_that_contradicts_the_books_is_rejected(engine: Engine, tmp_path: Path) -> None:
+    """A correction is checked like any event: instalments that do not add up are rejected with the reason."""
+    take_in(engine, write_events(tmp_path / "e.jsonl", [INVOICE]))
+    wrong = {**INVOICE, "instalments": [{"due": "2026-01-16", "amount": "1.00"}]}
+    report = take_in(engine, write_events(tmp_path / "c.jsonl", [wrong]), corrections=True, accept_rejects=True)
+    assert 1 == report.rejected
+    assert "do not add up to 50.00" in report.rejects[0][1]
+
+
+def test_a_late_payment_finds_its_place(engine: Engine, tmp_path: Path) -> None:
+    """Two payments that come in the wrong order settle what they would have settled in the right one."""
+    step(engine, dt.date(2026, 2, 10))
+    second = {**INVOICE, "id": "I2", "due": "2026-01-10"}
+    early = {"event": "payment", "account": "A", "date": "2026-01-12", "id": "P1", "amount": "50.00"}
+    late = {"event": "payment", "account": "A", "date": "2026-02-01", "id": "P2", "amount": "30.00"}
+    take_in(engine, write_events(tmp_path / "1.jsonl", [INVOICE, second, late]))
+    take_in(engine, write_events(tmp_path / "2.jsonl", [early]))
+    with engine.connect() as connection:
+        query = "SELECT clearing_id, invoice_id, amount FROM allocation ORDER BY 1, 2"
+        found = [tuple(row) for row in connection.execute(text(query))]
+    assert [("P1", "I2", 5000), ("P2", "I1", 3000)] == found
+
+
+def test_rows_that_cannot_be_taken_go_to_the_reject_file(engine: Engine, tmp_path: Path) -> None:
+    """A wrong amount and an unknown invoice are named with line and reason; the rest is imported when that is asked."""
+    file = tmp_path / "e.jsonl"
+    bad = [{**INVOICE, "id": "I2", "amount": "1.234"}, {"event": "payment", "account": "A", "date": "2026-01-20", "id": "P1", "amount": "1.00", "invoice": "I9"}]
+    write_events(file, [INVOICE, *bad])
+    with pytest.raises(Refused, match="2 of 3 rows are rejected, the first for: .*decimals.*--accept-rejects"):
+        take_in(engine, file)
+    assert 0 == _count(engine, "account")
+    report = take_in(engine, file, accept_rejects=True)
+    with report.reject_file.open() as rejects:  # type: ignore[union-attr]  # it was written
+        rows = list(csv.reader(rejects))
+    assert [["line", "reason"], ["2", "`1.234` has more decimals than USD, which has 2"]] == rows[:2]
+    assert ["3", "payment `P1` names invoice `I9`, which account `A` does not have on 2026-01-20"] == rows[2][:1] + [rows[2][1].split(" (did")[0]]
+    assert {"A": ("current", 5000)} == states(engine)
+
+
+def test_one_document_number_may_occur_for_two_customers(engine: Engine, tmp_path: Path) -> None:
+    """An invoice's id is its account's own."""
+    file = tmp_path / "plain.csv"
+    file.write_text(HEADER + "A,Ann,USD,1,2026-01-05,2026-01-16,50.00\nB,Bob,USD,1,2026-01-05,2026-01-16,60.00\n")
+    take_in(engine, file, PLAIN)
+    assert {"A": ("current", 5000), "B": ("current", 6000)} == states(engine)
+
+
+def test_a_gzip_is_read_like_its_content(engine: Engine, tmp_path: Path) -> None:
+    """The same rows packed change nothing after the plain file."""
+    content = HEADER + "A,Ann,USD,1,2026-01-05,2026-01-16,50.00\n"
+    (tmp_path / "plain.csv").write_text(content)
+    with gzip.open(tmp_path / "plain.csv.gz", "wt") as packed:
+        packed.write(content)
+    take_in(engine, tmp_path / "plain.csv", PLAIN)
+    assert [] == take_in(engine, tmp_path / "plain.csv.gz", PLAIN).outcome.touched
+
+
+def test_an_unknown_payer_refuses_the_file(engine: Engine, tmp_path: Path) -> None:
+    """Nothing is imported when an account pays through one that nobody knows."""
+    file = write_events(tmp_path / "e.jsonl", [{"event": "account", "account": "K", "date": "2026-01-05", "pays_through": "P"}])
+    with pytest.raises(Refused, match="line 1: account `K` pays through `P`, which is unknown"):
+        take_in(engine, file)
+    assert [] == list(known_ids(engine))
+
+
+def test_a_date_in_another_order_refuses_the_file(engine: Engine, tmp_path: Path) -> None:
+    """One date that only fits another order makes all others doubtful: nothing is imported."""
+    file = tmp_path / "plain.csv"
+    file.write_text(HEADER + "A,Ann,USD,1,2026-01-05,2026-01-16,50.00\nB,Bob,USD,2,2026-01-05,31/12/2026,60.00\n")
+    with pytest.raises(Refused, match="line 3"):
+        take_in(engine, file, PLAIN)
+    assert [] == list(known_ids(engine))
+
+
+@pytest.mark.slow
+def test_a_file_of_bad_rows_is_refused_in_bounded_memory(engine: Engine, tmp_path: Path) -> None:
+    """Many bad rows (ARFLOW_BAD_ROWS, else 100,000) give one line; memory does not grow with them; nothing changes."""
+    rows = int(os.environ.get("ARFLOW_BAD_ROWS", "100000"))
+    file = tmp_path / "plain.csv"
+    with file.open("w") as out:
+        out.write(HEADER)
+        for number in range(rows):
+            out.write(f"A,Ann,USD,{number},2026-01-05,2026-01-16,fifty\n")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(Refused, match="rows are rejected, the first for") as refused:
+        take_in(engine, file, PLAIN)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert 1 == len(str(refused.value).splitlines())
+    assert 64_000 > grown
+    assert [] == list(known_ids(engine))
+
+
+@pytest.mark.sample_data
+def test_the_ageing_of_real_ledgers(engine: Engine, sample_data: Path) -> None:
+    """IBM at the end of 2012 and the open items at 2020-05-22, against figures computed independently."""
+    take_in(engine, sample_data / "ibm" / "WA_Fn-UseC_-Accounts-Receivable.csv", profileloader.find("ibm-us"))
+    day = dt.date(2012, 12, 31)
+    with engine.connect() as connection:
+        (ibm,) = ageing(positions(connection, day), day)
+    assert (99, 572506, 61) == (ibm.open_invoices, ibm.open_amount, ibm.open_accounts)
+    assert (13, 78874, 11, 23) == (ibm.overdue_invoices, ibm.gross, ibm.overdue_accounts, ibm.oldest_days)
+    assert [6, 5, 2] == [count for count, _ in ibm.buckets[:3]]
+
+
+@pytest.mark.sample_data
+def test_the_ageing_of_the_open_items(engine: Engine, sample_data: Path) -> None:
+    """The open items at 2020-05-22, against figures computed independently; currencies are never added up."""
+    take_in(engine, sample_data / "open_items" / "open_items.csv.gz", profileloader.find("open-items"))
+    day = dt.date(2020, 5, 22)
+    with engine.connect() as connection:
+        canada, states_ = ageing(positions(connection, day), day)
+    assert (8953, 8460, 574) == (states_.open_invoices, states_.overdue_invoices, states_.overdue_accounts)
+    assert (747, 734, 73) == (canada.open_invoices, canada.overdue_invoices, canada.overdue_accounts)
