@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from arflow.rules.engine import MAX_VERSIONS
 from arflow.rules.reference import Reference
 from tests import played
 
+FOLDER = Path(__file__).parents[1]
 BATCHES = 1 + 2 * len(played.names()) // MAX_VERSIONS
 """Enough that no process compiles too many policies, of which a timeline has one or two."""
 
@@ -24,7 +26,7 @@ def test_a_timeline_comes_out_as_it_says(name: str, every_day: bool) -> None:
 def test_the_evaluator_of_production_says_the_same(batch: int) -> None:
     """In processes of their own, because each may only compile so many policies."""
     command = [sys.executable, "-W", "ignore", "-m", "tests.played", *played.names()[batch::BATCHES]]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
 
 

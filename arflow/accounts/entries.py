@@ -320,12 +320,12 @@ class Account:
         """The running episode."""
         return self.episodes[-1] if self.episodes and self.episodes[-1].running else None
 
-    @property
+    @cached_property
     def waiting(self) -> tuple[Outgoing, ...]:
         """Messages and call tasks that have not left yet, in the order of their decision."""
         return tuple(effect for effect in self.outgoing if effect.status is EffectStatus.WAITING)
 
-    @property
+    @cached_property
     def messages(self) -> tuple[Outgoing, ...]:
         """Messages that were sent, in the order of their sending."""
         sent = [e for e in self.outgoing if e.kind is EffectKind.SEND and e.sent_at is not None]

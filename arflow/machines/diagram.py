@@ -14,13 +14,9 @@ ORDER = tuple(sorted(State, key=rank))
 
 def draw(edges: Iterable[Edge]) -> str:
     """A `stateDiagram-v2` of all states, their guards, and one arrow for each pair of states that an edge joins."""
-    lines = ["stateDiagram-v2", *_declarations(), f"    [*] --> {State.CURRENT}", *_arrows(edges), *_notes()]
+    states = [f"    {state}" for state in ORDER]
+    lines = ["stateDiagram-v2", *states, f"    [*] --> {State.CURRENT}", *_arrows(edges), *_notes()]
     return "\n".join(lines) + "\n"
-
-
-def _declarations() -> Iterator[str]:
-    for state in ORDER:
-        yield f"    state {state}"
 
 
 def _arrows(edges: Iterable[Edge]) -> Iterator[str]:

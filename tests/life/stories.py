@@ -24,6 +24,8 @@ from tests.random_events import Line, random_events, random_start
 from tests.random_policies import LIVELY, Document, loaded, random_document
 
 ONE_DAY = dt.timedelta(days=1)
+BUSY = 40
+"""After so many entries a story is cut short: what happens every day says nothing about wakes."""
 LONG = {name for name, days in WINDOWS.items() if days > 300}
 
 
@@ -59,7 +61,7 @@ def random_story(seed: int) -> Story:
     payer = tuple(random_events(rng, "P", start, days, rng.randint(2, 12))) if rng.random() < 0.25 else ()
     own = _own(rng, start, days, payer)
     changes = [_change(rng, start, days, facts) for _ in range(rng.randint(1, 2) if rng.random() < 0.35 else 0)]
-    return Story(
+    story = Story(
         policies=_policies(rng, facts),
         changes=tuple(sorted(changes, key=lambda change: (change.on, change.clock))),
         own=tuple(own),
@@ -67,13 +69,18 @@ def random_story(seed: int) -> Story:
         delivery=rng.choice(("instant", "recorded")),
         until=(start + dt.timedelta(days=days + rng.choice((0, 10, 40)))).isoformat(),
     )
+    entries = lived(story, every_day=False).entries[:BUSY]
+    return story if len(entries) < BUSY else replace(story, until=max(entries[-1].on, start).isoformat())
 
 
 def _own(rng: Random, start: dt.date, days: int, payer: Sequence[Line]) -> list[Line]:
-    known = tuple(str(line["id"]) for line in payer[:4] if line["event"] == "invoice" and str(line["amount"])[0] != "-")
-    own = random_events(rng, "K", start + rng.randint(1, 3) * ONE_DAY, days, rng.randint(3, 20), known)
+    """The lines of `K`. While it pays through `P` for good, its promises may name invoices of `P`."""
+    first = start + rng.randint(1, 3) * ONE_DAY
+    early = [line for line in payer if str(line["date"]) < first.isoformat()]
+    known = [str(line["id"]) for line in early if line["event"] == "invoice" and str(line["amount"])[0] != "-"]
+    own = random_events(rng, "K", first, days, rng.randint(3, 20), tuple(known))
     for line in own:
-        if payer and line["event"] == "account" and (line is own[0] or rng.random() < 0.4):
+        if payer and line["event"] == "account" and (line is own[0] or (rng.random() < 0.4 and not known)):
             line["pays_through"] = "P" if line is own[0] else rng.choice((None, "P"))
     return own
 

@@ -12,8 +12,8 @@ def arrows(text: str) -> list[str]:
 
 def test_states_stand_in_the_order_of_their_ranks() -> None:
     assert list(ORDER) == ["current", "promised", "disputed", "resolved", "reminded", "called", "escalated"]
-    declared = [line.split()[1] for line in draw([]).splitlines() if line.startswith("    state ")]
-    assert list(ORDER) == declared
+    declared = draw([]).splitlines()[1 : 1 + len(ORDER)]
+    assert declared == [f"    {state}" for state in ORDER]
 
 
 def test_one_arrow_joins_two_states_whatever_leads_there() -> None:

@@ -1,0 +1,142 @@
+"""What comes next is told with its day, and comes true; with the payment it names, it does not come."""
+
+import datetime as dt
+import random
+from collections.abc import Mapping
+
+import pytest
+
+from arflow import money
+from arflow.accounts.entries import Account
+from arflow.accounts.events import Event, parse
+from arflow.accounts.timeline import timeline
+from arflow.explain import Next, end_of, explain, failing, foresee, sentence, step_entries
+from arflow.life.life import Life
+from arflow.life.lives import live
+from arflow.life.records import World
+from arflow.replay import Request, replay
+from arflow.rules.expressions import parse as expression
+from arflow.rules.policy import Policy
+from arflow.rules.reference import Reference
+from arflow.sample import generate
+from arflow.vocabulary import Facts
+from tests.production import standard
+
+LAST_DAY = dt.date(2026, 6, 30)
+PREDICTIONS = 200
+Ledger = Mapping[str, list[dict[str, object]]]
+
+
+@pytest.fixture(scope="module")
+def ledger() -> Ledger:
+    """The events of the sample ledger by account, without accounts that pay through another."""
+    found: dict[str, list[dict[str, object]]] = {}
+    for event in generate(seed=11, accounts=120, months=12, until=LAST_DAY):
+        found.setdefault(str(event["account"]), []).append(event)
+    return {key: events for key, events in found.items() if not any(event.get("pays_through") for event in events)}
+
+
+def _policy(events: list[dict[str, object]]) -> Policy:
+    currency = next(str(event["currency"]) for event in events if event.get("currency"))
+    return standard(f"standard-{currency.lower()}")
+
+
+def _life(events: list[dict[str, object]], day: dt.date, policy: Policy) -> Life | None:
+    known = [parse(event) for event in events if str(event["date"]) <= day.isoformat()]
+    if not known:
+        return None
+    account = Account(id=known[0].account, currency=policy.currency)
+    world = World(policies=(policy,), evaluator=Reference())
+    life = live(account, timeline(known), world, day).life
+    life.entries.clear()
+    return life
+
+
+def _lines_of(events: list[Event], policy: Policy, ahead: Next) -> list[tuple[str, object, object]]:
+    """(date, kind, what) of every line of a replay through the predicted day, made day by day and not by wakes."""
+    request = Request(events=tuple(events), policy=policy, until=ahead.on, every_day=True)
+    return [
+        (str(line["date"]), line["kind"], line.get("to") or f"{line.get('effect')} {line.get('name')}")
+        for line in replay(request, Reference())
+    ]
+
+
+def _predicted(ahead: Next) -> tuple[str, object, object]:
+    return ahead.on.isoformat(), ahead.kind, ahead.what
+
+
+def test_every_prediction_comes_true_and_a_payment_prevents_it(ledger: Ledger) -> None:
+    """For 200 accounts at random days: the next line is the predicted one, and not with the payment that was named."""
+    dice = random.Random(42)
+    made = prevented = 0
+    while made < PREDICTIONS:
+        events = ledger[dice.choice(sorted(ledger))]
+        day = LAST_DAY - dt.timedelta(days=dice.randrange(300))
+        policy = _policy(events)
+        life = _life(events, day, policy)
+        ahead = foresee(life, end_of(life, day)) if life is not None else None
+        if life is None or ahead is None:
+            continue
+        made += 1
+        known = [parse(event) for event in events if str(event["date"]) <= day.isoformat()]
+        later = [line for line in _lines_of(known, policy, ahead) if line[0] > day.isoformat()]
+        assert _predicted(ahead) == later[0], (known[0].account, day, sentence(ahead, policy.currency))
+        if ahead.unless is not None:
+            prevented += 1
+            paid = parse(
+                {
+                    "event": "payment",
+                    "account": known[0].account,
+                    "date": (day + dt.timedelta(days=1)).isoformat(),
+                    "id": "prevents",
+                    "amount": money.show(ahead.unless, policy.currency),
+                }
+            )
+            assert _predicted(ahead) not in [
+                line for line in _lines_of([*known, paid], policy, ahead) if line[0] > day.isoformat()
+            ]
+    assert PREDICTIONS // 4 < prevented
+
+
+def test_an_explanation_names_the_deciding_rule_and_why_the_others_rest(ledger: Ledger) -> None:
+    """State, since when, the deciding rule with each clause's value, and for each other rule the failing clause."""
+    for events in ledger.values():
+        policy = _policy(events)
+        life = _life(events, LAST_DAY, policy)
+        if life is None or life.account.parked or not life.account.stay:
+            continue
+        account = Account(id=life.account.id, currency=policy.currency)
+        whole = live(account, timeline(parse(e) for e in events), World(policies=(policy,), evaluator=Reference()), LAST_DAY)
+        last = step_entries(whole.entries)[-1]
+        found = explain(life, end_of(life, LAST_DAY), last, policy)
+        rules = {rule.id: rule for rule in policy.rules_in(life.account.state)}
+        assert set(rules) == {rule.rule for rule in found.rules}
+        assert all(rule.fires or rule.because for rule in found.rules)
+        assert life.account.state == (found.decided.to if found.decided else None)
+        assert found.decided_clauses
+
+
+@pytest.mark.parametrize(
+    ("when", "because"),
+    [
+        ("days_overdue >= 10", "days_overdue >= 10 (days_overdue is 4)"),
+        ("days_overdue >= 3 and overdue_amount >= 100.00", "overdue_amount >= 100.00 (overdue_amount is 50.00)"),
+        ("days_overdue >= 10 or on_hold", "days_overdue >= 10 (days_overdue is 4) and on_hold (on_hold is false)"),
+        ('not "vip" in tags', 'not "vip" in tags (tags is vip)'),
+        ("days_overdue >= 3", ""),
+    ],
+)
+def test_the_failing_clause_is_named_with_its_value(when: str, because: str) -> None:
+    """Of an `and` the first clause that fails, of an `or` all of them, of a `not` what is true in it."""
+    policy = standard("standard-usd")
+    facts = Facts(state="current", days_overdue=4, overdue_amount=5000, tags=frozenset({"vip"}))
+    assert because == failing(expression(when, policy.facts, "USD"), facts, policy)
+
+
+def test_the_next_step_in_one_sentence() -> None:
+    """The sentence names the state, the day and the payment that would prevent it."""
+    ahead = Next(
+        on=dt.date(2026, 6, 7), clock=dt.time(8), kind="step", what="called", rule="phone", unless=50000
+    )
+    assert "next: called on 7 June 2026 unless 500.00 USD is paid" == sentence(ahead, "USD")
+    assert "next: nothing, until something is recorded" == sentence(None, "USD")
