@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from arflow.accounts.entries import Account
 from arflow.clock import Now
 from arflow.life.life import Life
-from arflow.life.lives import Batch, Lived, PolicyChange, Script
+from arflow.life.lives import Batch, Lived, PolicyChange, Script, payer_causes, payers_of
 from arflow.life.records import Entry, EntryKind, LedgerHistory, Part, World
 from arflow.rules.calendar import instant
 from arflow.rules.decide import Evaluator
@@ -28,6 +28,7 @@ BATCH = 200
 """How many accounts one transaction takes."""
 
 _ONE_DAY = dt.timedelta(days=1)
+_LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,14 +107,15 @@ class _Batch:
 
     def live(self) -> list[tuple[Changed, Lived]]:
         """Every account's life up to now, payers first."""
-        return [self._live(self.stored[key]) for key in self._ids if key in self.stored]
+        found = [self.stored[key] for key in self._ids if key in self.stored]
+        return [self._live(stored) for stored in sorted(found, key=lambda stored: bool(self._payers(stored)))]
 
     def _live(self, stored: Stored) -> tuple[Changed, Lived]:
         life = Life(self._with_payer(self._placed(stored)), self._world(stored.policy_seen))
         script, batches = self._script(life, stored)
         lived = script.run(self.now.limit)
         if script.payer:  # its payer's day ends later than its own; the payer's causes are not told twice
-            script.run(script.payer[-1][0])
+            script.run(script.payer[-1].at)
         done = batches[: len(batches) - len(script.batches)]
         self._note_ledgers(stored, lived)
         self._note_applied(stored, done)
@@ -160,20 +162,23 @@ class _Batch:
 
     def _note_ledgers(self, stored: Stored, lived: Lived) -> None:
         """Keep a payer's ledger as it was and as it became, for those who pay through it."""
-        before = (stored.account.last_instant, stored.account.ledger)
+        before = (_LONG_AGO, stored.account.ledger)
         self._ledgers[stored.account.id] = LedgerHistory(changes=(before, *lived.ledgers.changes))
 
     def _script(self, life: Life, stored: Stored) -> tuple[Script, list[Batch]]:
         batches = self._batches(life, stored)
-        payer = stored.account.pays_through or _named_payer(batches)
-        history = self._ledgers.get(payer) if payer else None
         script = Script(
             life,
             list(batches),
             self._changes(life, stored),
-            list(history.changes[1:]) if history else [],
+            [cause for cause in payer_causes(self._ledgers, self._payers(stored)) if cause.at > _LONG_AGO],
         )
         return script, batches
+
+    def _payers(self, stored: Stored) -> frozenset[str]:
+        """Every account through which this one pays, or will as far as is known."""
+        now = {stored.account.pays_through} if stored.account.pays_through else set()
+        return payers_of(event.event for event in self.pending.get(stored.account.id, ())) | now
 
     def _changes(self, life: Life, stored: Stored) -> list[PolicyChange]:
         """The activations that this account has not lived through yet, as causes."""
@@ -282,11 +287,6 @@ def _known(life: Life, at: dt.datetime | None, on: dt.date | None) -> dt.datetim
     if at is not None:
         return at
     return instant(life.zone(), (on or dt.date.min) + _ONE_DAY, dt.time(0))
-
-
-def _named_payer(batches: Sequence[Batch]) -> str:
-    named = (event.text("pays_through") for batch in batches for part in batch.parts for event in part.events)
-    return next((name for name in named if name), "")
 
 
 def _earliest(*instants: dt.datetime | None) -> dt.datetime | None:

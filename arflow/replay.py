@@ -19,7 +19,7 @@ from arflow.accounts.promises import Terms
 from arflow.accounts.timeline import Moment, timeline
 from arflow.errors import Refused
 from arflow.life.life import Life, reading
-from arflow.life.lives import Lived, PolicyChange, live, payers
+from arflow.life.lives import Lived, PolicyChange, live, payers_of
 from arflow.life.records import Entry, EntryKind, LedgerHistory, World
 from arflow.rules.decide import Evaluator
 from arflow.rules.loader import MAX_BYTES, load_policy
@@ -124,17 +124,20 @@ def lives(request: Request, evaluator: Evaluator) -> Iterator[Lived]:
     world = World(
         policies=(request.policy,), evaluator=evaluator, delivery=request.delivery, every_day=request.every_day
     )
-    through = payers(moments)
-    heads = set(through.values())
-    ledgers: dict[str, LedgerHistory] = {}
+    through = {account: payers for account, found in moments.items() if (payers := _payers(found))}
+    ledgers: dict[str, LedgerHistory] = {payer: LedgerHistory() for payers in through.values() for payer in payers}
     for account in sorted(moments, key=lambda account: (account in through, account)):
-        if account in through and through[account] not in ledgers:
-            _refuse_payer(request, moments, account, through)
+        for payer in through.get(account, ()):
+            _check_payer(request, moments, account, payer)
         lived = _live(request, replace(world, ledgers=ledgers), account, moments[account])
         if lived is not None:
-            if account in heads:
+            if account in ledgers:
                 ledgers[account] = lived.ledgers
             yield lived
+
+
+def _payers(moments: Iterable[Moment]) -> frozenset[str]:
+    return payers_of(event for moment in moments for event in moment.events)
 
 
 def _live(request: Request, world: World, account: str, moments: list[Moment]) -> Lived | None:
@@ -158,13 +161,18 @@ def _timelines(request: Request) -> dict[str, list[Moment]]:
         raise refused.within(request.file) from None
 
 
-def _refuse_payer(
-    request: Request, moments: Mapping[str, list[Moment]], account: str, through: Mapping[str, str]
-) -> None:
-    payer = through[account]
+def _check_payer(request: Request, moments: Mapping[str, list[Moment]], account: str, payer: str) -> None:
+    """Raise Refused unless `payer` is an account that pays for itself: there is one level only."""
+    if payer not in moments:
+        reason = "which is unknown"
+    elif payer == account:
+        reason = "which is itself"
+    elif _payers(moments[payer]):
+        reason = "which pays through another"
+    else:
+        return
     line = next(e.line for m in moments[account] for e in m.events if e.text("pays_through") == payer)
-    reason = f"pays through `{payer}`, " + ("which pays through another" if payer in moments else "which is unknown")
-    raise Refused(f"account `{account}` {reason}", file=request.file, line=line)
+    raise Refused(f"account `{account}` pays through `{payer}`, {reason}", file=request.file, line=line)
 
 
 def _currency(request: Request, moments: Iterable[Moment]) -> str:

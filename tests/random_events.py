@@ -77,7 +77,13 @@ def random_events(
     """
     book = _Book(account)
     lines: list[Line] = [
-        {"event": "account", "account": account, "date": start.isoformat(), **_record(rng), "timezone": rng.choice(ZONES)}
+        {
+            "event": "account",
+            "account": account,
+            "date": start.isoformat(),
+            **_record(rng),
+            "timezone": rng.choice(ZONES),
+        }
     ]
     moments = [(rng.randint(0, days), rng.choice(("", *_CLOCKS))) for _ in range(count)]
     moments = sorted(moments + rng.sample(moments, count // 6))
@@ -158,7 +164,10 @@ def _said(rng: Random, kind: str) -> Line:
                 line["direction"] = rng.choice(("in", "out"))
             return line | ({"outcome": rng.choice(list(OUTCOMES))} if rng.random() < 0.5 else {})
         case "notice":
-            return {"event": rng.choice(("notice_delivered",) * 3 + ("notice_failed",)), "notice": rng.choice(TEMPLATES)}
+            return {
+                "event": rng.choice(("notice_delivered",) * 3 + ("notice_failed",)),
+                "notice": rng.choice(TEMPLATES),
+            }
         case "tag" | "untag":
             return {"event": kind, "tag": rng.choice(TAGS)}
         case "forced":
@@ -209,7 +218,9 @@ def _write_off(rng: Random, book: _Book, kind: str, day: dt.date) -> Line | None
     if kind == "write_off_reversed":
         choices = sorted(book.written_off)
     else:
-        choices = [key for key in book.invoices if key not in book.written_off and f"{key} {day}" not in book.moved_today]
+        choices = [
+            key for key in book.invoices if key not in book.written_off and f"{key} {day}" not in book.moved_today
+        ]
     if not choices or kind not in ("write_off", "write_off_reversed"):
         return None
     key = rng.choice(choices)

@@ -108,7 +108,12 @@ def _ladder(rng: Random) -> list[Document]:
     days = sorted(rng.sample(range(1, 40), 3))
     return [
         {"id": "paid-up", "from": "open", "when": "gross_overdue_amount == 0", "to": "resolved"},
-        {"id": "quiet", "from": "resolved", "when": f"days_overdue >= 1 or days_in_state >= {days[2]}", "to": "current"},
+        {
+            "id": "quiet",
+            "from": "resolved",
+            "when": f"days_overdue >= 1 or days_in_state >= {days[2]}",
+            "to": "current",
+        },
         {"id": "covered", "from": "any", "when": "has_open_promise and overdue_amount == 0", "to": "promised"},
         {"id": "broken", "from": "promised", "when": 'promise_status in ("broken", "partly_kept")', "to": "called"},
         {
@@ -118,7 +123,13 @@ def _ladder(rng: Random) -> list[Document]:
             "to": "reminded",
             "do": [{"send": "friendly"}],
         },
-        {"id": "phone", "from": "reminded", "when": f"days_overdue >= {days[1]}", "to": "called", "do": [{"call": "q"}]},
+        {
+            "id": "phone",
+            "from": "reminded",
+            "when": f"days_overdue >= {days[1]}",
+            "to": "called",
+            "do": [{"call": "q"}],
+        },
     ]
 
 
@@ -151,7 +162,14 @@ def _effects(rng: Random) -> list[Document]:
 
 def _effect(rng: Random) -> Document:
     kind = rng.choice(("send", "send", "send", "call", "tag", "untag", "assign", "notify"))
-    names = {"send": TEMPLATES, "call": ("q", "q2"), "tag": TAGS, "untag": TAGS, "assign": ("ann",), "notify": ("lead",)}
+    names = {
+        "send": TEMPLATES,
+        "call": ("q", "q2"),
+        "tag": TAGS,
+        "untag": TAGS,
+        "assign": ("ann",),
+        "notify": ("lead",),
+    }
     return {kind: rng.choice(names[kind])}
 
 

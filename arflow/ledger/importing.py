@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, insert
 
 from arflow import money
 from arflow.accounts.events import parse_line
@@ -199,16 +199,11 @@ def _register(connection: Connection, path: Path, options: Options) -> int:
 
 
 def _join_families(connection: Connection, path: Path, report: Report) -> None:
-    """Put accounts that pay through another into its family. Raises Refused for a payer that is unknown."""
+    """Put accounts that pay through another into its family. Raises Refused for a payer that cannot be one."""
     for account, payer, line in staging.staged_payers(connection):
         if line in report.outcome.rejects:
             continue
-        known = accounts.families_of(connection, [payer])
-        if known.get(payer) != payer or account == payer:
-            why = "is unknown" if payer not in known else "pays through another itself"
-            raise Refused(f"account `{account}` pays through `{payer}`, which {why}", file=str(path), line=line)
-        account_table = tables.account
-        connection.execute(
-            update(account_table).where(account_table.c.id == bindparam("key")).values(family=bindparam("head")),
-            [{"key": account, "head": payer}],
-        )
+        trouble = staging.payer_trouble(connection, account, payer)
+        if trouble is not None:
+            raise Refused(f"account `{account}` pays through `{payer}`, which {trouble}", file=str(path), line=line)
+        accounts.join_families(connection, account, payer)

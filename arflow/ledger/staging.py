@@ -280,3 +280,19 @@ def staged_payers(connection: Connection) -> Iterator[tuple[str, str, int]]:
     )
     for row in connection.execute(query).all():
         yield row.account_id, row.payer, row.line
+
+
+def payer_trouble(connection: Connection, account: str, payer: str) -> str | None:
+    """Why `payer` cannot pay for `account`, or None: it must be known, and pay for itself."""
+    if account == payer:
+        return "is itself"
+    if not accounts.known_among(connection, [payer]):
+        return "is unknown"
+    query = text(
+        "SELECT EXISTS (SELECT 1 FROM event WHERE account_id = :payer AND (content ->> 'pays_through') IS NOT NULL), "
+        "EXISTS (SELECT 1 FROM event WHERE (content ->> 'pays_through') = :account)"
+    )
+    has_payer, is_payer = connection.execute(query, {"payer": payer, "account": account}).one()
+    if has_payer:
+        return "pays through another"
+    return "cannot be, since others pay through this account" if is_payer else None

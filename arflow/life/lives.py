@@ -1,10 +1,11 @@
 """Many lives from their timelines: own events, payers' causes and policy changes of each account in one order."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from arflow.accounts.entries import Account, Ledger
+from arflow.accounts.events import Event
 from arflow.accounts.timeline import Moment
 from arflow.life.life import Life
 from arflow.life.records import Entry, LedgerHistory, Part, World
@@ -59,6 +60,25 @@ Limit = dt.date | dt.datetime
 """How far a life runs: to the end of a local date, or to an instant, what is due at it included."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class PayerCause:
+    """A cause of an account through which others pay: its instant, and the ledger as it was after it."""
+
+    at: dt.datetime
+    payer: str
+    ledger: Ledger
+
+
+def payer_causes(histories: Mapping[str, LedgerHistory], named: Iterable[str]) -> list[PayerCause]:
+    """The causes of all payers `named` whose history is known, in order."""
+    causes = [
+        PayerCause(at=at, payer=payer, ledger=ledger)
+        for payer in sorted(set(named) & histories.keys())
+        for at, ledger in histories[payer].changes
+    ]
+    return sorted(causes, key=lambda cause: cause.at)
+
+
 @dataclass
 class Script:
     """What is still to come for one life, taken off in order.
@@ -69,7 +89,7 @@ class Script:
     life: Life
     batches: list[Batch] = field(default_factory=list)
     changes: list[PolicyChange] = field(default_factory=list)
-    payer: list[tuple[dt.datetime, Ledger]] = field(default_factory=list)
+    payer: list[PayerCause] = field(default_factory=list)
 
     def run(self, limit: Limit) -> Lived:
         """Live through everything up to `limit`. Raises Refused, placed at an event's line."""
@@ -121,7 +141,7 @@ class Script:
         return self.life.instant_of(self.batches[0].parts[0]) if at is None else self._not_back(at)
 
     def _next_payer(self) -> dt.datetime | None:
-        return self._not_back(self.payer[0][0]) if self.payer else None
+        return self._not_back(self.payer[0].at) if self.payer else None
 
     def _not_back(self, at: dt.datetime) -> dt.datetime:
         return max(at, self.life.account.last_instant)
@@ -133,9 +153,9 @@ class Script:
             return False
         if self._next_batch() == at:
             return self._absorb(self.batches.pop(0), at)
-        _, ledger = self.payer.pop(0)
-        if self.life.account.payer_ledger is not None:
-            self.life.payer_changed(ledger, at)
+        cause = self.payer.pop(0)
+        if self.life.account.pays_through == cause.payer:
+            self.life.payer_changed(cause.ledger, at)
         return False
 
     def _change(self, change: PolicyChange, at: dt.datetime) -> None:
@@ -162,18 +182,10 @@ def live(
         world = replace(world, policies=early[-1].policies)
     parts = [Part(on=moment.on, clock=moment.clock, events=moment.events) for moment in moments]
     script = Script(Life(account, world), [Batch(parts=(part,)) for part in parts], list(changes[len(early) :]))
-    payer = _payer_of(moments)
-    if payer in world.ledgers:
-        script.payer = list(world.ledgers[payer].changes)
+    script.payer = payer_causes(world.ledgers, payers_of(event for moment in moments for event in moment.events))
     return script.run(until)
 
 
-def _payer_of(moments: Sequence[Moment]) -> str:
-    named = [event.text("pays_through") for moment in moments for event in moment.events]
-    return next((name for name in named if name), "")
-
-
-def payers(moments: Mapping[str, Sequence[Moment]]) -> dict[str, str]:
-    """Who pays through whom, by account id."""
-    found = {account: _payer_of(timeline) for account, timeline in moments.items()}
-    return {account: payer for account, payer in found.items() if payer}
+def payers_of(events: Iterable[Event]) -> frozenset[str]:
+    """Every account through which the account of `events` pays at some time."""
+    return frozenset(payer for event in events if (payer := event.text("pays_through")))

@@ -217,6 +217,13 @@ def families_of(connection: Connection, ids: Sequence[str]) -> Mapping[str, str]
     return {row.id: row.family for row in connection.execute(query)}
 
 
+def join_families(connection: Connection, one: str, other: str) -> None:
+    """Make the families of two accounts one."""
+    account = tables.account
+    heads = families_of(connection, [one, other])
+    connection.execute(update(account).where(account.c.family == heads[one]).values(family=heads[other]))
+
+
 def make_due(connection: Connection, at: dt.datetime) -> None:
     """Make every account due at `at`, or earlier if it was."""
     account = tables.account

@@ -336,6 +336,11 @@ event = Table(
     UniqueConstraint("account_id", "kind", "identity", "occurrence", name="uq_event_identity"),
     CheckConstraint("(known_at IS NULL) <> (known_on IS NULL)", name="known"),
     Index("ix_event_pending", "account_id", "on", "clock", postgresql_where=text("NOT applied")),
+    Index(
+        "ix_event_payer",
+        text("(content ->> 'pays_through')"),
+        postgresql_where=text("(content ->> 'pays_through') IS NOT NULL"),
+    ),
     comment="Everything recorded, as received; the other tables are what it comes to.",
 )
 

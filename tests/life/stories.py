@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from arflow.accounts.entries import BEFORE_ALL, Account
-from arflow.accounts.events import Event, parse
+from arflow.accounts.events import parse
 from arflow.accounts.facts import Reading, snapshot
 from arflow.accounts.promises import Terms
 from arflow.accounts.timeline import timeline
@@ -40,12 +40,12 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """The account `K`; where there are lines of a payer, it may pay through the account `P`."""
+    """The account `K`, and the accounts through which it pays now and then, if any."""
 
     policies: tuple[Document, ...]
     own: tuple[Line, ...]
     until: str
-    payer: tuple[Line, ...] = ()
+    payers: tuple[tuple[Line, ...], ...] = ()
     changes: tuple[Change, ...] = ()
     delivery: str = "instant"
 
@@ -54,18 +54,18 @@ class Story:
 
 
 def random_story(seed: int) -> Story:
-    """The story of this seed; its policies look at a few facts only, so that lives and rules have to do with each other."""
+    """The story of this seed. Its policies look at a few facts only, so that they have to do with each other."""
     rng = Random(seed)
     facts = rng.sample(LIVELY, rng.randint(2, 6))
     start, days = random_start(rng), rng.choice((400, 760)) if LONG & {*facts} else rng.choice((20, 45, 90, 150))
-    payer = tuple(random_events(rng, "P", start, days, rng.randint(2, 12))) if rng.random() < 0.25 else ()
-    own = _own(rng, start, days, payer)
+    payers = [random_events(rng, name, start, days, rng.randint(2, 12)) for name in rng.choice(("", "", "", "P", "PQ"))]
+    own = _own(rng, start, days, payers)
     changes = [_change(rng, start, days, facts) for _ in range(rng.randint(1, 2) if rng.random() < 0.35 else 0)]
     story = Story(
         policies=_policies(rng, facts),
         changes=tuple(sorted(changes, key=lambda change: (change.on, change.clock))),
         own=tuple(own),
-        payer=payer,
+        payers=tuple(tuple(lines) for lines in payers),
         delivery=rng.choice(("instant", "recorded")),
         until=(start + dt.timedelta(days=days + rng.choice((0, 10, 40)))).isoformat(),
     )
@@ -73,15 +73,16 @@ def random_story(seed: int) -> Story:
     return story if len(entries) < BUSY else replace(story, until=max(entries[-1].on, start).isoformat())
 
 
-def _own(rng: Random, start: dt.date, days: int, payer: Sequence[Line]) -> list[Line]:
-    """The lines of `K`. While it pays through `P` for good, its promises may name invoices of `P`."""
+def _own(rng: Random, start: dt.date, days: int, payers: Sequence[Sequence[Line]]) -> list[Line]:
+    """The lines of `K`. While it pays through one account for good, its promises may name that one's invoices."""
     first = start + rng.randint(1, 3) * ONE_DAY
-    early = [line for line in payer if str(line["date"]) < first.isoformat()]
+    early = [line for lines in payers[:1] for line in lines if str(line["date"]) < first.isoformat()]
     known = [str(line["id"]) for line in early if line["event"] == "invoice" and str(line["amount"])[0] != "-"]
     own = random_events(rng, "K", first, days, rng.randint(3, 20), tuple(known))
+    names = [lines[0]["account"] for lines in payers]
     for line in own:
-        if payer and line["event"] == "account" and (line is own[0] or (rng.random() < 0.4 and not known)):
-            line["pays_through"] = "P" if line is own[0] else rng.choice((None, "P"))
+        if payers and line["event"] == "account" and (line is own[0] or (rng.random() < 0.4 and not known)):
+            line["pays_through"] = names[0] if line is own[0] else rng.choice((None, *names))
     return own
 
 
@@ -108,10 +109,14 @@ def lived(story: Story, *, every_day: bool, evaluator: Evaluator | None = None) 
         every_day=every_day,
     )
     changes = [_changed(change) for change in story.changes]
-    if story.payer:
-        payer = live(Account(id="P", currency="USD"), timeline(_events(story.payer)), world, until, changes)
-        world = replace(world, ledgers={"P": payer.ledgers})
-    return live(Account(id="K", currency="USD"), timeline(_events(story.own)), world, until, changes)
+    payers = [_live(lines, world, until, changes) for lines in story.payers]
+    world = replace(world, ledgers={payer.account.id: payer.ledgers for payer in payers})
+    return _live(story.own, world, until, changes)
+
+
+def _live(lines: Sequence[Line], world: World, until: dt.date, changes: Sequence[PolicyChange]) -> Lived:
+    events = [parse(line, at) for at, line in enumerate(lines, 1)]
+    return live(Account(id=events[0].account, currency="USD"), timeline(events), world, until, changes)
 
 
 def _changed(change: Change) -> PolicyChange:
@@ -120,10 +125,6 @@ def _changed(change: Change) -> PolicyChange:
         clock=dt.time.fromisoformat(change.clock),
         policies=tuple(loaded(document) for document in change.policies),
     )
-
-
-def _events(lines: Sequence[Line]) -> Iterator[Event]:
-    return (parse(line, at) for at, line in enumerate(lines, 1))
 
 
 def told(story: Story, *, every_day: bool) -> list[object]:
@@ -138,7 +139,7 @@ def told(story: Story, *, every_day: bool) -> list[object]:
 
 
 def difference(story: Story) -> str:
-    """The first thing in which jumping from wake to wake differs from a pass at every `act_at`; empty if they agree."""
+    """The first thing in which jumping from wake to wake differs from a pass at every `act_at`, or nothing."""
     jumping, daily = told(story, every_day=False), told(story, every_day=True)
     pairs = zip(daily, jumping, strict=False)
     return next((f"every day: {passed}\njumping:   {jumped}" for passed, jumped in pairs if passed != jumped), "")
@@ -168,14 +169,17 @@ def _smaller(story: Story) -> Iterator[Story]:
         yield replace(story, changes=changes)
     for own in _without_one(story.own, least=1):
         yield replace(story, own=own)
-    for payer in _without_one(story.payer, least=1):
-        yield replace(story, payer=payer)
+    for payers in _without_one(story.payers):
+        yield replace(story, payers=payers)
+    for at, lines in enumerate(story.payers):
+        for fewer in _without_one(lines, least=1):
+            yield replace(story, payers=(*story.payers[:at], fewer, *story.payers[at + 1 :]))
     for policies in _smaller_policies(story.policies):
         yield replace(story, policies=policies)
     for at, change in enumerate(story.changes):
         for policies in _smaller_policies(change.policies):
-            fewer = replace(change, policies=policies)
-            yield replace(story, changes=(*story.changes[:at], fewer, *story.changes[at + 1 :]))
+            changed = replace(change, policies=policies)
+            yield replace(story, changes=(*story.changes[:at], changed, *story.changes[at + 1 :]))
 
 
 def _without_one(things: tuple[Any, ...], least: int = 0) -> Iterator[tuple[Any, ...]]:

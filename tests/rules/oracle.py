@@ -16,7 +16,25 @@ from arflow.rules.reference import Reference
 from arflow.vocabulary import NEVER, Facts, FactValue, State
 from tests.random_policies import ATTRIBUTES, CATALOGUE_AND_ATTRIBUTES
 
-_TEXTS = ("", "a", "US", "us", "Ü ß", "1", "01", "true", "a.b", "a:b", "it's", "back\\slash", "{}", "日本", "x" * 300, " a", "$m")
+_TEXTS = (
+    "",
+    "a",
+    "US",
+    "us",
+    "Ü ß",
+    "1",
+    "01",
+    "true",
+    "a.b",
+    "a:b",
+    "it's",
+    "back\\slash",
+    "{}",
+    "日本",
+    "x" * 300,
+    " a",
+    "$m",
+)
 _TAGS = (*_TEXTS[1:], "tags", "cursor", "field:0", 'say "hi"', "tab\there")
 _INTEGERS = (0, 1, 2, 63, 64, 10**9)
 _AMOUNTS = (0, 1, 100, -1, -250, 10**15 - 1, -(10**15) + 1)

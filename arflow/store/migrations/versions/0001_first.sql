@@ -176,6 +176,8 @@ COMMENT ON TABLE event IS 'Everything recorded, as received; the other tables ar
 
 COMMENT ON COLUMN event.was IS 'the content that a correction, not applied yet, replaces';
 
+CREATE INDEX ix_event_payer ON event ((content ->> 'pays_through')) WHERE (content ->> 'pays_through') IS NOT NULL;
+
 CREATE INDEX ix_event_pending ON event (account_id, "on", clock) WHERE NOT applied;
 
 CREATE TABLE invoice (
