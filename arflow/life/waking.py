@@ -13,8 +13,7 @@ from arflow.rules.decide import acts
 from arflow.rules.expressions import Comparison, comparisons
 from arflow.rules.policy import Policy
 
-_ONE_DAY = dt.timedelta(days=1)
-_DAYS_AHEAD = 3
+_DAYS_AHEAD = dt.timedelta(days=3)
 """No zone's policy day is further ahead of another's than this."""
 
 
@@ -27,8 +26,9 @@ def next_wake(here: Present, now: dt.datetime) -> dt.datetime | None:
     soonest = calendar.next_act(zone, now)
     if here.world.every_day or _would_act(here, policy, now):
         return soonest
-    day = min((day for day in _days(here, policy, now) if day is not None), default=None)
-    return None if day is None else max(soonest, calendar.act_instant(zone, day))
+    instants = [calendar.act_instant(zone, day) for day in _days(here, policy)]
+    instants += [at for other in _before(here, policy) for at in _acts_for(here, other, now)]
+    return max(soonest, min(instants)) if instants else None
 
 
 def _would_act(here: Present, policy: Policy, now: dt.datetime) -> bool:
@@ -46,16 +46,19 @@ def _would_act(here: Present, policy: Policy, now: dt.datetime) -> bool:
     return is_move or bool(acts(evaluator, policy, view.facts, situation(here, policy, view)))
 
 
-def _days(here: Present, policy: Policy, now: dt.datetime) -> Iterator[dt.date | None]:
-    """The policy days on which a clause can differ, a repeat ends, or another policy comes to apply."""
+def _days(here: Present, policy: Policy) -> Iterator[dt.date]:
+    """The policy days on which a clause can differ or a repeat ends."""
     today = here.account.policy_day
-    yield _first_change(here, policy, [*_clauses(here, policy), *policy.common_clauses], today)
+    yield from _change(here, policy, [*_clauses(here, policy), *policy.common_clauses], today)
+    ends = (repeat_ends(here.account, rule) for rule in fired(here.account, policy))
+    yield from (day for day in ends if day is not None and day > today)
+
+
+def _before(here: Present, policy: Policy) -> Iterator[Policy]:
+    """The policies that would have the account rather than `policy`, if they applied."""
     for other in here.world.policies[: here.world.policies.index(policy)]:
         if other.currency == policy.currency:
-            yield _first_day_for(here, other, now)
-    for rule in fired(here.account, policy):
-        ends = repeat_ends(here.account, rule)
-        yield ends if ends is not None and ends > today else None
+            yield other
 
 
 def _clauses(here: Present, policy: Policy) -> list[Comparison]:
@@ -65,21 +68,23 @@ def _clauses(here: Present, policy: Policy) -> list[Comparison]:
     return [clause for rule in rules for clause in comparisons(rule.when)]
 
 
-def _first_change(here: Present, policy: Policy, clauses: Sequence[Comparison], today: dt.date) -> dt.date | None:
+def _change(here: Present, policy: Policy, clauses: Sequence[Comparison], today: dt.date) -> Iterator[dt.date]:
+    """The first day on which one of `clauses` differs from `today`, if there is one."""
+
     def on(day: dt.date) -> Snapshot:
         return snapshot(here.account, day, reading(policy))
 
-    return first_change(here.snapshot(policy, today), clauses, on)
+    day = first_change(here.snapshot(policy, today), clauses, on)
+    if day is not None:
+        yield day
 
 
-def _first_day_for(here: Present, other: Policy, now: dt.datetime) -> dt.date | None:
-    """The first policy day on whose `act_at` the clauses of `other.applies_to` can differ, by its own calendar."""
+def _acts_for(here: Present, other: Policy, now: dt.datetime) -> Iterator[dt.datetime]:
+    """The first `act_at` on which the clauses of `other.applies_to` can differ; its calendar has policy days of its own."""
     clauses = list(comparisons(other.applies_to)) if other.applies_to is not None else []
-    change = _first_change(here, other, clauses, here.day_under(other, now))
-    if change is None:
-        return None
     zone, calendar = here.zone(), here.calendar()
-    day = max(change - _DAYS_AHEAD * _ONE_DAY, here.account.policy_day + _ONE_DAY)
-    while day < change and here.day_under(other, calendar.act_instant(zone, day)) < change:
-        day += _ONE_DAY
-    return day
+    for change in _change(here, other, clauses, here.day_under(other, now)):
+        at = max(calendar.next_act(zone, now), calendar.act_instant(zone, change - _DAYS_AHEAD))
+        while max(here.policy_day(at), here.day_under(other, at)) < change:
+            at = calendar.next_act(zone, at)
+        yield at
