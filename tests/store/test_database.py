@@ -1,5 +1,9 @@
 """The database is checked before anything is touched, and its tables are those of the code."""
 
+import os
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -114,3 +118,37 @@ def test_the_journal_is_append_only(engine: Engine) -> None:
 def test_migrating_twice_changes_nothing(engine: Engine) -> None:
     """A database that is up to date stays as it is."""
     assert ("0001", "0001") == database.migrate(engine)
+
+
+def test_the_copied_program_runs_where_the_original_cannot_be_reached(tmp_path: Path) -> None:
+    """The copy that root makes out of a closed folder finds its libraries, and is made once."""
+    package = Path(embedded.wheel.__file__).parent
+    program = embedded._copied(package, tmp_path) / "bin" / "initdb"  # noqa: SLF001  # only root ever needs it
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"initdb (PostgreSQL) {embedded.MAJOR}")
+    assert program.is_relative_to(embedded._copied(package, tmp_path))  # noqa: SLF001  # only root ever needs it
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user for PostgreSQL")
+def test_root_does_not_open_closed_folders(tmp_path: Path) -> None:
+    """Data below a folder that is closed to others is refused in one line, and the folder stays closed."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    with pytest.raises(DatabaseRefused, match="is closed to other users.*set ARFLOW_HOME"):
+        embedded.start(closed / "home")
+    assert 0o700 == closed.stat().st_mode & 0o777
+
+
+def test_data_below_a_long_path_is_reached(server: str) -> None:
+    """A path of more characters than a unix socket may have is no hindrance."""
+    del server  # the shared server shows that this machine can run one at all
+    home = Path(tempfile.mkdtemp(prefix="arflow-tests-")) / ("long" * 26) / "home"
+    home.parent.parent.chmod(0o755)
+    assert 120 <= len(str(home))
+    try:
+        engine = database.connect(embedded.start(home))
+        assert database.migrate(engine)[1]
+        engine.dispose()
+    finally:
+        embedded.stop(home)
+        shutil.rmtree(home.parent.parent, ignore_errors=True)
