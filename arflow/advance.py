@@ -131,7 +131,7 @@ class _Batch:
         )
         return self._with_journal(changed, lived), lived
 
-    # --- what an account lives in ----------------------------------------------------------------------------------------
+    # --- what an account lives in ------------------------------------------------------------------------------------
 
     def _world(self, seen: int) -> World:
         return World(
@@ -190,7 +190,7 @@ class _Batch:
                 found.append(PolicyChange(on=at.date(), clock=at.time(), policies=active, at=at))
         return found
 
-    # --- events as causes ----------------------------------------------------------------------------------------------
+    # --- events as causes --------------------------------------------------------------------------------------------
 
     def _batches(self, life: Life, stored: Stored) -> list[Batch]:
         """The pending events as causes: what became known late is one cause at that moment, the rest at their own."""
@@ -215,9 +215,7 @@ class _Batch:
         """Whether an event is dated before what has been applied already, or corrects some of it."""
         if any(event.was is not None for event in group):
             return True
-        return stored.applied_to is not None and any(
-            _own_instant(life, event) < stored.applied_to for event in group
-        )
+        return stored.applied_to is not None and any(_own_instant(life, event) < stored.applied_to for event in group)
 
     def _history(self, account: str) -> list[StoredEvent]:
         if self._histories is None:
@@ -242,7 +240,7 @@ class _Batch:
         found = [instant(zone, part.on, part.clock) for batch in done for part in batch.parts]
         return max([*found, *([stored.applied_to] if stored.applied_to else [])], default=None)
 
-    # --- the journal ---------------------------------------------------------------------------------------------------
+    # --- the journal -------------------------------------------------------------------------------------------------
 
     def _with_journal(self, changed: Changed, lived: Lived) -> Changed:
         rows = self.journal_rows(changed, lived)

@@ -7,7 +7,7 @@ returned, all of it; the caller decides how to say it.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from arflow.errors import Refused
 from arflow.machines.stepping import refusal
@@ -15,7 +15,7 @@ from arflow.rules.decide import Evaluator, Situation, acts, next_move
 from arflow.rules.policy import Policy
 from arflow.store import accounts, journal, policies, tables
 from arflow.store.rows import Row
-from arflow.vocabulary import State
+from arflow.vocabulary import Facts, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +52,6 @@ def verify(connection: Connection, evaluators: Mapping[str, Evaluator], ids: Seq
     return Verified(accounts=len(ids), rows=rows, decisions=judge.decisions, findings=tuple(findings))
 
 
-def strays(connection: Connection) -> int:
-    """Rows of the journal that belong to no account; the tables forbid them."""
-    query = select(func.count()).select_from(tables.journal).where(
-        ~select(tables.account.c.id).where(tables.account.c.id == tables.journal.c.account_id).exists()
-    )
-    return int(connection.execute(query).scalar_one())
-
-
 def _heads(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[int, bytes | None, str]]:
     table = tables.account
     query = select(table.c.id, table.c.journal_length, table.c.journal_head, table.c.state).where(
@@ -79,7 +71,9 @@ def _chain(account: str, rows: Sequence[Row], length: int, head: bytes | None, s
             yield Finding(account=account, seq=at, what="the row was edited or inserted: its hash does not follow")
             return
         if row["kind"] == "step" and row["source"] != stands:
-            yield Finding(account=account, seq=at, what=f"the step leaves `{row['source']}`, the account stood in `{stands}`")
+            yield Finding(
+                account=account, seq=at, what=f"the step leaves `{row['source']}`, the account stood in `{stands}`"
+            )
         stands = row["to"] if row["kind"] == "step" else stands
         previous = row["hash"]
     if len(rows) < length:
@@ -87,7 +81,9 @@ def _chain(account: str, rows: Sequence[Row], length: int, head: bytes | None, s
     elif (len(rows), previous) != (length, head):
         yield Finding(account=account, seq=len(rows), what="the row was added behind the end that the account records")
     elif stands != state:
-        yield Finding(account=account, seq=len(rows), what=f"the account stands in `{state}`, its journal says `{stands}`")
+        yield Finding(
+            account=account, seq=len(rows), what=f"the account stands in `{state}`, its journal says `{stands}`"
+        )
 
 
 class _Judge:
@@ -125,7 +121,9 @@ class _Judge:
             self._versions[version] = policies.version(self._connection, version)
         return self._versions[version]
 
-    def _decided(self, evaluator: Evaluator, policy: Policy, facts: "journal.Facts", situation: Situation, row: Row) -> str | None:
+    def _decided(
+        self, evaluator: Evaluator, policy: Policy, facts: Facts, situation: Situation, row: Row
+    ) -> str | None:
         """What the rules say instead of what the row says, or None when they agree."""
         if row["kind"] == "acts":
             fired = [rule.id for rule in acts(evaluator, policy, facts, situation)]
@@ -138,15 +136,20 @@ class _Judge:
         return None
 
 
-def _forced_troubles(row: Row, facts: "journal.Facts") -> list[str]:
+def _forced_troubles(row: Row, facts: Facts) -> list[str]:
     """A forced step is permitted by the machine, and touches `escalated`."""
     if row["kind"] == "parked":
         return []
     permitted = State.ESCALATED in (row["source"], row["to"]) and refusal(row["source"], row["to"], facts) is None
-    return [] if permitted and row["cause"].find("forced") >= 0 else ["nobody could force this step"]
+    return [] if permitted and "forced" in row["cause"] else ["nobody could force this step"]
 
 
-def _situation(row: Mapping[str, object]) -> Situation:
-    sets = {name: frozenset(row[name]) for name in ("visited", "spent")}  # type: ignore[arg-type]  # lists of texts
-    flags = {name: bool(row[name]) for name in ("harsher_today", "awaiting", "delivered_today", "undelivered")}
-    return Situation(**sets, **flags)  # type: ignore[arg-type]  # both are by the names of its fields
+def _situation(row: Row) -> Situation:
+    return Situation(
+        visited=frozenset(row["visited"]),
+        spent=frozenset(row["spent"]),
+        harsher_today=bool(row["harsher_today"]),
+        awaiting=bool(row["awaiting"]),
+        delivered_today=bool(row["delivered_today"]),
+        undelivered=bool(row["undelivered"]),
+    )

@@ -26,6 +26,11 @@ class Now:
         return self.day
 
     @property
+    def start(self) -> dt.datetime:
+        """An instant that has come wherever this now has; who becomes due at it is looked at now."""
+        return self.at or dt.datetime.combine(self.day or dt.date.min, dt.time(0), tzinfo=dt.UTC)
+
+    @property
     def last_day(self) -> dt.date:
         """The last local date on which anything anywhere may be due now."""
         return self.day or (self.latest + dt.timedelta(days=1)).date()

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from arflow import clock, config
 from arflow.cli import told
-from arflow.cli.commands import activate, explained, step_through
+from arflow.cli.driven import activate, explained, step_through
 from arflow.cli.opened import engineering, opened
 from arflow.cli.output import Bar, progress, show
 from arflow.errors import ArflowError
@@ -54,7 +54,7 @@ def _run(home: Path) -> None:
     with opened() as engine, progress() as bar:
         if _day(engine) is None:
             _begin(engine, events, first - dt.timedelta(days=2), bar)
-        step_through(engine, LAST_DAY, bar.at, engineering())
+        step_through(engine, LAST_DAY, engineering(), bar.at)
         months = _months(engine, first, bar)
         told_of = _telling(engine)
         explanation = explained(engine, told_of, None)
@@ -82,7 +82,7 @@ def _day(engine: Engine) -> dt.date | None:
 
 def _begin(engine: Engine, events: Path, eve: dt.date, bar: Bar) -> None:
     """The evening before the first day: the standard policies are activated, the whole ledger is imported."""
-    step_through(engine, eve, bar.at, engineering())
+    step_through(engine, eve, engineering(), bar.at)
     for name in _STANDARD:
         activate(engine, standard(name), "the standard policy", "demo", bar.at)
     with engine.begin() as connection:
@@ -102,13 +102,15 @@ def _months(engine: Engine, first: dt.date, bar: Bar) -> list[dict[str, object]]
     found = []
     with engine.connect() as connection:
         for at, day in enumerate(ends):
-            bar.at("pipeline by month", at, len(ends))
+            bar.at("pipeline by month", at / len(ends))
             standings = pipeline(positions(connection, day))
             for currency in sorted({standing.currency for standing in standings}):
                 mine = [standing for standing in standings if standing.currency == currency]
                 counts = {state.value: sum(s.accounts for s in mine if s.state == state) for state in State}
                 collectible = sum(standing.collectible for standing in mine)
-                found.append({"month": f"{day:%Y-%m}", "currency": currency, **counts, "collectible": _shown(collectible)})
+                found.append(
+                    {"month": f"{day:%Y-%m}", "currency": currency, **counts, "collectible": _shown(collectible)}
+                )
     return found
 
 

@@ -52,5 +52,6 @@ class SaysNo(ArflowError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """` (did you mean `x`?)` for the nearest of `known`, or nothing when none is near."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean `{near[0]}`?)" if near else ""
+    small = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), list(small), n=1, cutoff=0.6)
+    return f" (did you mean `{small[near[0]]}`?)" if near else ""

@@ -15,7 +15,7 @@ from arflow.life.life import Life, reading
 from arflow.life.records import Entry, EntryKind, Part, World
 from arflow.machines.stepping import refusal
 from arflow.rules.calendar import instant
-from arflow.rules.decide import held_back
+from arflow.rules.decide import Situation, held_back
 from arflow.rules.expressions import All, Any, Comparison, Expression, Not, comparisons
 from arflow.rules.policy import Policy, Rule
 from arflow.rules.reference import compare, holds
@@ -122,16 +122,14 @@ def shown(fact: str, value: FactValue, policy: Policy) -> str:
     return str(value) if value != "" else '""'
 
 
-# --- why each rule fires or does not -----------------------------------------------------------------------------------
+# --- why each rule fires or does not ---------------------------------------------------------------------------------
 
 
 def _rules_now(life: Life, policy: Policy, at: dt.datetime) -> Iterator[RuleNow]:
     view = snapshot(life.account, life.policy_day(at), reading(policy))
     situation = life.situation(policy, view)
     for rule in policy.rules_in(life.account.state):
-        because = failing(rule.when, view.facts, policy)
-        if not because:
-            because = _waiting(policy, rule, view.facts, situation, life)
+        because = failing(rule.when, view.facts, policy) or _waiting(life, policy, rule, view.facts, situation)
         yield RuleNow(
             rule=rule.id,
             leads_to=rule.to.value if rule.to else ", ".join(f"{e.kind} {e.name}" for e in rule.do),
@@ -142,12 +140,11 @@ def _rules_now(life: Life, policy: Policy, at: dt.datetime) -> Iterator[RuleNow]
         )
 
 
-def _waiting(policy: Policy, rule: Rule, facts: Facts, situation: "object", life: Life) -> str:
+def _waiting(life: Life, policy: Policy, rule: Rule, facts: Facts, situation: Situation) -> str:
     """Why a rule whose condition holds does not fire all the same."""
-    view = life.situation(policy, snapshot(life.account, life.account.policy_day, reading(policy)))
     if rule.to is None:
-        return "it has fired in this stay" if rule.id in view.spent else ""
-    reason = held_back(policy, rule, facts, view) or refusal(facts.state, rule.to, facts)
+        return "it has fired in this stay" if rule.id in situation.spent else ""
+    reason = held_back(policy, rule, facts, situation) or refusal(facts.state, rule.to, facts)
     if reason is not None:
         return reason
     never = life.world.evaluator.forbidden(policy, rule.to, facts)
@@ -171,7 +168,7 @@ def failing(when: Expression, facts: Facts, policy: Policy) -> str:
             return "not " + " and ".join(f"{c.text} ({c.fact} is {shown(c.fact, facts[c.fact], policy)})" for c in told)
 
 
-# --- what comes next ---------------------------------------------------------------------------------------------------
+# --- what comes next -------------------------------------------------------------------------------------------------
 
 
 def foresee(life: Life, at: dt.datetime) -> Next | None:
@@ -237,7 +234,11 @@ def pay(life: Life, at: dt.datetime, amount: int) -> None:
 
 def _same(one: Entry, other: Entry) -> bool:
     return (one.kind, one.to, one.effect, one.name, one.rule) == (
-        other.kind, other.to, other.effect, other.name, other.rule
+        other.kind,
+        other.to,
+        other.effect,
+        other.name,
+        other.rule,
     )
 
 

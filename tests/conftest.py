@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.engine import make_url
 
 from arflow.store import database, embedded
 
@@ -63,25 +64,24 @@ _NUMBERS = count(1)
 @pytest.fixture
 def database_url(template: str) -> str:
     """The URL of a migrated database of this test alone."""
-    name = f"test_{os.getpid()}_{next(_NUMBERS)}"
-    return _create(template, f"CREATE DATABASE {name} TEMPLATE {embedded.DATABASE}", name)
+    return copied_database(template, "test")
 
 
 @pytest.fixture
 def empty_url(server: str) -> str:
     """The URL of an empty database of this test alone."""
-    name = f"empty_{os.getpid()}_{next(_NUMBERS)}"
-    return _create(server, f"CREATE DATABASE {name}", name)
+    return copied_database(server.replace(f"/{embedded.DATABASE}?", "/template1?"), "empty")
 
 
-def _create(server: str, statement: str, name: str) -> str:
-    here = f"/{embedded.DATABASE}?"
-    postgres = server.replace(here, "/postgres?").replace("postgresql:", "postgresql+psycopg:")
-    engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
+def copied_database(url: str, prefix: str) -> str:
+    """The URL of a new database beside the one at `url`, which is its template."""
+    there = make_url(url).set(drivername="postgresql+psycopg")
+    name = f"{prefix}_{os.getpid()}_{next(_NUMBERS)}"
+    engine = create_engine(there.set(database="postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(statement))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {there.database}"))
     engine.dispose()
-    return server.replace(here, f"/{name}?")
+    return there.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture
@@ -107,8 +107,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     verdict = ", which --strict-skips forbids" if terminalreporter.config.getoption("--strict-skips") else ""
-    for reason, count in _skipped(terminalreporter).items():
-        terminalreporter.write_line(f"SKIPPED {reason} ({count} tests{verdict})")
+    for reason, tests in _skipped(terminalreporter).items():
+        terminalreporter.write_line(f"SKIPPED {reason} ({tests} tests{verdict})")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from arflow import clock
 from arflow.advance import Engineering, run_due
+from arflow.cli import driven
 from arflow.ledger import importing
 from arflow.ledger.importing import Options, Report
 from arflow.ledger.profiles import Profile
@@ -31,16 +32,12 @@ def standard(name: str) -> Policy:
 
 def step(engine: Engine, until: dt.date, evaluator: Evaluator = _EVALUATOR, delivery: str = "instant") -> None:
     """Step the business clock to the end of `until`, running everything due, in order."""
-    from arflow.cli.commands import step_through
-
-    step_through(engine, until, lambda *_: None, Engineering(evaluator=evaluator, delivery=delivery))
+    driven.step_through(engine, until, Engineering(evaluator=evaluator, delivery=delivery), lambda *_: None)
 
 
 def activate(engine: Engine, policy: Policy) -> None:
     """Make `policy` active, and let every account see it."""
-    from arflow.cli.commands import activate as activated
-
-    activated(engine, policy, "for a test", "tester", lambda *_: None)
+    driven.activate(engine, policy, "for a test", "tester", lambda *_: None)
 
 
 def take_in(engine: Engine, path: Path, profile: Profile | None = None, **options: bool) -> Report:

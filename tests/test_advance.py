@@ -5,11 +5,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, text
 
-from arflow import advance as door
 from arflow import clock
 from arflow.advance import Engineering, advance
 from arflow.errors import Conflict
@@ -34,13 +34,21 @@ ENGINEERING = Engineering(evaluator=Reference())
 TODAY = dt.date(2026, 1, 4)
 
 
-def _events(count: int) -> list[dict[str, object]]:
+def events_of(count: int) -> list[dict[str, Any]]:
+    """Accounts with an invoice of 50.00 each, of which 20.00 is paid."""
     return [
         event
         for number in range(count)
         for event in (
             {"event": "account", "account": f"A{number:04}", "date": "2026-01-05", "currency": "USD"},
-            {"event": "invoice", "account": f"A{number:04}", "date": "2026-01-05", "id": "I1", "amount": "50.00", "due": "2026-01-16"},
+            {
+                "event": "invoice",
+                "account": f"A{number:04}",
+                "date": "2026-01-05",
+                "id": "I1",
+                "amount": "50.00",
+                "due": "2026-01-16",
+            },
             {"event": "payment", "account": f"A{number:04}", "date": "2026-01-20", "id": "P1", "amount": "20.00"},
         )
     ]
@@ -51,7 +59,7 @@ def three(engine: Engine, tmp_path: Path) -> Engine:
     """Three accounts whose first reminder is due on 19 January."""
     step(engine, TODAY)
     activate(engine, POLICY)
-    take_in(engine, write_events(tmp_path / "events.jsonl", _events(3)))
+    take_in(engine, write_events(tmp_path / "events.jsonl", events_of(3)))
     step(engine, dt.date(2026, 1, 18))
     return engine
 
@@ -73,7 +81,7 @@ def test_a_batch_takes_a_fixed_number_of_statements(engine: Engine, tmp_path: Pa
     """One account or five hundred: the same statements read the rows, decide and write."""
     step(engine, TODAY)
     activate(engine, POLICY)
-    take_in(engine, write_events(tmp_path / "events.jsonl", _events(501)))
+    take_in(engine, write_events(tmp_path / "events.jsonl", events_of(501)))
     ids = [f"A{number:04}" for number in range(501)]
     with engine.begin() as connection:
         now = clock.step_to(connection, dt.date(2026, 1, 19))
@@ -110,7 +118,7 @@ def test_a_second_writer_is_told(three: Engine, monkeypatch: pytest.MonkeyPatch)
         connection.execute(text("UPDATE account SET version = version + 1 WHERE id = 'A0001'"))  # type: ignore[attr-defined]
         save(connection, changes)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(door.accounts, "save", after_somebody_else)
+    monkeypatch.setattr(accounts, "save", after_somebody_else)
     with pytest.raises(Conflict, match="read it again and repeat"):
         step(three, dt.date(2026, 1, 19))
     monkeypatch.undo()

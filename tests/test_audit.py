@@ -8,14 +8,15 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from arflow.audit import verify
+from arflow.rules.decide import Evaluator
 from arflow.rules.engine import DurableRules
 from arflow.rules.reference import Reference
 from arflow.store import journal
 from tests.production import activate, known_ids, step, take_in, write_events
-from tests.test_advance import POLICY, _events
+from tests.test_advance import POLICY, events_of
 
 pytestmark = pytest.mark.database
-_EVALUATORS = {"the reference evaluator": Reference(), "durable_rules": DurableRules()}
+_EVALUATORS: dict[str, Evaluator] = {"the reference evaluator": Reference(), "durable_rules": DurableRules()}
 
 
 @pytest.fixture
@@ -24,9 +25,10 @@ def journalled(engine: Engine, tmp_path: Path) -> Engine:
     step(engine, dt.date(2026, 1, 4))
     activate(engine, POLICY)
     paid = [
-        {"event": "payment", "account": f"A{n:04}", "date": "2026-01-25", "id": "P2", "amount": "30.00"} for n in range(2)
+        {"event": "payment", "account": f"A{n:04}", "date": "2026-01-25", "id": "P2", "amount": "30.00"}
+        for n in range(2)
     ]
-    take_in(engine, write_events(tmp_path / "events.jsonl", [*_events(2), *paid]))
+    take_in(engine, write_events(tmp_path / "events.jsonl", [*events_of(2), *paid]))
     step(engine, dt.date(2026, 1, 31))
     return engine
 
@@ -59,14 +61,18 @@ def test_an_honest_journal_passes(journalled: Engine) -> None:
     [
         ("UPDATE journal SET cause = 'payment' WHERE account_id = 'A0001' AND seq = 1", 1, "edited or inserted"),
         ("UPDATE journal SET actor = 'x' WHERE account_id = 'A0001' AND seq = 3", 3, "edited or inserted"),
-        ("UPDATE journal SET details = details || '{\"reason\": \"x\"}' WHERE account_id = 'A0001' AND seq = 2", 2, "edited"),
+        (
+            "UPDATE journal SET details = details || '{\"reason\": \"x\"}' WHERE account_id = 'A0001' AND seq = 2",
+            2,
+            "edited",
+        ),
         ("DELETE FROM journal WHERE account_id = 'A0001' AND seq = 1", 1, "missing"),
         ("DELETE FROM journal WHERE account_id = 'A0001' AND seq = 2", 2, "missing"),
         ("DELETE FROM journal WHERE account_id = 'A0001' AND seq = 3", 3, "the last row is missing"),
         ("DELETE FROM journal WHERE account_id = 'A0001'", 1, "the last row is missing"),
         (
-            "INSERT INTO journal SELECT account_id, 4, at, \"on\", clock, kind, cause, actor, rule, source, \"to\", "
-            "policy_version, details, hash, hash FROM journal WHERE account_id = 'A0001' AND seq = 3",
+            """INSERT INTO journal SELECT account_id, 4, at, "on", clock, kind, cause, actor, rule, source, "to",
+               policy_version, details, hash, hash FROM journal WHERE account_id = 'A0001' AND seq = 3""",
             4,
             "edited or inserted",
         ),

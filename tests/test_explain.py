@@ -106,7 +106,9 @@ def test_an_explanation_names_the_deciding_rule_and_why_the_others_rest(ledger: 
         if life is None or life.account.parked or not life.account.stay:
             continue
         account = Account(id=life.account.id, currency=policy.currency)
-        whole = live(account, timeline(parse(e) for e in events), World(policies=(policy,), evaluator=Reference()), LAST_DAY)
+        whole = live(
+            account, timeline(parse(e) for e in events), World(policies=(policy,), evaluator=Reference()), LAST_DAY
+        )
         last = step_entries(whole.entries)[-1]
         found = explain(life, end_of(life, LAST_DAY), last, policy)
         rules = {rule.id: rule for rule in policy.rules_in(life.account.state)}
@@ -135,8 +137,6 @@ def test_the_failing_clause_is_named_with_its_value(when: str, because: str) -> 
 
 def test_the_next_step_in_one_sentence() -> None:
     """The sentence names the state, the day and the payment that would prevent it."""
-    ahead = Next(
-        on=dt.date(2026, 6, 7), clock=dt.time(8), kind="step", what="called", rule="phone", unless=50000
-    )
+    ahead = Next(on=dt.date(2026, 6, 7), clock=dt.time(8), kind="step", what="called", rule="phone", unless=50000)
     assert "next: called on 7 June 2026 unless 500.00 USD is paid" == sentence(ahead, "USD")
     assert "next: nothing, until something is recorded" == sentence(None, "USD")

@@ -82,7 +82,9 @@ def test_the_sample_ledger_imported_day_by_day_lives_as_its_replay(
     day = _first_day(sample) - dt.timedelta(days=2)
     step(engine, day)
     _activate_all(engine)
-    by_day = itertools.groupby(sorted(sample, key=lambda event: str(event["date"])), key=lambda event: str(event["date"]))
+    by_day = itertools.groupby(
+        sorted(sample, key=lambda event: str(event["date"])), key=lambda event: str(event["date"])
+    )
     for date, events in by_day:
         step(engine, dt.date.fromisoformat(date) - dt.timedelta(days=1))
         take_in(engine, write_events(tmp_path / f"{date}.jsonl", events))

@@ -15,6 +15,8 @@ from arflow.isodates import read_date, read_time
 from arflow.vocabulary import OUTCOMES, State
 
 MIDNIGHT = dt.time(0)
+AMOUNTS = frozenset({"amount", "credit", "credit_limit"})
+"""The fields that hold an amount."""
 MAX_TEXT = 10_000
 MAX_NAME = 200
 LARGEST_INTEGER = 10**15

@@ -1,12 +1,18 @@
 """Many events, in any order, to one timeline an account: sorted, without repeats, references before what names them."""
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from heapq import heappop, heappush
 from types import MappingProxyType
 
-from arflow.accounts.events import Event
+from arflow.accounts.events import AMOUNTS, Event
 from arflow.errors import Refused
+
+_Key = tuple[str, str]
+"""The kind and the id of what an event makes or names."""
 
 _IDENTIFIED = frozenset({"invoice", "payment", "credit", "promise", "dispute"})
 _ONCE: Mapping[str, str] = MappingProxyType(
@@ -41,8 +47,16 @@ def identity(event: Event) -> tuple[str, str] | None:
 
 
 def same_content(one: Event, other: Event) -> bool:
-    """Whether two events say the same."""
-    return (one.on, one.clock, one.data) == (other.on, other.clock, other.data)
+    """Whether two events say the same; `50.0` and `50.00` are one amount."""
+    return (one.on, one.clock, _said(one.data)) == (other.on, other.clock, _said(other.data))
+
+
+def _said(value: object, name: str = "") -> object:
+    if isinstance(value, Mapping):
+        return {key: _said(inner, key) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_said(inner) for inner in value)
+    return Decimal(value) if name in AMOUNTS and isinstance(value, str) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,28 +112,37 @@ def _repeats(event: Event, known: dict[tuple[str, str], list[Event]]) -> bool:
 
 def references_first(events: list[Event]) -> list[Event]:
     """`events` in their order, but each one after those of the same moment that it names."""
-    if len(events) == 1:
+    made = [(event.kind, _key(event)) for event in events]
+    here = set(made)
+    needs = [_names(event) & here - {own} for event, own in zip(events, made, strict=True)]
+    if not any(needs):
         return events
-    made = {(event.kind, _key(event)) for event in events}
-    done: list[Event] = []
-    waiting = events
-    while waiting:
-        ready = [event for event in waiting if not _names(event) & made - _made(done) - {(event.kind, _key(event))}]
-        first = ready[0] if ready else waiting[0]
-        done.append(first)
-        waiting = [event for event in waiting if event is not first]
-    return done
+    waiting = defaultdict(list)
+    for at, needed in enumerate(needs):
+        for key in needed:
+            waiting[key].append(at)
+    return [events[at] for at in _placed(made, needs, waiting)]
+
+
+def _placed(made: list[_Key], needs: list[set[_Key]], waiting: Mapping[_Key, list[int]]) -> list[int]:
+    """The places of events in an order in which all `needs` are met, the first ready one first."""
+    ready = [at for at, needed in enumerate(needs) if not needed]
+    done: dict[int, None] = {}
+    while len(done) < len(made):
+        at = heappop(ready) if ready else next(at for at in range(len(made)) if at not in done)
+        done[at] = None
+        for other in waiting.get(made[at], ()):
+            needs[other].discard(made[at])
+            if not needs[other] and other not in done:
+                heappush(ready, other)
+    return list(done)
 
 
 def _key(event: Event) -> str:
     return event.text(_ONCE[event.kind]) if event.kind in _ONCE else str(event.id)
 
 
-def _made(events: list[Event]) -> set[tuple[str, str]]:
-    return {(event.kind, _key(event)) for event in events}
-
-
-def _names(event: Event) -> set[tuple[str, str]]:
+def _names(event: Event) -> set[_Key]:
     named = {(kind, event.text(name)) for kind, name in _REFERS.get(event.kind, ()) if event.text(name)}
     if event.kind == "promise":
         invoices = event.data.get("invoices")

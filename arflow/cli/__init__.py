@@ -1,6 +1,7 @@
 """The `arflow` command. Thin: reads arguments, calls a door or a query, prints. Nothing is decided here.
 
-Exit 0: done, or the answer is yes; 1: the answer is no; 2: the input is wrong, said in one line.
+Exit 0: done, or the answer is yes; 1: the answer is no; 2: the input is wrong; 130: stopped. What is not done is said
+in one line on standard error. A mistake of this code is not caught: its traceback is what mends it.
 """
 
 import sys
@@ -10,9 +11,13 @@ import click
 from arflow.cli.commands import cli
 from arflow.errors import ArflowError
 
+WRONG_INPUT, STOPPED = 2, 130
+
 
 def main() -> None:
-    """Run the command line; every refusal is one line on standard error."""
+    """Run the command line of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name of a file may be any bytes
     sys.exit(run(sys.argv[1:]))
 
 
@@ -20,20 +25,30 @@ def run(arguments: list[str]) -> int:
     """Run one command; gives its exit status."""
     try:
         result = cli.main(arguments, prog_name="arflow", standalone_mode=False)
-    except ArflowError as error:
-        click.echo(f"arflow: {error}", err=True)
-        return error.exit_code
-    except click.UsageError as error:
-        hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
-        click.echo(f"arflow: {error.format_message()}{hint}", err=True)
-        return 2
-    except click.ClickException as error:
-        click.echo(f"arflow: {error.format_message()}", err=True)
-        return 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("arflow: stopped", err=True)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
+        return _say("stopped", STOPPED)
+    except SystemExit:  # click's way to end when nobody reads what is printed
         return 0
+    except ArflowError as error:
+        return _say(str(error), error.exit_code)
+    except click.ClickException as error:
+        return _say(_usage(error), WRONG_INPUT)
+    except OSError as error:
+        return _say(f"{error.filename}: {error.strerror}" if error.filename else str(error), WRONG_INPUT)
     return result if isinstance(result, int) else 0
+
+
+def _usage(error: click.ClickException) -> str:
+    """What is wrong with the arguments, and where they are explained."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None:
+        return error.format_message()
+    what = error.format_message()
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and isinstance(context.command, click.Group):
+        what = f"say what to do: {', '.join(context.command.list_commands(context))}"
+    return f"{what[0].lower()}{what[1:].rstrip('.')} (see `{context.command_path} --help`)"
+
+
+def _say(text: str, status: int) -> int:
+    click.echo(f"arflow: {' '.join(text.splitlines())}", err=True)
+    return status

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from arflow import config
 from arflow.advance import Engineering
@@ -27,6 +28,8 @@ def opened(*, current: bool = True) -> Iterator[Engine]:
         if current:
             database.require_current(engine)
         yield engine
+    except DBAPIError as error:
+        raise database.trouble(error) or error from None
     finally:
         engine.dispose()
 

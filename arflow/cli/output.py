@@ -87,20 +87,21 @@ def console(*, stderr: bool) -> Console:
 
 
 @contextmanager
-def progress(total: float | None = None) -> "Iterator[Bar]":
-    """A progress bar on standard error, gone when the work is done."""
+def progress() -> "Iterator[Bar]":
+    """A progress bar on standard error, gone when the work is done; nothing where nobody watches."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as shown:
-        yield Bar(shown, total)
+    watched = console(stderr=True)
+    with Progress(*columns, console=watched, transient=True, disable=not watched.is_terminal) as shown:
+        yield Bar(shown)
 
 
 class Bar:
     """One line of progress."""
 
-    def __init__(self, shown: Progress, total: float | None) -> None:
+    def __init__(self, shown: Progress) -> None:
         self._shown = shown
-        self._task = shown.add_task("", total=total)
+        self._task = shown.add_task("", total=None)
 
-    def at(self, stage: str, done: float, total: float | None = None) -> None:
-        """Say how far a stage has come."""
-        self._shown.update(self._task, description=stage, completed=done, total=total if total is not None else 1.0)
+    def at(self, stage: str, done: float) -> None:
+        """Say how much of a stage is done, from 0 to 1."""
+        self._shown.update(self._task, description=stage, completed=done, total=1.0)

@@ -2,24 +2,34 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import click
 
 from arflow import money
 from arflow.audit import Finding
 from arflow.cli.output import show
+from arflow.clock import Now
+from arflow.examples import Failure
 from arflow.explain import Clause, Explanation, sentence, shown
 from arflow.ledger.importing import Report
+from arflow.rules.policy import Policy
+
+
+def said(text: str, facts: Mapping[str, object], form: str) -> None:
+    """Say one thing as text, or its facts as JSON."""
+    click.echo(json.dumps(facts, ensure_ascii=False, indent=2) if form == "json" else text)
+
+
+def business_now(now: Now) -> str:
+    """The business clock as JSON has it: the day at whose end a stepped clock stands, else the instant."""
+    return now.day.isoformat() if now.day else now.latest.isoformat(timespec="seconds")
 
 
 def imported(report: Report, form: str, *, dry_run: bool, corrections: bool) -> None:
     """What an import did, or would do."""
-    facts = _import_facts(report, dry_run=dry_run, corrections=corrections)
-    if form == "json":
-        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
-        return
-    for line in _import_lines(report, dry_run=dry_run, corrections=corrections):
-        click.echo(line)
+    text = "\n".join(_import_lines(report, dry_run=dry_run, corrections=corrections))
+    said(text, _import_facts(report, dry_run=dry_run, corrections=corrections), form)
 
 
 def _import_facts(report: Report, *, dry_run: bool, corrections: bool) -> Mapping[str, object]:
@@ -36,6 +46,7 @@ def _import_facts(report: Report, *, dry_run: bool, corrections: bool) -> Mappin
         "accounts_changed": len(outcome.touched),
         "new_events": dict(sorted(outcome.new.items())),
         "unchanged_events": outcome.unchanged,
+        "refusal": str(report.refusal) if report.refusal else None,
         "corrections": [{"line": line, "what": what} for line, what in sorted(outcome.corrections)],
         "corrections_applied": corrections and not dry_run,
         "billed": {currency: money.show(minor, currency) for currency, minor in sorted(report.billed.items())},
@@ -51,16 +62,51 @@ def _import_lines(report: Report, *, dry_run: bool, corrections: bool) -> Iterat
             yield f"  {name} in the file: " + ", ".join(f"{money.show(m, c)} {c}" for c, m in sorted(sums.items()))
     would = "would change" if dry_run else "changed"
     news = ", ".join(f"{count:,} {kind}" for kind, count in sorted(outcome.new.items())) or "0"
-    yield f"  {would}: {len(outcome.touched):,} of {outcome.accounts:,} accounts ({outcome.opened:,} opened); new: {news}"
+    touched = f"{len(outcome.touched):,} of {outcome.accounts:,} accounts ({outcome.opened:,} opened)"
+    yield f"  {would}: {touched}; new: {news}"
     yield f"  unchanged: {outcome.unchanged:,} events"
     for line, reason in sorted(report.rejects)[:5]:
         yield f"  rejected: line {line}: {reason}"
+    if report.refusal:
+        yield f"  the import would be refused: {report.refusal.reason}"
     if report.reject_file:
         yield f"  all rejects are in {report.reject_file}"
     for line, what in sorted(outcome.corrections)[:5]:
         yield f"  correction: line {line}: {what}"
     if outcome.corrections and not (corrections and not dry_run):
         yield f"  {len(outcome.corrections):,} corrections are not applied; import with --corrections to apply them"
+
+
+def checked(file: Path, policy: Policy, form: str) -> None:
+    """That a policy has no errors; its warnings go to standard error."""
+    if form == "text":
+        for warning in policy.warnings:
+            click.echo(f"{file} {warning}", err=True)
+    count = len(policy.rules)
+    facts = {
+        "policy": policy.name,
+        "version": policy.version,
+        "currency": policy.currency,
+        "rules": count,
+        "examples": len(policy.examples),
+        "warnings": list(policy.warnings),
+    }
+    said(f"{policy.name}: {count:,} rules, version {policy.version[:12]}, no errors", facts, form)
+
+
+def tested(policy: Policy, failed: Sequence[Failure], form: str) -> None:
+    """Which examples of a policy fail, and how."""
+    total = len(policy.examples)
+    passed = total - len({failure.example for failure in failed})
+    facts = {
+        "policy": policy.name,
+        "version": policy.version,
+        "examples": total,
+        "passed": passed,
+        "failures": [{"example": f.example, "line": f.line, "what": f.what} for f in failed],
+    }
+    lines = [f"example `{failure.example}` (line {failure.line}): {failure.what}" for failure in failed]
+    said("\n".join([*lines, f"{policy.name}: {passed} of {total} examples pass"]), facts, form)
 
 
 def replay_table(lines: Sequence[Mapping[str, object]]) -> None:
@@ -73,18 +119,14 @@ def replay_table(lines: Sequence[Mapping[str, object]]) -> None:
 
 def audited(accounts: int, rows: int, decisions: int, findings: Sequence[Finding], form: str) -> None:
     """What an audit looked at, and what it found."""
-    if form == "json":
-        found = [{"account": f.account, "seq": f.seq, "what": f.what} for f in findings]
-        facts = {"accounts": accounts, "rows": rows, "decisions": decisions, "findings": found}
-        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
-        return
-    for finding in findings:
-        click.echo(f"journal row {finding.seq} of account `{finding.account}`: {finding.what}")
+    found = [{"account": f.account, "seq": f.seq, "what": f.what} for f in findings]
+    facts = {"accounts": accounts, "rows": rows, "decisions": decisions, "findings": found}
+    lines = [f"journal row {f.seq} of account `{f.account}`: {f.what}" for f in findings]
     result = f"{len(findings)} findings" if findings else "every chain holds, every decision follows from its facts"
-    click.echo(f"{accounts:,} accounts, {rows:,} rows, {decisions:,} decisions: {result}")
+    said("\n".join([*lines, f"{accounts:,} accounts, {rows:,} rows, {decisions:,} decisions: {result}"]), facts, form)
 
 
-# --- explanations ------------------------------------------------------------------------------------------------------
+# --- explanations ----------------------------------------------------------------------------------------------------
 
 
 def explanation_text(found: Explanation) -> str:
@@ -95,7 +137,11 @@ def explanation_text(found: Explanation) -> str:
 def _explanation_lines(found: Explanation) -> Iterator[str]:
     account = found.account
     yield f"{account.id} {account.name}".rstrip() + f" ({account.currency}, local time {found.zone})"
-    yield f"state: {account.state} since {account.entered_on}" if account.stay else f"state: {account.state} from the start"
+    yield (
+        f"state: {account.state} since {account.entered_on}"
+        if account.stay
+        else f"state: {account.state} from the start"
+    )
     if account.parked:
         yield f"parked since {account.parked.at:%Y-%m-%d}: {account.parked.reason}"
     if account.on_hold:
@@ -117,7 +163,8 @@ def _decided_lines(found: Explanation) -> Iterator[str]:
     if step is None:
         return
     by = f"rule {step.rule}" if step.rule else f"{step.actor or 'somebody'}: {step.reason or 'no reason given'}"
-    yield f"decided on {step.on} {step.clock:%H:%M} by {by} (version {(step.policy_version or '')[:12]}, cause {step.cause})"
+    version = (step.policy_version or "none")[:12]
+    yield f"decided on {step.on} {step.clock:%H:%M} by {by} (version {version}, cause {step.cause})"
     for clause in found.decided_clauses:
         yield f"  {clause.text}: was {clause.value}{'' if clause.true else ', not true'}"
 

@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self, TextIO
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, text, update
 
 from arflow import money
 from arflow.accounts.events import parse_line
@@ -28,6 +29,9 @@ from arflow.store.rows import Row as TableRow
 
 MOST_REJECTS = 0.05
 """The share of rows that may be rejected before the whole file is refused."""
+
+MOST_TOLD = 20
+"""How many rejects a report lists; the reject file has them all."""
 
 Progress = Callable[[str, float], None]
 """Told the stage of the work and how much of it is done, from 0 to 1."""
@@ -60,11 +64,14 @@ class Report:
     """The first rejects: (line, reason)."""
     rejected: int = 0
     reject_file: Path | None = None
+    refusal: Refused | None = None
+    """Why the file as a whole would be refused; of a dry run only, since otherwise it is."""
 
 
 def import_file(connection: Connection, path: Path, now: Now, options: Options, progress: Progress) -> Report:
     """Take the file in, in the caller's transaction. Raises Refused when the file as a whole cannot be."""
     report = Report(file=str(path))
+    connection.execute(text("LOCK TABLE import_file IN EXCLUSIVE MODE"))  # two imports at once would not see each other
     with _Rejects(path, report, write=not options.dry_run) as rejects:
         staging.create_stage(connection)
         staging.stage(connection, _rows(path, options, report, rejects, progress))
@@ -74,8 +81,11 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
             progress("comparing", 1 - 1 / (done + 1))
         for line, reason in sorted(report.outcome.rejects.items()):
             rejects.add(line, reason)
-        _refuse_too_many(report, options)
+        report.refusal = _too_many_rejects(report, options)
+    if report.refusal is not None and not options.dry_run:
+        raise report.refusal
     _join_families(connection, path, report)
+    _note_totals(connection, import_id, report)
     return report
 
 
@@ -122,9 +132,8 @@ class _EventsFile:
 
     def _item(self, line: str, number: int) -> Item:
         try:
-            event = parse_line(line, number)
-            if event.kind == "policy":
-                raise Refused("a policy is activated with `arflow policy activate`, not imported")
+            if parse_line(line, number).kind == "policy":
+                return Reject(line=number, reason="a policy is activated with `arflow policy activate`, not imported")
             return self._row(line, number)
         except Refused as refused:
             return Reject(line=number, reason=refused.reason)
@@ -147,43 +156,50 @@ class _Rejects:
     def __init__(self, path: Path, report: Report, *, write: bool) -> None:
         self._path = path.with_name(path.name + ".rejects.csv")
         self._report, self._write = report, write
-        self._file: object = None
+        self._file: TextIO | None = None
 
-    def __enter__(self) -> "_Rejects":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            self._file.close()  # type: ignore[attr-defined]  # an open text file
+            self._file.close()
 
     def add(self, line: int, reason: str) -> None:
         self._report.rejected += 1
-        if len(self._report.rejects) < 20:
+        if len(self._report.rejects) < MOST_TOLD:
             self._report.rejects.append((line, reason))
         if self._write:
-            self._writer().writerow([line, reason])
+            csv.writer(self._opened()).writerow([line, reason])
 
-    def _writer(self) -> "csv.Writer":
+    def _opened(self) -> TextIO:
         if self._file is None:
-            file = self._path.open("w", encoding="utf-8", newline="")
-            self._file, self._csv = file, csv.writer(file)
-            self._csv.writerow(["line", "reason"])
+            self._file = self._path.open("w", encoding="utf-8", newline="")
+            csv.writer(self._file).writerow(["line", "reason"])
             self._report.reject_file = self._path
-        return self._csv
+        return self._file
 
 
-def _refuse_too_many(report: Report, options: Options) -> None:
+def _too_many_rejects(report: Report, options: Options) -> Refused | None:
     taken = report.rows - report.skipped
-    if options.accept_rejects or options.dry_run or report.rejected <= MOST_REJECTS * taken:
-        return
+    if options.accept_rejects or report.rejected <= MOST_REJECTS * taken:
+        return None
     line, reason = min(report.rejects)
     where = f"; all are in {report.reject_file}" if report.reject_file else ""
-    raise Refused(
+    return Refused(
         f"{report.rejected:,} of {taken:,} rows are rejected, the first for: {reason}{where}; "
         "mend them, or import the rest with --accept-rejects",
         file=report.file,
         line=line,
     )
+
+
+def _note_totals(connection: Connection, import_id: int, report: Report) -> None:
+    """Keep the control totals with the import."""
+    table = tables.import_file
+    names = ("rows", "skipped", "rejected", "billed", "paid")
+    totals = {name: getattr(report, name) for name in names} | {"new": report.outcome.new}
+    connection.execute(update(table).where(table.c.id == import_id).values(totals=totals))
 
 
 def _register(connection: Connection, path: Path, options: Options) -> int:

@@ -26,7 +26,9 @@ from arflow.store.rows import Row
 BATCH = 500
 """How many accounts are compared at a time."""
 
-_REPEATABLE = frozenset({"contact", "tag", "untag", "hold", "hold_released", "forced", "notice_delivered", "notice_failed"})
+_REPEATABLE = frozenset(
+    {"contact", "tag", "untag", "hold", "hold_released", "forced", "notice_delivered", "notice_failed"}
+)
 
 
 @dataclass
@@ -101,9 +103,8 @@ def take_in(
 def wake_up(connection: Connection, ids: Sequence[str], now: Now) -> None:
     """Make accounts due at once, so that the next `advance` takes in what is pending."""
     account = tables.account
-    at = now.at or dt.datetime.combine(now.day or dt.date.min, dt.time(0), tzinfo=dt.UTC)
     if ids:
-        connection.execute(update(account).where(account.c.id.in_(accounts.listed(ids))).values(next_due=at))
+        connection.execute(update(account).where(account.c.id.in_(accounts.listed(ids))).values(next_due=now.start))
 
 
 def _staged(connection: Connection, ids: Sequence[str]) -> dict[str, list[tuple[int, str, Row]]]:
@@ -151,7 +152,7 @@ class _Taker:
         self.outcome.rejects.setdefault(line, reason)
 
     def decide(self, *, correct: bool) -> bool:
-        """Sort the staged events into new, unchanged, corrections and rejects; gives whether anything is to be written."""
+        """Sort the staged events into new, unchanged, corrections and rejects; whether anything is to be written."""
         self._sort_out(correct=correct)
         while (refusal := self._refusal()) is not None:
             line, reason = refusal

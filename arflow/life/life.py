@@ -131,7 +131,10 @@ class Life:
 
         The state, the stay and what was put out stay as they are: history is never acted out again.
         """
-        folded = Life(Account(id=self.account.id, currency=self.account.currency), self.world)
+        blank = Account(
+            id=self.account.id, currency=self.account.currency, policy_version=self.account.policy_version
+        )
+        folded = Life(blank, self.world)
         for part in history:
             folded._applied(part, folded.instant_of(part))  # another life, the same class
         was_on_hold = self.account.on_hold
@@ -151,6 +154,8 @@ class Life:
             settle_notice(here, event.text("notice"), now, delivered=event.kind == "notice_delivered")
         elif event.kind in ("tag", "untag"):
             here.account = apply(here.account, event, (now, 0))
+        elif event.kind == "contact" and event.text("channel") == "call":
+            here.account = replace(here.account, call_open=False)
         elif event.kind == "account" and "owner" in event.data:
             here.account = replace(here.account, owner=event.text("owner"))
 

@@ -102,7 +102,8 @@ class Script:
         if isinstance(limit, dt.datetime):
             self.life.run_until(limit)
         else:
-            self.life.run_until(self.end_of(limit), inclusive=False)
+            while self.life.run_next(self.end_of(limit), inclusive=False):
+                pass  # a wake may move the account to another zone, whose day ends at another instant
         return Lived(life=self.life, ledgers=LedgerHistory(changes=tuple(ledgers)))
 
     def end_of(self, day: dt.date) -> dt.datetime:

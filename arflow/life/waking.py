@@ -80,7 +80,7 @@ def _change(here: Present, policy: Policy, clauses: Sequence[Comparison], today:
 
 
 def _acts_for(here: Present, other: Policy, now: dt.datetime) -> Iterator[dt.datetime]:
-    """The first `act_at` on which the clauses of `other.applies_to` can differ; its calendar has policy days of its own."""
+    """The first `act_at` on which the clauses of `other.applies_to` can differ, on the policy days of its calendar."""
     clauses = list(comparisons(other.applies_to)) if other.applies_to is not None else []
     zone, calendar = here.zone(), here.calendar()
     for change in _change(here, other, clauses, here.day_under(other, now)):

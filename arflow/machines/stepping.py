@@ -56,6 +56,6 @@ def refusal(source: str, target: str, facts: Facts) -> str | None:
     traveller = _Traveller(str(source))
     try:
         _MACHINE.events[f"to_{target}"].trigger(traveller, facts=facts)
-    except (MachineError, KeyError):
+    except (MachineError, KeyError, ValueError):
         return f"no move leads from `{source}` to `{target}`"
     return None if traveller.state == target else traveller.refusal

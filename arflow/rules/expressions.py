@@ -184,6 +184,8 @@ class _Parser:
     def _comparison(self) -> Comparison:
         start = self._at
         spec = self._fact(self._take())
+        if spec.type is FactType.SET:
+            raise Refused(f'`{spec.name}` is a set; ask it the other way round, as in `"vip" in {spec.name}`')
         if self._now.kind == "op":
             return self._clause(spec, self._take().text, None, start)
         if self._accept("not"):
@@ -196,13 +198,9 @@ class _Parser:
         raise Refused(f"`{spec.name}` is no bool and cannot stand alone; compare it, as in `{self._example(spec)}`")
 
     def _example(self, spec: FactSpec) -> str:
-        if spec.type is FactType.SET:
-            return f'"vip" in {spec.name}'
         return f'{spec.name} == "..."' if spec.type is FactType.TEXT else f"{spec.name} >= 3"
 
     def _clause(self, spec: FactSpec, op: str, values: tuple[Literal, ...] | None, start: int) -> Comparison:
-        if spec.type is FactType.SET and not op.startswith("has"):
-            raise Refused(f'`{spec.name}` is a set; ask it the other way round, as in `"vip" in {spec.name}`')
         if op in ORDER and not spec.is_ordered:
             raise Refused(f"`{spec.name}` is {spec.type}, which has no order; use == or !=")
         found = (self._literal(spec),) if values is None else values

@@ -61,15 +61,15 @@ def due(
     return [(row.next_due, row.id) for row in rows]
 
 
-def lock(connection: Connection, ids: Sequence[str], *, skip_locked: bool = False) -> list[str]:
-    """Lock the accounts `ids` and their families, payers first; gives the ids that were locked, whole families only."""
+def lock(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """Lock the accounts `ids` and their families, payers first; gives the ids of all that were locked."""
     if not ids:
         return []
     account = tables.account
     families = select(account.c.family).where(account.c.id.in_(listed(ids)))
     heads = sorted(set(connection.execute(families).scalars()))
-    lock_heads = select(account.c.id).where(account.c.id.in_(listed(heads))).order_by(account.c.id)
-    locked = list(connection.execute(lock_heads.with_for_update(skip_locked=skip_locked)).scalars())
+    of_heads = select(account.c.id).where(account.c.id.in_(listed(heads))).order_by(account.c.id)
+    locked = list(connection.execute(of_heads.with_for_update()).scalars())
     members = select(account.c.id).where(account.c.family.in_(listed(locked)), account.c.family != account.c.id)
     return [*locked, *connection.execute(members.order_by(account.c.id).with_for_update()).scalars()]
 

@@ -8,9 +8,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from arflow.errors import DatabaseRefused
+from arflow.errors import ArflowError, Conflict, DatabaseRefused
 
 OLDEST = 150000
 """PostgreSQL 15, as `server_version_num` writes it."""
@@ -19,12 +19,18 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 _OURS = "arflow:1"
 """The comment that marks a database as arflow's."""
 
+_COLLISIONS = ("40001", "40P01", "55P03")
+"""Not serializable, deadlock, lock not available."""
+
+_OUTSIDE = ("08", "25006", "42501", "53", "57P", "58")
+"""Connection, read-only, permission, resources, shutdown, system: as SQLSTATE codes begin."""
+
 
 def connect(url: str) -> Engine:
     """An engine for the PostgreSQL at `url`. Raises DatabaseRefused when it cannot be used or is not arflow's."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise DatabaseRefused("the database URL cannot be read; write postgresql://user@host/database") from None
     if parsed.get_backend_name() != "postgresql":
         raise DatabaseRefused(f"arflow keeps its data in PostgreSQL only, not in {parsed.get_backend_name()}")
@@ -35,12 +41,28 @@ def connect(url: str) -> Engine:
             _check(connection)
     except DBAPIError as error:
         engine.dispose()
-        reason = str(error.orig).strip().splitlines()[-1] if error.orig else "unknown"
-        raise DatabaseRefused(f"the database cannot be reached: {reason}") from None
+        raise DatabaseRefused(f"the database cannot be reached: {_said(error)}") from None
     except DatabaseRefused:
         engine.dispose()
         raise
     return engine
+
+
+def trouble(error: DBAPIError) -> ArflowError | None:
+    """What a person can mend or repeat of an error that the database gave; None for a mistake of this code."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if state in _COLLISIONS:
+        return Conflict(
+            f"somebody else wrote the same at the same time, nothing was changed; repeat it ({_said(error)})"
+        )
+    if state.startswith(_OUTSIDE) or (not state and isinstance(error, OperationalError)):
+        return DatabaseRefused(f"the database gave up, what was not committed is not there: {_said(error)}")
+    return None
+
+
+def _said(error: DBAPIError) -> str:
+    """What the database said, in one line."""
+    return " ".join(str(error.orig).split())
 
 
 def _prepare(connection: object, _: object) -> None:
@@ -116,4 +138,6 @@ def require_current(engine: Engine) -> None:
         present = schema_version(connection)
     newest = known_versions()[0]
     if present != newest:
-        raise DatabaseRefused(f"the database has schema `{present}`, this arflow needs `{newest}`; run `arflow migrate`")
+        raise DatabaseRefused(
+            f"the database has schema `{present}`, this arflow needs `{newest}`; run `arflow migrate`"
+        )

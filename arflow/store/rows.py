@@ -35,12 +35,13 @@ from arflow.vocabulary import EffectKind, State
 Row = dict[str, Any]
 _LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 _PLAIN = (
-    "id currency name timezone country language segment risk_grade debtor_kind collector_role owner credit_limit "
-    "pays_through on_hold stay policy_version last_harsher_day wake call_open effects_decided born"
-).split()
+    *("id", "currency", "name", "timezone", "country", "language", "segment", "risk_grade", "debtor_kind"),
+    *("collector_role", "owner", "credit_limit", "pays_through", "on_hold", "stay", "policy_version"),
+    *("last_harsher_day", "wake", "call_open", "effects_decided", "born"),
+)
 
 
-# --- the account's own row ---------------------------------------------------------------------------------------------
+# --- the account's own row -------------------------------------------------------------------------------------------
 
 
 def account_row(account: Account) -> Row:
@@ -123,7 +124,7 @@ def _recorded_row(recorded: Recorded) -> Row:
     return {"recorded_at": recorded[0], "recorded_place": recorded[1]}
 
 
-# --- the ledger --------------------------------------------------------------------------------------------------------
+# --- the ledger ------------------------------------------------------------------------------------------------------
 
 
 def _ledger(parts: Parts) -> Ledger:
@@ -169,9 +170,7 @@ def _clearing(row: Row, allocations: list[Row]) -> Clearing:
         recorded=_recorded(row),
         amount=row["amount"],
         invoice=row["invoice_id"],
-        allocations=tuple(
-            Allocation(invoice=r["invoice_id"], item=r["item"], amount=r["amount"]) for r in allocations
-        ),
+        allocations=tuple(Allocation(invoice=r["invoice_id"], item=r["item"], amount=r["amount"]) for r in allocations),
         reversed_on=row["reversed_on"],
     )
 
@@ -205,7 +204,7 @@ def _dispute_rows(dispute: Dispute) -> Iterator[tuple[Table, Row]]:
     yield tables.dispute, row | _recorded_row(dispute.recorded)
 
 
-# --- what people recorded, and what was put out ------------------------------------------------------------------------
+# --- what people recorded, and what was put out ----------------------------------------------------------------------
 
 
 def _promise(row: Row) -> Promise:
@@ -254,8 +253,9 @@ def _episode_rows(position: int, episode: Episode) -> Iterator[tuple[Table, Row]
 
 
 _EFFECT = (
-    "number name rule stay overdue_then decided_at decided_on due_at sent_at sent_on settled_at settled_day"
-).split()
+    *("number", "name", "rule", "stay", "overdue_then", "decided_at", "decided_on", "due_at", "sent_at", "sent_on"),
+    *("settled_at", "settled_day"),
+)
 
 
 def _outgoing(row: Row) -> Outgoing:
@@ -273,7 +273,7 @@ def _person_rows(position: int, person: Person) -> Iterator[tuple[Table, Row]]:
     yield tables.person, {"position": position} | row
 
 
-# --- differences -------------------------------------------------------------------------------------------------------
+# --- differences -----------------------------------------------------------------------------------------------------
 
 
 def changed_rows(old: Account, new: Account) -> Iterator[tuple[Table, Row]]:

@@ -331,7 +331,12 @@ event = Table(
     Column("known_at", Instant, nullable=True),
     Column("known_on", Date, nullable=True),
     Column("applied", Boolean, nullable=False, server_default=text("false")),
-    Column("was", JSONB(none_as_null=True), nullable=True, comment="the content that a correction, not applied yet, replaces"),
+    Column(
+        "was",
+        JSONB(none_as_null=True),
+        nullable=True,
+        comment="the content that a correction, not applied yet, replaces",
+    ),
     Column("import_id", BigInteger, ForeignKey("import_file.id"), nullable=True),
     UniqueConstraint("account_id", "kind", "identity", "occurrence", name="uq_event_identity"),
     CheckConstraint("(known_at IS NULL) <> (known_on IS NULL)", name="known"),

@@ -42,7 +42,7 @@ _DAYS = (0, 1, 2, 3, 7, 30, NEVER - 1, NEVER)
 _CALM = tuple(spec for spec in CATALOGUE_AND_ATTRIBUTES.values() if not spec.values and spec.name != "currency")
 
 
-def differences(seed: int, durable: DurableRules, facts_each: int = 12) -> Iterator[str]:
+def differences(seed: int, durable: DurableRules, facts_each: int = 6) -> Iterator[str]:
     """Every question on which the evaluators differ about the policy of `seed`."""
     rng = Random(seed)
     policy = random_policy(rng, seed)
@@ -68,7 +68,7 @@ def random_policy(rng: Random, seed: int) -> Policy:
     size = (1, 2, 3, 6) if count > 10 else (1, 2, 3, 6, 12, 40)
     rules = tuple(_rule(rng, f"r{at}", rng.choice(size)) for at in range(count))
     never = tuple(_never(rng, f"n{at}") for at in range(rng.choice((0, 0, 1, 2))))
-    applies_to = _expression(rng, 3) if rng.random() < 0.3 else None
+    applies_to = random_expression(rng, 3) if rng.random() < 0.3 else None
     return Policy(
         name="p", title="", currency="USD", version=f"v{seed}", source="", attributes=ATTRIBUTES, rules=rules, never=never,
         applies_to=applies_to[1] if applies_to else None, applies_to_text=applies_to[0] if applies_to else "",
@@ -76,16 +76,17 @@ def random_policy(rng: Random, seed: int) -> Policy:
 
 
 def _rule(rng: Random, name: str, size: int) -> Rule:
-    text, when = _expression(rng, size)
+    text, when = random_expression(rng, size)
     return Rule(id=name, states=frozenset({State.CURRENT}), when=when, when_text=text, to=State.CALLED)
 
 
 def _never(rng: Random, name: str) -> Never:
-    text, when = _expression(rng, rng.randint(1, 4))
+    text, when = random_expression(rng, rng.randint(1, 4))
     return Never(id=name, to=rng.choice((State.CALLED, State.ESCALATED)), when=when, when_text=text)
 
 
-def _expression(rng: Random, size: int) -> tuple[str, Expression]:
+def random_expression(rng: Random, size: int) -> tuple[str, Expression]:
+    """The text and the tree of a random condition of `size` clauses."""
     known = rng.sample(_CALM, rng.randint(1, 6))
     text = _text(rng, known, size)
     return text, parse(text, CATALOGUE_AND_ATTRIBUTES, "USD")
@@ -137,11 +138,15 @@ def _quoted(rng: Random, text: str) -> str:
 
 def random_facts(rng: Random, policy: Policy) -> Facts:
     """Facts at, near and far from the literals that `policy` names."""
-    facts = Facts(state="current", attributes={f"attr_{name}": _value(rng, "", f"attr_{name}") for name in ATTRIBUTES})
-    named = [clause for rule in policy.rules for clause in comparisons(rule.when)]
-    named += [clause for never in policy.never for clause in comparisons(never.when)]
+    conditions = [rule.when for rule in policy.rules] + [never.when for never in policy.never]
+    return random_facts_near(rng, *conditions, *([policy.applies_to] if policy.applies_to else ()))
+
+
+def random_facts_near(rng: Random, *conditions: Expression) -> Facts:
+    """Facts at, near and far from the literals of `conditions`."""
+    facts = Facts(state="current", attributes={f"attr_{name}": _value(rng, f"attr_{name}") for name in ATTRIBUTES})
     values: dict[str, FactValue] = {}
-    for clause in [*named, *(comparisons(policy.applies_to) if policy.applies_to else ())]:
+    for clause in [clause for condition in conditions for clause in comparisons(condition)]:
         if clause.fact not in values or rng.random() < 0.3:
             values[clause.fact] = _value_near(rng, clause)
     attributes = {name: value for name, value in values.items() if name.startswith("attr_")}
@@ -155,13 +160,13 @@ def _value_near(rng: Random, clause: Comparison) -> FactValue:
     if clause.fact == "tags":
         return frozenset(rng.sample(_TAGS, rng.randint(0, 4))) | ({str(literal)} if rng.random() < 0.5 else frozenset())
     if rng.random() < 0.4:
-        return _value(rng, literal, clause.fact)
-    if isinstance(literal, bool) or isinstance(literal, str):
+        return _value(rng, clause.fact)
+    if isinstance(literal, bool | str):
         return literal
     return literal + rng.choice((-1, 0, 0, 1))
 
 
-def _value(rng: Random, like: object, fact: str) -> str | int | bool:
+def _value(rng: Random, fact: str) -> str | int | bool:
     spec = CATALOGUE_AND_ATTRIBUTES[fact]
     if spec.type is FactType.TEXT:
         return rng.choice((*_TEXTS, 'a"', "a\n", "\x01", "US\\", 'US"'))

@@ -1,0 +1,102 @@
+"""The commands that ask and change nothing: `explain`, `report` and `audit`."""
+
+import datetime as dt
+import json
+
+import click
+from sqlalchemy import Engine
+
+from arflow import clock
+from arflow.audit import Finding, verify
+from arflow.cli import told
+from arflow.cli.arguments import DATE, TEXT, examples, table_format, text_format
+from arflow.cli.driven import explained
+from arflow.cli.opened import opened
+from arflow.cli.output import console, progress, show
+from arflow.errors import SaysNo
+from arflow.reports import ageing as ageings
+from arflow.reports import pipeline as pipelines
+from arflow.reports.positions import positions
+from arflow.rules.decide import Evaluator
+from arflow.rules.engine import DurableRules
+from arflow.rules.reference import Reference
+from arflow.store import accounts
+
+
+@click.command(epilog=examples("arflow explain C-1042", "arflow explain C-1042 --at 2026-03-31 --format json"))
+@click.argument("account", type=TEXT)
+@click.option("--at", type=DATE, help="Explain the account as it stood at the end of this date.")
+@text_format
+def explain(*, account: str, at: dt.date | None, form: str) -> None:
+    """Why an account stands where it stands, and what comes next and when."""
+    with opened() as engine:
+        explanation = explained(engine, account, at)
+    if form == "json":
+        click.echo(json.dumps(told.explanation_json(explanation), ensure_ascii=False, indent=2, default=str))
+    else:
+        console(stderr=False).print(told.explanation_text(explanation), soft_wrap=True)
+
+
+@click.group(epilog=examples("arflow report pipeline", "arflow report ageing --as-of 2026-03-31 --format csv"))
+def report() -> None:
+    """Reports as of the end of any date, per currency."""
+
+
+_as_of = click.option("--as-of", type=DATE, help="The date, at its end in each account's zone; default is today.")
+
+
+@report.command("ageing", epilog=examples("arflow report ageing --as-of 2026-03-31 --format json"))
+@_as_of
+@table_format
+def report_ageing(*, as_of: dt.date | None, form: str) -> None:
+    """What is open and overdue, by age."""
+    with opened() as engine:
+        day = as_of or _today(engine)
+        with engine.connect() as connection:
+            lines = ageings.ageing(positions(connection, day), day)
+    show([ageings.as_json(line) for line in lines], form, title=f"ageing at the end of {day}")
+
+
+@report.command("pipeline", epilog=examples("arflow report pipeline --as-of 2026-03-31"))
+@_as_of
+@table_format
+def report_pipeline(*, as_of: dt.date | None, form: str) -> None:
+    """How many accounts and how much money stand in each state."""
+    with opened() as engine:
+        day = as_of or _today(engine)
+        with engine.connect() as connection:
+            lines = pipelines.pipeline(positions(connection, day))
+    show([pipelines.as_json(line) for line in lines], form, title=f"pipeline at the end of {day}")
+
+
+def _today(engine: Engine) -> dt.date:
+    """The date of the business clock: that of a stepped clock, else today's in UTC."""
+    with engine.connect() as connection:
+        now = clock.read(connection)
+    return now.day or now.latest.date()
+
+
+@click.group(epilog=examples("arflow audit verify"))
+def audit() -> None:
+    """Check what was journalled."""
+
+
+@audit.command("verify", epilog=examples("arflow audit verify", "arflow audit verify --format json"))
+@text_format
+def audit_verify(*, form: str) -> None:
+    """Recompute every chain, and make every decision again from its facts; exit status 1 when one differs."""
+    evaluators: dict[str, Evaluator] = {"the reference evaluator": Reference(), "durable_rules": DurableRules()}
+    rows = decisions = looked_at = 0
+    findings: list[Finding] = []
+    with opened() as engine, progress() as bar, engine.connect() as connection:
+        total, after = accounts.count(connection), ""
+        while ids := accounts.all_ids(connection, after):
+            found = verify(connection, evaluators, ids)
+            rows, decisions, looked_at = rows + found.rows, decisions + found.decisions, looked_at + found.accounts
+            findings += found.findings
+            after = ids[-1]
+            bar.at("journals", looked_at / total)
+    told.audited(looked_at, rows, decisions, findings, form)
+    if findings:
+        first = findings[0]
+        raise SaysNo(f"journal row {first.seq} of account `{first.account}`: {first.what}")
