@@ -69,7 +69,7 @@ class _Book:
 
 
 def random_events(
-    rng: Random, account: str, start: dt.date, days: int, count: int, known_invoices: tuple[str, ...] = ()
+    rng: Random, account: str, start: dt.date, days: int, count: int, *, known_invoices: tuple[str, ...] = ()
 ) -> list[Line]:
     """About `count` events of `account` from `start` on, within `days`, in their order.
 
@@ -210,7 +210,8 @@ def _undone(rng: Random, book: _Book, kind: str) -> Line | None:
     if kind == "promise_cancelled":
         return {"event": kind, "id": key}
     outcome = rng.choice(("upheld", "partly_upheld", "rejected", "withdrawn"))
-    return {"event": kind, "id": key, "outcome": outcome} | ({"credit": "25.00"} if outcome == "partly_upheld" else {})
+    line: Line = {"event": kind, "id": key, "outcome": outcome}
+    return line | ({"credit": "25.00"} if outcome == "partly_upheld" else {})
 
 
 def _write_off(rng: Random, book: _Book, kind: str, day: dt.date) -> Line | None:

@@ -82,13 +82,15 @@ def _never(rng: Random, name: str, facts: Sequence[str]) -> Document:
 
 def _calendar(rng: Random) -> Document:
     act_at = rng.choice(_ACT_TIMES)
-    return {
+    calendar: Document = {
         "timezone": rng.choice(("account", "account", *ZONES)),
         "default_timezone": rng.choice(ZONES),
         "act_at": act_at,
         "act_until": rng.choice([clock for clock in ("02:45", "12:00", "18:00", "23:59") if clock >= act_at]),
         "weekend": rng.choice((["sat", "sun"], ["fri"], ["mon", "tue", "wed", "thu", "fri", "sat"])),
-    } | rng.choice(({}, {"holidays": "US"}, {"holidays": "DE"}))
+    }
+    country = rng.choice(("", "US", "DE"))
+    return calendar | ({"holidays": country} if country else {})
 
 
 def _state(rng: Random) -> str:
@@ -173,7 +175,7 @@ def _effect(rng: Random) -> Document:
     return {kind: rng.choice(names[kind])}
 
 
-# --- expressions -------------------------------------------------------------------------------------------------------
+# --- expressions ------------------------------------------------------------------------------------------------------
 
 
 def random_expression(rng: Random, size: int, facts: Sequence[str]) -> str:

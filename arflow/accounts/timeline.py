@@ -114,7 +114,7 @@ def references_first(events: list[Event]) -> list[Event]:
     """`events` in their order, but each one after those of the same moment that it names."""
     made = [(event.kind, _key(event)) for event in events]
     here = set(made)
-    needs = [_names(event) & here - {own} for event, own in zip(events, made, strict=True)]
+    needs = [(_names(event) & here) - {own} for event, own in zip(events, made, strict=True)]
     if not any(needs):
         return events
     waiting = defaultdict(list)

@@ -9,6 +9,7 @@ import sys
 import click
 
 from arflow.cli.commands import cli
+from arflow.cli.output import on_one_line
 from arflow.errors import ArflowError
 
 WRONG_INPUT, STOPPED = 2, 130
@@ -50,5 +51,5 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _say(text: str, status: int) -> int:
-    click.echo(f"arflow: {' '.join(text.splitlines())}", err=True)
+    click.echo(f"arflow: {on_one_line(' '.join(text.splitlines()))}", err=True)
     return status

@@ -20,7 +20,7 @@ class _Date(click.ParamType[dt.date]):
         try:
             return read_date(value)
         except Refused as refused:
-            self.fail(f"it {refused.reason}", param, ctx)
+            self.fail(refused.reason, param, ctx)
 
 
 class _Text(click.ParamType[str]):

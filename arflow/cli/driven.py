@@ -12,7 +12,7 @@ from arflow import explain as explaining
 from arflow.advance import Engineering, rehearse, run_due
 from arflow.cli.opened import engineering
 from arflow.clock import Now
-from arflow.errors import SaysNo
+from arflow.errors import Refused, SaysNo
 from arflow.explain import Explanation
 from arflow.ledger.importing import Progress
 from arflow.rules.policy import Policy
@@ -70,6 +70,8 @@ def explained(engine: Engine, account: str, at: dt.date | None) -> Explanation:
     """The explanation of an account now, or at the end of a past date. Raises SaysNo when it is unknown then."""
     with engine.connect() as connection:
         now = clock.read(connection)
+        if at is not None and at > now.last_day:
+            raise Refused(f"{at} is still to come; an explanation looks back, and says itself what comes next")
         if account not in accounts.known_among(connection, [account]):
             raise SaysNo(f"there is no account `{account}`")
         until = Now(day=at) if at is not None else now

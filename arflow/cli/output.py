@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -12,7 +14,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 FORMATS = ("table", "json", "csv")
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a cell begins that a spreadsheet computes; the last four are the first four in full width."""
+
+_STEERING = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Control characters, halves of characters, and ends of lines and paragraphs."""
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 Record = Mapping[str, object]
 
@@ -27,6 +35,11 @@ def show(records: Sequence[Record], form: str, *, title: str = "") -> None:
         _table(records, title)
 
 
+def on_one_line(text: str) -> str:
+    """`text` without what would end the line or steer a terminal: a name is somebody else's, and may hold anything."""
+    return "".join("?" if unicodedata.category(char) in _STEERING else char for char in text)
+
+
 def as_csv(records: Sequence[Record]) -> str:
     """Records as CSV; a text that a spreadsheet would take for a formula is quoted with an apostrophe."""
     flat = [_flat(record) for record in records]
@@ -38,13 +51,9 @@ def as_csv(records: Sequence[Record]) -> str:
 
 
 def _safe(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_DANGEROUS) and not _is_number(value):
+    if isinstance(value, str) and value.startswith(_DANGEROUS) and not _NUMBER.fullmatch(value):
         return f"'{value}"
     return value
-
-
-def _is_number(text: str) -> bool:
-    return text.lstrip("-").replace(".", "", 1).isdigit()
 
 
 def _flat(record: Record) -> dict[str, object]:
@@ -67,7 +76,7 @@ def _table(records: Sequence[Record], title: str) -> None:
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     names = [name for name, value in records[0].items() if not isinstance(value, list) and not name.endswith("_minor")]
     for name in names:
-        number = all(_is_number(str(record[name])) for record in records)
+        number = all(_NUMBER.fullmatch(str(record[name])) for record in records)
         table.add_column(name.replace("_", " "), justify="right" if number else "left", overflow="fold")
     for record in records:
         table.add_row(*(_shown(record[name]) for name in names))

@@ -8,12 +8,13 @@ import click
 
 from arflow import money
 from arflow.audit import Finding
-from arflow.cli.output import show
+from arflow.cli.output import on_one_line, show
 from arflow.clock import Now
 from arflow.examples import Failure
 from arflow.explain import Clause, Explanation, sentence, shown
 from arflow.ledger.importing import Report
 from arflow.rules.policy import Policy
+from arflow.vocabulary import FactValue
 
 
 def said(text: str, facts: Mapping[str, object], form: str) -> None:
@@ -23,7 +24,7 @@ def said(text: str, facts: Mapping[str, object], form: str) -> None:
 
 def business_now(now: Now) -> str:
     """The business clock as JSON has it: the day at whose end a stepped clock stands, else the instant."""
-    return now.day.isoformat() if now.day else now.latest.isoformat(timespec="seconds")
+    return now.day.isoformat() if now.day else now.start.isoformat(timespec="seconds")
 
 
 def imported(report: Report, form: str, *, dry_run: bool, corrections: bool) -> None:
@@ -131,7 +132,7 @@ def audited(accounts: int, rows: int, decisions: int, findings: Sequence[Finding
 
 def explanation_text(found: Explanation) -> str:
     """An explanation in sentences."""
-    return "\n".join(_explanation_lines(found))
+    return "\n".join(on_one_line(line) for line in _explanation_lines(found))
 
 
 def _explanation_lines(found: Explanation) -> Iterator[str]:
@@ -236,4 +237,11 @@ def _clauses_json(clauses: Sequence[Clause]) -> list[Mapping[str, object]]:
 def _facts_json(found: Explanation) -> Mapping[str, object]:
     if found.facts is None or found.policy is None:
         return {}
-    return {name: shown(name, value, found.policy) for name, value in found.facts.items()}
+    return {name: _fact_json(name, value, found.policy) for name, value in found.facts.items()}
+
+
+def _fact_json(name: str, value: FactValue, policy: Policy) -> object:
+    """A fact's value: an amount as a decimal string, a set as a sorted list."""
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return shown(name, value, policy) if policy.facts[name].type == "amount" else value

@@ -7,7 +7,7 @@ of them refuse the file. Nothing is decided here: the accounts touched become du
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, TextIO
@@ -24,6 +24,7 @@ from arflow.ledger.profiles import Profile
 from arflow.ledger.rowevents import Item, Reject, Row, Skipped
 from arflow.ledger.staging import Outcome
 from arflow.ledger.textlines import TextLines
+from arflow.ledger.written import shown
 from arflow.store import accounts, tables
 from arflow.store.rows import Row as TableRow
 
@@ -142,12 +143,21 @@ class _EventsFile:
         content = json.loads(line)
         account, kind = content["account"], content["event"]
         currency = content.get("currency") or self._currencies.get(account, self._currency)
+        money.exponent(currency)
+        _check_names(content.get("attributes", {}))
         if kind == "account" and "currency" in content:
             self._currencies[account] = currency
         for name in ("amount", "credit_limit", "credit"):
             if content.get(name) is not None:
                 money.parse(content[name], currency)
         return Row(line=number, account=account, currency=currency, events=(content,))
+
+
+def _check_names(attributes: Mapping[str, object]) -> None:
+    """Raise Refused for an attribute whose name no database could keep."""
+    for name in attributes:
+        if not name.isprintable():
+            raise Refused(f"`attributes`: {shown(name)} is no name; use printable characters")
 
 
 class _Rejects:
@@ -174,10 +184,16 @@ class _Rejects:
 
     def _opened(self) -> TextIO:
         if self._file is None:
-            self._file = self._path.open("w", encoding="utf-8", newline="")
+            self._file = self._created()
             csv.writer(self._file).writerow(["line", "reason"])
             self._report.reject_file = self._path
         return self._file
+
+    def _created(self) -> TextIO:
+        try:
+            return self._path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        except OSError as error:
+            raise Refused(f"the rejects cannot be written here: {error.strerror}", file=str(self._path)) from None
 
 
 def _too_many_rejects(report: Report, options: Options) -> Refused | None:

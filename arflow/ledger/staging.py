@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text, update
 from arflow.accounts.applying import apply
 from arflow.accounts.entries import Account
 from arflow.accounts.events import Event, parse
-from arflow.accounts.timeline import identity, timeline
+from arflow.accounts.timeline import identity, same_content, timeline
 from arflow.clock import Now
 from arflow.errors import Refused
 from arflow.store import accounts, events, policies, tables
@@ -185,13 +185,13 @@ class _Taker:
                 self.new.append((event, key[1], seen[key] if event.kind in _REPEATABLE else 1))
 
     def _repeat(self, first: Event, event: Event) -> None:
-        if events.canonical(first) == events.canonical(event):
+        if same_content(first, event):
             self.outcome.unchanged += 1
         else:
             self._reject(event.line, f"{event.kind} `{event.id}` is there twice with other content (line {first.line})")
 
     def _compare(self, stored: StoredEvent, event: Event, *, correct: bool) -> None:
-        if events.canonical(stored.event) == events.canonical(event):
+        if same_content(stored.event, event):
             self.outcome.unchanged += 1
             return
         self.outcome.corrections.append((event.line, _difference(stored.event, event)))

@@ -1,4 +1,4 @@
-"""Money is neither made nor lost: what allocation, reversal, repetition and order may and may not change (section 5)."""
+"""Money is neither made nor lost by allocation, reversal, repetition or another order of the lines (section 5)."""
 
 import datetime as dt
 from collections import Counter
@@ -59,7 +59,7 @@ def open_by_item(ledger: Ledger) -> Counter[tuple[str, int]]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_money_is_conserved(seed: int) -> None:
-    """After every event, what was billed is what is open and what stands against it; the rest of a payment is unapplied."""
+    """After every event: billed is what is open and what stands against it; the rest of a payment is unapplied."""
     for _, account in grown(lines_of(seed)):
         ledger = account.ledger
         allocated: Counter[tuple[str, int]] = Counter()

@@ -9,8 +9,12 @@ from arflow.accounts.events import KINDS, parse, parse_line
 from arflow.errors import Refused
 
 INVOICE = {
-    **{"event": "invoice", "account": "A", "date": "2026-01-05"},
-    **{"id": "I1", "amount": "50.00", "due": "2026-01-16"},
+    "event": "invoice",
+    "account": "A",
+    "date": "2026-01-05",
+    "id": "I1",
+    "amount": "50.00",
+    "due": "2026-01-16",
 }
 ACCOUNT = {"event": "account", "account": "A", "date": "2026-01-05"}
 
@@ -28,8 +32,8 @@ def test_without_a_time_it_is_midnight() -> None:
 def test_every_kind_of_event_has_its_fields() -> None:
     """The table of the contract, in its order."""
     assert " ".join(KINDS) == (
-        "account invoice payment payment_reversed credit write_off write_off_reversed promise promise_cancelled dispute "
-        "dispute_closed contact notice_delivered notice_failed hold hold_released tag untag forced policy"
+        "account invoice payment payment_reversed credit write_off write_off_reversed promise promise_cancelled "
+        "dispute dispute_closed contact notice_delivered notice_failed hold hold_released tag untag forced policy"
     )
 
 
@@ -114,9 +118,12 @@ def test_a_wrong_value_is_refused(content: dict[str, object], reason: str) -> No
 
 def test_a_text_may_hold_any_whole_characters() -> None:
     assert parse(ACCOUNT | {"name": "Grüße 😀\n\t"}).text("name") == "Grüße 😀\n\t"
-    assert parse_line('{"event": "account", "account": "A", "date": "2026-01-05", "name": "\\ud83d\\ude00"}', 1).text(
-        "name"
-    ) == "😀"
+    assert (
+        parse_line('{"event": "account", "account": "A", "date": "2026-01-05", "name": "\\ud83d\\ude00"}', 1).text(
+            "name"
+        )
+        == "😀"
+    )
 
 
 def test_only_a_policy_event_has_no_account() -> None:

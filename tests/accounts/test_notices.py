@@ -63,7 +63,19 @@ def contact(days_ago: int) -> Contact:
         ((message(9, DELIVERED),), Notices()),
         ((message(9, SENT),), Notices()),
     ],
-    ids=["none", "done", "unknown", "waiting", "dropped", "failed", "today", "known today", "two", "old", "old unknown"],
+    ids=[
+        "none",
+        "done",
+        "unknown",
+        "waiting",
+        "dropped",
+        "failed",
+        "today",
+        "known today",
+        "two",
+        "old",
+        "old unknown",
+    ],
 )
 def test_messages_count_in_the_episode_in_which_they_were_sent(
     messages: tuple[Outgoing, ...], expected: Notices
@@ -92,7 +104,16 @@ def test_a_call_is_no_message() -> None:
         ((message(5, FAILED),), (contact(6),), True),
         ((message(5, FAILED, settled=1),), (contact(2),), True),
     ],
-    ids=["written again", "failed last", "known late", "not known", "spoken", "at once", "before", "before it was known"],
+    ids=[
+        "written again",
+        "failed last",
+        "known late",
+        "not known",
+        "spoken",
+        "at once",
+        "before",
+        "before it was known",
+    ],
 )
 def test_a_failed_delivery_stands_until_a_later_one_arrives_or_somebody_is_in_contact(
     messages: tuple[Outgoing, ...], contacts: tuple[Contact, ...], expected: bool

@@ -8,6 +8,7 @@ from arflow.accounts.entries import Allocation, Clearing, ClearingKind, Promise
 from arflow.accounts.promises import Terms, Verdict, verdicts
 
 START = dt.date(2026, 1, 5)
+EXACT = Terms()
 MIDNIGHT = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
 
 
@@ -37,11 +38,13 @@ def paid(day: int, amount: int, *, invoice: str = "I1", allocated: int | None = 
     )
 
 
-def judged(*promises: Promise, payments: tuple[Clearing, ...] = (), day: int = 20, terms: Terms = Terms()) -> list[Verdict]:  # noqa: B008  # frozen
+def judged(
+    *promises: Promise, payments: tuple[Clearing, ...] = (), day: int = 20, terms: Terms = EXACT
+) -> list[Verdict]:
     return verdicts(promises, payments, on(day), terms)
 
 
-def status(*promises: Promise, payments: tuple[Clearing, ...] = (), day: int = 20, terms: Terms = Terms()) -> list[str]:  # noqa: B008  # frozen
+def status(*promises: Promise, payments: tuple[Clearing, ...] = (), day: int = 20, terms: Terms = EXACT) -> list[str]:
     return [verdict.status for verdict in judged(*promises, payments=payments, day=day, terms=terms)]
 
 

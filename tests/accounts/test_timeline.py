@@ -92,7 +92,9 @@ def test_the_same_amount_is_the_same_content_however_it_is_written() -> None:
     ]
 
 
-@pytest.mark.parametrize("change", [{"amount": "50.01"}, {"due": "2026-01-17"}, {"date": "2026-01-06"}, {"time": "08:00"}])
+@pytest.mark.parametrize(
+    "change", [{"amount": "50.01"}, {"due": "2026-01-17"}, {"date": "2026-01-06"}, {"time": "08:00"}]
+)
 def test_the_same_id_with_other_content_is_refused_at_its_line(change: dict[str, str]) -> None:
     with pytest.raises(Refused, match=r"invoice `I1` of account `A` is there with other content \(line 1\)") as refused:
         timeline([invoice("I1", line=1), invoice("I1", line=2, **change)])

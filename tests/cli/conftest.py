@@ -94,3 +94,9 @@ def program(database_url: str) -> Command:
         return Said(status=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
 
     return ask
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command in this process, where no database can be reached."""
+    return _here("postgresql://nobody@127.0.0.1:1/nothing", monkeypatch, capsys)

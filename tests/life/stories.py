@@ -78,7 +78,7 @@ def _own(rng: Random, start: dt.date, days: int, payers: Sequence[Sequence[Line]
     first = start + rng.randint(1, 3) * ONE_DAY
     early = [line for lines in payers[:1] for line in lines if str(line["date"]) < first.isoformat()]
     known = [str(line["id"]) for line in early if line["event"] == "invoice" and str(line["amount"])[0] != "-"]
-    own = random_events(rng, "K", first, days, rng.randint(3, 20), tuple(known))
+    own = random_events(rng, "K", first, days, rng.randint(3, 20), known_invoices=tuple(known))
     names = [lines[0]["account"] for lines in payers]
     for line in own:
         if payers and line["event"] == "account" and (line is own[0] or (rng.random() < 0.4 and not known)):
@@ -96,7 +96,7 @@ def _policies(rng: Random, facts: Sequence[str]) -> tuple[Document, ...]:
     return tuple(random_document(rng, facts) for _ in range(rng.choice((1, 1, 1, 2, 3))))
 
 
-# --- living ------------------------------------------------------------------------------------------------------------
+# --- living -----------------------------------------------------------------------------------------------------------
 
 
 def lived(story: Story, *, every_day: bool, evaluator: Evaluator | None = None) -> Lived:
@@ -145,7 +145,7 @@ def difference(story: Story) -> str:
     return next((f"every day: {passed}\njumping:   {jumped}" for passed, jumped in pairs if passed != jumped), "")
 
 
-# --- shrinking ---------------------------------------------------------------------------------------------------------
+# --- shrinking --------------------------------------------------------------------------------------------------------
 
 
 def smallest(story: Story) -> Story:

@@ -1,6 +1,9 @@
 """The one shared machine: every state may move to every other, and three of them are guarded (contract, section 1)."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -8,12 +11,12 @@ from arflow.machines.states import MEANING, is_harsher, rank
 from arflow.machines.stepping import refusal
 from arflow.vocabulary import Facts, State
 
-PERMITTED = {
+PERMITTED: Mapping[State, Mapping[str, Any]] = {
     State.PROMISED: {"has_open_promise": True},
     State.DISPUTED: {"has_open_dispute": True},
     State.RESOLVED: {"gross_overdue_amount": 0},
 }
-REFUSED = {
+REFUSED: Mapping[State, tuple[Mapping[str, Any], str]] = {
     State.PROMISED: ({"has_open_promise": False}, "there is no open promise"),
     State.DISPUTED: ({"has_open_dispute": False}, "there is no open dispute"),
     State.RESOLVED: ({"gross_overdue_amount": 1}, "something is still overdue"),
@@ -24,16 +27,16 @@ PAIRS = [(source, target) for source, target in product(State, State) if source 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_every_state_may_move_to_every_other(source: State, target: State) -> None:
     """When the guard of the one it enters is content; from where does not matter."""
-    facts = Facts(state=source, **({"gross_overdue_amount": 500} | PERMITTED.get(target, {})))  # type: ignore[arg-type]
+    facts = replace(Facts(state=source, gross_overdue_amount=500), **PERMITTED.get(target, {}))
     assert refusal(source, target, facts) is None
 
 
 @pytest.mark.parametrize(("source", "target"), [pair for pair in PAIRS if pair[1] in REFUSED])
 def test_a_guard_refuses_with_its_reason(source: State, target: State) -> None:
     """Everything else about the account being as it would have to be for the other guards."""
-    others = {"has_open_promise": True, "has_open_dispute": True, "gross_overdue_amount": 0}
-    facts, reason = REFUSED[target]
-    assert refusal(source, target, Facts(state=source, **(others | facts))) == reason  # type: ignore[arg-type]
+    calm = Facts(state=source, has_open_promise=True, has_open_dispute=True, gross_overdue_amount=0)
+    changes, reason = REFUSED[target]
+    assert refusal(source, target, replace(calm, **changes)) == reason
 
 
 @pytest.mark.parametrize("state", State)

@@ -70,9 +70,17 @@ def random_policy(rng: Random, seed: int) -> Policy:
     never = tuple(_never(rng, f"n{at}") for at in range(rng.choice((0, 0, 1, 2))))
     applies_to = random_expression(rng, 3) if rng.random() < 0.3 else None
     return Policy(
-        name="p", title="", currency="USD", version=f"v{seed}", source="", attributes=ATTRIBUTES, rules=rules, never=never,
-        applies_to=applies_to[1] if applies_to else None, applies_to_text=applies_to[0] if applies_to else "",
-    )  # fmt: skip
+        name="p",
+        title="",
+        currency="USD",
+        version=f"v{seed}",
+        source="",
+        attributes=ATTRIBUTES,
+        rules=rules,
+        never=never,
+        applies_to=applies_to[1] if applies_to else None,
+        applies_to_text=applies_to[0] if applies_to else "",
+    )
 
 
 def _rule(rng: Random, name: str, size: int) -> Rule:

@@ -46,7 +46,9 @@ def test_a_part_only_names_parts_before_it() -> None:
     cutter.cut(parse(text, CATALOGUE_AND_ATTRIBUTES, "USD"))
     assert len(cutter.parts) > 8
     for at, piece in enumerate(cutter.parts):
-        named = [inner.number for inner in (piece.pieces if isinstance(piece, Group) else ()) if isinstance(inner, Part)]
+        named = [
+            inner.number for inner in (piece.pieces if isinstance(piece, Group) else ()) if isinstance(inner, Part)
+        ]
         assert [number for number in named if number >= at] == []
 
 

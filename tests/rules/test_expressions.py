@@ -34,7 +34,7 @@ def clause(fact: str, op: str, *values: str | int | bool) -> Comparison:
         ('country == "US"', clause("country", "==", "US")),
         ("country != 'US'", clause("country", "!=", "US")),
         ("country == ''", clause("country", "==", "")),
-        ("country == \"it's\"", clause("country", "==", "it's")),
+        ('country == "it\'s"', clause("country", "==", "it's")),
         ('promise_status in ("broken", "partly_kept")', clause("promise_status", "in", "broken", "partly_kept")),
         ("notices_sent not in (0, 1)", clause("notices_sent", "not in", 0, 1)),
         ('"vip" in tags', clause("tags", "has", "vip")),
@@ -63,7 +63,9 @@ def test_and_binds_tighter_than_or_and_not_tightest() -> None:
     assert read("not on_hold or has_open_promise and has_open_dispute") == Any(
         parts=(Not(part=hold), All(parts=(promise, dispute)))
     )
-    assert read("(on_hold or has_open_promise) and has_open_dispute") == All(parts=(Any(parts=(hold, promise)), dispute))
+    assert read("(on_hold or has_open_promise) and has_open_dispute") == All(
+        parts=(Any(parts=(hold, promise)), dispute)
+    )
 
 
 def test_every_clause_knows_its_text_in_order() -> None:

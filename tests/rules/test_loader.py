@@ -53,7 +53,8 @@ currency: JPY
 applies_to: country == "JP"
 precedence: -10
 attributes: {region: text, limit: amount}
-calendar: {timezone: account, default_timezone: Asia/Tokyo, act_at: "09:30", act_until: "17:00", holidays: JP, weekend: sun}
+calendar:
+  {timezone: account, default_timezone: Asia/Tokyo, act_at: "09:30", act_until: "17:00", holidays: JP, weekend: sun}
 catch_up: one_step
 promises: {grace_days: 2, tolerance: 100}
 rules:
@@ -72,7 +73,12 @@ examples:
     expect: [{date: 2026-02-06, state: reminded}, {date: 2026-02-07, state: reminded, account: B}]
 """
     )
-    assert (policy.title, policy.precedence, policy.grace_days, policy.tolerance) == ("Trade customers, Japan", -10, 2, 100)
+    assert (policy.title, policy.precedence, policy.grace_days, policy.tolerance) == (
+        "Trade customers, Japan",
+        -10,
+        2,
+        100,
+    )
     assert policy.calendar == Calendar(
         timezone="account",
         default_timezone="Asia/Tokyo",
@@ -87,7 +93,7 @@ examples:
         Effect(kind=EffectKind.TAG, name="late"),
         Effect(kind=EffectKind.NOTIFY, name="lead@example.com"),
     )
-    assert (policy.rules[0].line, policy.never[0].id, policy.never[0].to) == (12, "no-early", State.ESCALATED)
+    assert (policy.rules[0].line, policy.never[0].id, policy.never[0].to) == (13, "no-early", State.ESCALATED)
     example = policy.examples[0]
     assert example.account == {"country": "JP", "credit_limit": "5000"}
     assert example.events == (
@@ -153,7 +159,11 @@ def test_templates_are_known_where_they_are_given() -> None:
         (f"{HEAD}rules: []\n", 3, "at least one rule"),
         (f"{HEAD}rules: {{}}\n", 3, "must be a list, not a mapping"),
         (f"{HEAD}rules:\n  - id: a\n    from: current\n    when: days_overdue >\n    to: called\n", 6, "compared with"),
-        (f"{HEAD}rules:\n  - id: a\n    from: curent\n    when: on_hold\n    to: called\n", 5, "did you mean `current`?"),
+        (
+            f"{HEAD}rules:\n  - id: a\n    from: curent\n    when: on_hold\n    to: called\n",
+            5,
+            "did you mean `current`?",
+        ),
         (f"{PLAIN}{RULE}", 5, "the id `first` is there twice (first at line 4)"),
         (f"{PLAIN}never:\n" + "  - {id: a, to: called, when: on_hold}\n" * 2, 7, "twice (first at line 6)"),
         (f"{PLAIN}never:\n  - {{id: a, to: called}}\n", 6, "needs `when`"),
@@ -180,8 +190,16 @@ def test_templates_are_known_where_they_are_given() -> None:
         (f"{HEAD}rules:\n  - {{id: a, from: [], when: on_hold, do: [{{tag: y}}]}}\n", 4, "names no state"),
         (f"{HEAD}rules:\n  - {{id: a, from: [any], when: on_hold, do: [{{tag: y}}]}}\n", 4, "stand alone"),
         (f"{HEAD}rules:\n  - {{id: a b, from: any, when: on_hold, to: called}}\n", 4, "is no id"),
-        (f"{HEAD}rules:\n  - {{id: a, from: any, when: on_hold, do: [{{tag: x}}], repeat_after_days: 36501}}\n", 4, "36,500"),
-        (f"{PLAIN}examples: [{{name: x, events: [], expect: [{{date: 2026-02-30, state: called}}]}}]\n", 5, "not exist"),
+        (
+            f"{HEAD}rules:\n  - {{id: a, from: any, when: on_hold, do: [{{tag: x}}], repeat_after_days: 36501}}\n",
+            4,
+            "36,500",
+        ),
+        (
+            f"{PLAIN}examples: [{{name: x, events: [], expect: [{{date: 2026-02-30, state: called}}]}}]\n",
+            5,
+            "not exist",
+        ),
     ],
 )
 def test_a_mistake_is_refused_at_its_line(text: str, line: int, reason: str) -> None:
@@ -244,4 +262,6 @@ def test_never_and_applies_to_have_the_same_limit() -> None:
 def test_a_fact_may_be_compared_with_any_number_of_values() -> None:
     """The contract limits order comparisons only; the engine cuts long lists."""
     countries = ", ".join(f"'{at}'" for at in range(1500))
-    assert len(load(f"{HEAD}rules:\n  - {{id: a, from: any, when: \"country in ({countries})\", to: called}}\n").rules) == 1
+    assert (
+        len(load(f'{HEAD}rules:\n  - {{id: a, from: any, when: "country in ({countries})", to: called}}\n').rules) == 1
+    )
