@@ -2,8 +2,10 @@
 
 import ast
 import importlib
+import os
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,6 +161,36 @@ def test_readme_shows_the_two_commands() -> None:
     assert {"make run", "make test"} <= {*SPAN.findall(text_of(README))}
 
 
+def dialogues() -> Iterator[tuple[str, str]]:
+    """Every command of the README's `console` blocks, and what it prints there."""
+    for block in BLOCK.finditer(text_of(README)):
+        if block["kind"] == "console":
+            _, *parts = re.split(r"^\$ (.*)\n", block["lines"], flags=re.MULTILINE)
+            yield from zip(parts[::2], parts[1::2], strict=True)
+
+
+NEEDS_NO_DATABASE = ("cp ", "sed ", "diff ", "arflow policy check ", "arflow policy test ")
+
+
+@pytest.mark.slow
+def test_the_policy_edit_in_the_readme_comes_out_as_shown(tmp_path: Path) -> None:
+    """Run in order, as far as it needs neither the sample company nor a database."""
+    (tmp_path / "arflow").symlink_to(CODE)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    steps = [step for step in dialogues() if step[0].startswith(NEEDS_NO_DATABASE)]
+    assert len(steps) > len(NEEDS_NO_DATABASE)
+    for command, shown_there in steps:
+        ended = subprocess.run(
+            ["bash", "-c", f"{command} 2>&1"],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert shown_there == ended.stdout, command
+
+
 # --- the shape of the house -------------------------------------------------------------------------------------------
 
 FILE = re.compile(r"(?:[a-z_0-9]+/)*(?:[a-z_0-9]+\.[a-z]+)?")
@@ -240,13 +272,13 @@ def told_libraries() -> dict[str, tuple[str, ...]]:
 
 
 def test_each_library_is_known_only_where_architecture_says() -> None:
-    told = told_libraries()
+    told, found = told_libraries(), libraries()
     strangers = {
         library: sorted(file for file in files if not file.startswith(told.get(library, ())))
-        for library, files in libraries().items()
+        for library, files in found.items()
     }
     assert {library: files for library, files in strangers.items() if files} == {}
-    assert set() == {*told} - {*libraries()}
+    assert set() == {*told} - {*found}
 
 
 # --- decisions --------------------------------------------------------------------------------------------------------

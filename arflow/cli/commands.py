@@ -87,14 +87,19 @@ def advance(*, until: dt.date | None, form: str) -> None:
     """Run everything that is due, in order: up to now, or day by day on a stepped clock."""
     with opened() as engine, progress() as bar:
         if until is not None:
-            count = step_through(engine, until, engineering(), bar.at)
+            looks = step_through(engine, until, engineering(), bar.at)
         else:
             with engine.connect() as connection:
                 now = clock.read(connection)
-            count = run_now(engine, now, engineering(), bar.at)
+            looks = run_now(engine, now, engineering(), bar.at)
         with engine.connect() as connection:
             now = clock.read(connection)
-    told.said(f"{count:,} accounts looked at", {"accounts": count, "clock": told.business_now(now)}, form)
+    now_is = told.business_now(now)
+    told.said(
+        f"accounts were looked at {looks:,} times; the clock stands at {now_is}",
+        {"looks": looks, "clock": now_is},
+        form,
+    )
 
 
 @cli.command(epilog=examples("arflow migrate"))

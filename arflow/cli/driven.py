@@ -22,7 +22,7 @@ _ONE_DAY = dt.timedelta(days=1)
 
 
 def run_now(engine: Engine, now: Now, doors: Engineering, at: Progress, total: int = 0) -> int:
-    """Run everything due by `now`, about `total` accounts; gives how many were looked at."""
+    """Run everything due by `now`, about `total` accounts; gives how many times one was looked at."""
     done = 0
     for advanced in run_due(engine, now, doors):
         done += advanced.accounts
@@ -31,7 +31,10 @@ def run_now(engine: Engine, now: Now, doors: Engineering, at: Progress, total: i
 
 
 def step_through(engine: Engine, until: dt.date, doors: Engineering, at: Progress) -> int:
-    """Step the clock day by day to the end of `until`, running everything due; days with nothing due are skipped."""
+    """Step the clock day by day to the end of `until`, running everything due; days with nothing due are skipped.
+
+    Gives how many times an account was looked at.
+    """
     done = 0
     day = first = _begin(engine, until)
     while True:
@@ -56,7 +59,7 @@ def _begin(engine: Engine, until: dt.date) -> dt.date:
 
 
 def activate(engine: Engine, policy: Policy, message: str, actor: str, at: Progress) -> int:
-    """Activate a checked policy and run the accounts; gives how many were looked at."""
+    """Activate a checked policy and look at every account anew; gives how many times one was looked at."""
     with engine.begin() as connection:
         now = clock.read(connection)
         policies.save(connection, policy)

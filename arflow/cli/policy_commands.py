@@ -53,9 +53,9 @@ def policy_activate(*, file: Path, message: str, actor: str, form: str) -> None:
     read = _checked(file)
     _refuse_failed(file, read, failures(read, DurableRules()))
     with opened() as engine, progress() as bar:
-        count = activate(engine, read, message, actor, bar.at)
-    facts = {"policy": read.name, "version": read.version, "accounts": count}
-    told.said(f"{read.name} is active in version {read.version[:12]}; {count:,} accounts looked at", facts, form)
+        looks = activate(engine, read, message, actor, bar.at)
+    facts = {"policy": read.name, "version": read.version, "looks": looks}
+    told.said(f"{read.name} is active in version {read.version[:12]}; {looks:,} accounts were looked at", facts, form)
 
 
 def _checked(file: Path) -> Policy:

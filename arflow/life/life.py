@@ -131,9 +131,7 @@ class Life:
 
         The state, the stay and what was put out stay as they are: history is never acted out again.
         """
-        blank = Account(
-            id=self.account.id, currency=self.account.currency, policy_version=self.account.policy_version
-        )
+        blank = Account(id=self.account.id, currency=self.account.currency, policy_version=self.account.policy_version)
         folded = Life(blank, self.world)
         for part in history:
             folded._applied(part, folded.instant_of(part))  # another life, the same class

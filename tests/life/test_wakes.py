@@ -163,6 +163,15 @@ def test_the_end_of_eligibility_wakes_and_parks() -> None:
     assert (life.account.parked.reason, life.account.parked.at.day) == ("no policy", 12)
 
 
+def test_a_step_that_ends_eligibility_is_noticed_at_the_next_act_at() -> None:
+    """What the pass itself has changed counts, as it does for rules."""
+    policies = (policy(to_called("days_overdue >= 1"), applies_to='state == "current"'),)
+    life = lived(OVERDUE, policies=policies)
+    assert (life.account.state, life.account.wake) == ("called", dt.datetime(2026, 1, 6, 8, tzinfo=dt.UTC))
+    life.run_until(dt.datetime(2026, 1, 9, tzinfo=dt.UTC))
+    assert [(entry.kind, entry.at.day) for entry in life.entries] == [("step", 5), ("parked", 6)]
+
+
 def test_a_policy_that_comes_before_takes_the_account_when_it_applies() -> None:
     """At the first `act_at` of the present policy on which it applies by its own calendar: in Samoa it is tomorrow."""
     calendars = [{"timezone": "Pacific/Apia"}, {"act_at": "23:30", "act_until": "23:59"}]

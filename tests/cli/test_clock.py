@@ -1,0 +1,65 @@
+"""`arflow advance` and `arflow migrate`: time goes forward only, and a schema that is up to date stays."""
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.cli.books import POLICY, contents, invoice
+from tests.cli.conftest import Command
+from tests.production import states, write_events
+
+pytestmark = pytest.mark.database
+
+
+def test_a_stepped_clock_lives_a_ledger_through(arflow: Command, engine: Engine, tmp_path: Path) -> None:
+    """The commands of a first day: a clock, a policy, a ledger; and then as many days as wanted."""
+    (tmp_path / "bakery.yaml").write_text(POLICY)
+    write_events(tmp_path / "e.jsonl", [invoice("A")])
+    for arguments in (
+        ("advance", "--until", "2026-01-04"),
+        ("policy", "activate", tmp_path / "bakery.yaml"),
+        ("import", tmp_path / "e.jsonl"),
+    ):
+        assert 0 == arflow(*arguments).status
+    assert arflow("advance", "--until", "2026-01-19").out.endswith("the clock stands at 2026-01-19\n")
+    assert ("reminded", 5000) == states(engine)["A"]
+    facts = json.loads(arflow("advance", "--until", "2026-01-26", "--format", "json").out)
+    assert "2026-01-26" == facts["clock"]
+    assert ("called", 5000) == states(engine)["A"]
+
+
+def test_the_clock_never_goes_back(asked: Command, lived: Engine) -> None:
+    """An earlier day is refused and changes nothing; the same day again is nothing new."""
+    before = contents(lived)
+    why = asked("advance", "--until", "2026-02-27").refused()
+    assert "the business clock stands at the end of 2026-02-28 and never goes back to 2026-02-27" == why
+    assert asked("advance", "--until", "2026-02-28").out.startswith("accounts were looked at 0 times")
+    assert before == contents(lived)
+
+
+def test_accounts_on_the_real_clock_are_not_stepped(arflow: Command, engine: Engine, tmp_path: Path) -> None:
+    """A ledger that lives in real time cannot be sent through time."""
+    assert 0 == arflow("import", write_events(tmp_path / "e.jsonl", [invoice("A")])).status
+    before = contents(engine)
+    why = arflow("advance", "--until", "2030-01-01").refused()
+    assert "this database lives on the real clock and has accounts" in why
+    assert before == contents(engine)
+
+
+def test_without_a_day_everything_due_runs_up_to_now(arflow: Command, engine: Engine, tmp_path: Path) -> None:
+    """On the real clock, and once only."""
+    assert 0 == arflow("import", write_events(tmp_path / "e.jsonl", [invoice("A")])).status
+    facts = json.loads(arflow("advance", "--format", "json").out)
+    assert 0 == facts["looks"]
+    assert dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(facts["clock"]) < dt.timedelta(minutes=1)
+
+
+def test_a_schema_that_is_up_to_date_stays(asked: Command, lived: Engine) -> None:
+    before = contents(lived)
+    said = asked("migrate")
+    assert (0, "the schema is at 0001 already\n", "") == (said.status, said.out, said.err)
+    assert {"before": "0001", "after": "0001"} == json.loads(asked("migrate", "--format", "json").out)
+    assert before == contents(lived)

@@ -1,0 +1,173 @@
+"""The database of a command: checked before anything is touched, and whatever is wrong with it is one line."""
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from arflow.cli import commands
+from arflow.store import embedded
+from tests.cli.books import contents, invoice
+from tests.cli.conftest import Command, Said
+from tests.production import states, write_events
+
+COMMANDS = ("advance", "migrate", "report pipeline", "explain A", "audit verify")
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("nonsense", "the database URL cannot be read; write postgresql://user@host/database"),
+        ("postgresql://user@host:port/x", "the database URL cannot be read"),
+        ("sqlite:///x.db", "arflow keeps its data in PostgreSQL only, not in sqlite"),
+        ("mysql://u@h/d", "arflow keeps its data in PostgreSQL only, not in mysql"),
+        ("postgresql://nobody:secret@127.0.0.1:1/x", "the database cannot be reached: connection failed"),
+        ("postgresql://nobody@/x?host=/nowhere", "the database cannot be reached: connection failed"),
+        ("postgresql://nobody@127.0.0.1/x?nonsense=1", "the database cannot be reached: invalid connection option"),
+    ],
+)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_database_that_cannot_be_used(
+    nowhere: Command, monkeypatch: pytest.MonkeyPatch, url: str, why: str, command: str
+) -> None:
+    """One line says what is wrong with the URL or the server, and never the password."""
+    monkeypatch.setenv("ARFLOW_DATABASE_URL", url)
+    said = nowhere(*command.split()).refused()
+    assert said.startswith(why)
+    assert "secret" not in said
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("command", [*COMMANDS, "import FILE", "advance --until 2026-01-31"])
+def test_a_database_of_another_program(arflow: Command, empty_url: str, tmp_path: Path, command: str) -> None:
+    """It is named by one of its tables, and nothing is made in it."""
+    file = write_events(tmp_path / "e.jsonl", [invoice("A")])
+    engine = create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE customers_of_crm (id int)"))
+    os.environ["ARFLOW_DATABASE_URL"] = empty_url  # the fixture puts its own back
+    said = arflow(*(word.replace("FILE", str(file)) for word in command.split())).refused()
+    assert "belongs to another program (it has a table `customers_of_crm`); give arflow an empty one" in said
+    assert ["customers_of_crm"] == list(contents(engine))
+    engine.dispose()
+
+
+@pytest.mark.database
+def test_an_empty_database_gets_its_tables(arflow: Command, empty_url: str) -> None:
+    """The first command on it makes it arflow's."""
+    os.environ["ARFLOW_DATABASE_URL"] = empty_url  # the fixture puts its own back
+    assert 0 == arflow("report", "pipeline").status
+
+
+@pytest.mark.database
+def test_a_schema_newer_than_the_code(arflow: Command, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert "`9999`, which is newer than this arflow; upgrade arflow" in arflow("report", "pipeline").refused()
+
+
+@pytest.mark.database
+def test_a_user_who_may_not_write(arflow: Command, engine: Engine, tmp_path: Path) -> None:
+    """Reports work; what would write says that it may not."""
+    role = f"reader_{os.getpid()}"
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+        connection.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"))
+    os.environ["ARFLOW_DATABASE_URL"] = engine.url.set(username=role, drivername="postgresql").render_as_string()
+    assert 0 == arflow("report", "pipeline").status
+    why = arflow("import", write_events(tmp_path / "e.jsonl", [invoice("A")])).refused()
+    assert "permission denied" in why
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP OWNED BY {role}"))
+        connection.execute(text(f"DROP ROLE {role}"))
+
+
+@pytest.mark.database
+def test_a_connection_that_is_lost(
+    arflow: Command, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the server goes away in the middle of an import, nothing of it is there afterwards."""
+    before = contents(engine)
+
+    def cut(*_: object) -> None:
+        with engine.connect() as connection:
+            query = (
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            connection.execute(text(query))
+
+    monkeypatch.setattr(
+        "arflow.ledger.staging.take_in", lambda connection, *_, **__: (cut(), connection.execute(text("SELECT 1")))
+    )
+    why = arflow("import", write_events(tmp_path / "e.jsonl", [invoice("A")])).refused()
+    assert why.startswith("the database gave up, what was not committed is not there: ")
+    assert before == contents(engine)
+
+
+@pytest.mark.database
+def test_two_imports_at_once_are_one_after_the_other(program: Command, engine: Engine, tmp_path: Path) -> None:
+    """The same file twice at the same time: each event is there once, and nobody is refused."""
+    file = write_events(tmp_path / "e.jsonl", [invoice(f"A{number}") for number in range(300)])
+    said: list[Said] = []
+    threads = [threading.Thread(target=lambda: said.append(program("import", file))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [(0, ""), (0, "")] == [(one.status, one.err) for one in said]
+    assert 300 == len(states(engine))
+    with engine.connect() as connection:
+        assert 300 == connection.execute(text("SELECT count(*) FROM event")).scalar_one()
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder in which the embedded database can live, also for root."""
+    made = Path(tempfile.mkdtemp(prefix="arflow-home-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def test_a_home_that_is_a_file(program: Command, home: Path) -> None:
+    """The embedded database needs a folder."""
+    (home / "file").write_text("")
+    for name in ("file", "file/below"):
+        why = program("report", "pipeline", ARFLOW_DATABASE_URL="", ARFLOW_HOME=str(home / name)).refused()
+        assert why.startswith(f"the folder {home / name} cannot be used: ")
+        assert why.endswith("set ARFLOW_HOME")
+
+
+def test_a_home_with_other_things_in_its_place(program: Command, home: Path) -> None:
+    """A folder `postgres` that holds no database is left alone."""
+    (home / "postgres").mkdir()
+    (home / "postgres" / "letter.txt").write_text("mine")
+    why = program("report", "pipeline", ARFLOW_DATABASE_URL="", ARFLOW_HOME=str(home)).refused()
+    assert f"the database in {home / 'postgres'} does not start" in why
+    assert "mine" == (home / "postgres" / "letter.txt").read_text()
+
+
+@pytest.mark.database
+@pytest.mark.slow
+def test_a_home_with_a_space_in_its_name(program: Command, home: Path) -> None:
+    """The embedded database starts, and stops with its last user."""
+    place = home / "my data"
+    for _ in range(2):
+        said = program("report", "pipeline", "--format", "json", ARFLOW_DATABASE_URL="", ARFLOW_HOME=str(place))
+        assert (0, "[]\n", "") == (said.status, said.out, said.err)
+    assert not (place / "postgres" / "postmaster.pid").exists()
+    assert embedded.MAJOR == int((place / "postgres" / "PG_VERSION").read_text())
+
+
+def test_the_commands_that_need_no_database(nowhere: Command) -> None:
+    """Help, checks and replays are there for those who have none."""
+    assert {"advance", "audit", "explain", "import", "migrate", "policy", "replay", "report"} == set(
+        commands.cli.commands
+    )
+    assert 0 == nowhere("policy", "check", Path(__file__).parents[2] / "arflow/rules/standard-usd.yaml").status

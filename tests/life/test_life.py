@@ -1,0 +1,144 @@
+"""One account's life where zones, policies and late news meet (contract, sections 3 and 4)."""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+
+from arflow.accounts.entries import Account
+from arflow.accounts.events import parse
+from arflow.life.life import Life
+from arflow.life.lives import PolicyChange, Script
+from arflow.life.records import EntryKind, Part, World
+from arflow.rules.loader import load_policy
+from arflow.rules.policy import Policy
+from arflow.rules.reference import Reference
+
+Line = Mapping[str, object]
+OVERDUE: Line = {"event": "invoice", "id": "I1", "amount": "100.00", "due": "2026-01-02"}
+WEEK: Line = {"weekend": ["sun"]}
+
+
+def policy(*rules: Line, **more: object) -> Policy:
+    named = [{"id": f"r{at}", "from": "any", "why": "So.", **rule} for at, rule in enumerate(rules)]
+    return load_policy(json.dumps({"policy": "p", "currency": "USD", "rules": named} | more), file="p.yaml")
+
+
+def part(date: str, time: str, *lines: Line) -> Part:
+    events = tuple(parse({"account": "A", "date": date, "time": time, **line}) for line in lines)
+    return Part(on=events[0].on, clock=events[0].clock, events=events)
+
+
+def utc(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(f"{text}+00:00")
+
+
+def living(*parts: Part, rules: Policy) -> Life:
+    life = Life(Account(id="A", currency="USD"), World(policies=(rules,), evaluator=Reference()))
+    for one in parts:
+        life.run_until(life.instant_of(one))
+        life.absorb([one])
+    return life
+
+
+def effects(life: Life) -> list[tuple[str, str]]:
+    """The local date and the name of everything that left."""
+    return [(entry.on.isoformat(), str(entry.name)) for entry in life.entries if entry.kind is EntryKind.EFFECT]
+
+
+def test_an_account_enters_its_first_state_with_its_first_event() -> None:
+    life = living(part("2026-01-05", "09:00", OVERDUE), rules=policy({"when": "on_hold", "to": "called"}))
+    found = (life.account.entered_on, life.account.entered_at)
+    assert found == (dt.date(2026, 1, 5), utc("2026-01-05T09:00"))
+
+
+def test_the_policy_day_stays_when_an_account_moves_west() -> None:
+    """Nobody has looked at it since the first event, and yet it is 10 January when it leaves Samoa."""
+    rules = policy({"when": "on_hold", "to": "called"}, calendar={"timezone": "account", "default_timezone": "UTC"})
+    life = living(
+        part("2026-01-05", "09:00", {"event": "account", "timezone": "Pacific/Apia"}),
+        part("2026-01-10", "09:00", {"event": "account", "timezone": "Pacific/Honolulu"}),
+        rules=rules,
+    )
+    assert life.local(life.account.last_instant).date() == dt.date(2026, 1, 9)
+    assert life.account.policy_day == dt.date(2026, 1, 10)
+
+
+def test_the_policy_day_stays_when_a_new_policy_acts_later() -> None:
+    rules = {"when": "on_hold", "to": "called"}
+    life = living(part("2026-01-05", "09:00", OVERDUE), rules=policy(rules))
+    late = policy(rules, calendar={"act_at": "23:00", "act_until": "23:30"})
+    life.policies_changed((late,), utc("2026-01-08T09:00"))
+    assert life.account.policy_day == dt.date(2026, 1, 8)
+    assert late.calendar.policy_day(life.zone(), utc("2026-01-08T09:00")) == dt.date(2026, 1, 7)
+
+
+def test_an_account_that_moves_west_gets_no_second_message_on_a_date() -> None:
+    """It has 9 January twice, and on neither side of it a message more."""
+    rules = policy(
+        {"when": "days_overdue >= 1", "do": [{"send": "friendly"}], "repeat_after_days": 1},
+        calendar={"timezone": "account", "default_timezone": "UTC", **WEEK},
+    )
+    life = living(
+        part("2026-01-09", "09:00", {"event": "account", "timezone": "Pacific/Apia"}, OVERDUE),
+        part("2026-01-09", "12:00", {"event": "account", "timezone": "Pacific/Honolulu"}),
+        rules=rules,
+    )
+    life.run_until(utc("2026-01-13T12:00"))
+    assert effects(life) == [(f"2026-01-{day:02}", "friendly") for day in (9, 10, 12)]
+
+
+def test_a_day_ends_where_the_account_then_lives() -> None:
+    """A wake that gives it to a policy of another zone ends the day earlier; nothing of the next one happens."""
+    near = policy(
+        {"when": "days_overdue >= 8", "to": "called"}, calendar={"timezone": "Asia/Kolkata", "act_at": "00:30"}
+    )
+    first = policy({"when": "on_hold", "to": "called"}, applies_to="days_overdue < 8")
+    life = Life(Account(id="A", currency="USD"), World(policies=(first, near), evaluator=Reference()))
+    life.absorb([part("2026-01-05", "09:00", OVERDUE)])
+    Script(life).run(dt.date(2026, 1, 10))
+    assert life.zone().key == "Asia/Kolkata"
+    assert max(entry.on for entry in life.entries) == dt.date(2026, 1, 10)
+    assert life.account.last_instant < utc("2026-01-10T18:30")
+
+
+def test_a_cause_that_moves_with_its_zone_is_not_lost() -> None:
+    """A wake gives the account to a policy of another zone: what is still to come happens at its new time."""
+    near = policy({"when": "on_hold", "to": "resolved"}, calendar={"timezone": "Asia/Kolkata"})
+    first = policy({"when": "on_hold", "to": "called"}, applies_to="days_overdue < 8")
+    life = Life(Account(id="A", currency="USD"), World(policies=(first, near), evaluator=Reference()))
+    life.absorb([part("2026-01-05", "09:00", OVERDUE)])
+    change = PolicyChange(on=dt.date(2026, 1, 10), clock=dt.time(9), policies=(near,))
+    lived = Script(life, changes=[change]).run(dt.date(2026, 1, 12))
+    assert (lived.account.policy_version, life.world.policies) == (near.version, (near,))
+
+
+# --- what becomes known late ------------------------------------------------------------------------------------------
+
+
+def test_a_call_that_becomes_known_late_closes_the_call_task() -> None:
+    """The books are folded anew, and the task that the call answered is done."""
+    rules = policy({"when": "days_overdue >= 1", "do": [{"call": "collections"}], "repeat_after_days": 2})
+    first = part("2026-01-05", "09:00", OVERDUE)
+    life = living(first, rules=rules)
+    call = part("2026-01-05", "10:00", {"event": "contact", "channel": "call"})
+    life.run_until(utc("2026-01-06T12:00"))
+    life.relive([first, call], [call], utc("2026-01-06T12:00"))
+    assert (life.account.call_open, len(life.account.contacts)) == (False, 1)
+    life.run_until(utc("2026-01-08T12:00"))
+    assert effects(life) == [("2026-01-05", "collections"), ("2026-01-07", "collections")]
+
+
+def test_a_payment_that_becomes_known_late_changes_the_books_and_nothing_that_was_done() -> None:
+    rules = policy(
+        {"id": "paid", "from": "called", "when": "gross_overdue_amount == 0", "to": "resolved"},
+        {"id": "phone", "from": "current", "when": "days_overdue >= 1", "to": "called"},
+    )
+    first = part("2026-01-05", "09:00", OVERDUE)
+    life = living(first, rules=rules)
+    paid = part("2026-01-04", "09:00", {"event": "payment", "id": "P1", "amount": "100.00"})
+    before = list(life.entries)
+    life.relive([paid, first], [paid], utc("2026-01-06T12:00"))
+    assert life.entries == before
+    assert (life.account.state, life.account.ledger.unapplied) == ("called", 10000)
+    life.relive([first, paid], [paid], utc("2026-01-07T12:00"))
+    assert [(entry.to, entry.cause) for entry in life.entries[len(before) :]] == [("resolved", "payment")]
