@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from arflow.cli import commands
 from arflow.store import embedded
@@ -94,17 +94,16 @@ def test_a_connection_that_is_lost(
     """When the server goes away in the middle of an import, nothing of it is there afterwards."""
     before = contents(engine)
 
-    def cut(*_: object) -> None:
-        with engine.connect() as connection:
+    def cut(connection: Connection, *_: object, **__: object) -> None:
+        with engine.connect() as other:
             query = (
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-            connection.execute(text(query))
+            other.execute(text(query))
+        connection.execute(text("SELECT 1"))
 
-    monkeypatch.setattr(
-        "arflow.ledger.staging.take_in", lambda connection, *_, **__: (cut(), connection.execute(text("SELECT 1")))
-    )
+    monkeypatch.setattr("arflow.ledger.staging.take_in", cut)
     why = arflow("import", write_events(tmp_path / "e.jsonl", [invoice("A")])).refused()
     assert why.startswith("the database gave up, what was not committed is not there: ")
     assert before == contents(engine)

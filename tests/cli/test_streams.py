@@ -34,7 +34,15 @@ def test_nobody_reads_the_answer(tmp_path: Path) -> None:
     """`arflow ... | head -1` ends quietly: it is neither a no nor an error."""
     (tmp_path / "bakery.yaml").write_text(POLICY)
     events = write_events(tmp_path / "e.jsonl", [invoice(f"A{number}") for number in range(3000)])
-    command = [PROGRAM, "replay", events, "--policy", tmp_path / "bakery.yaml", "--until", "2026-01-20"]
+    command: list[str | Path] = [
+        PROGRAM,
+        "replay",
+        events,
+        "--policy",
+        tmp_path / "bakery.yaml",
+        "--until",
+        "2026-01-20",
+    ]
     started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert started.stdout is not None
     assert started.stderr is not None
@@ -49,7 +57,7 @@ def test_somebody_stops_it(tmp_path: Path) -> None:
     """Control-C ends with one line and the shell's own status for it."""
     (tmp_path / "bakery.yaml").write_text(POLICY)
     os.mkfifo(tmp_path / "events.jsonl")  # nobody ever writes into it
-    command = [PROGRAM, "replay", tmp_path / "events.jsonl", "--policy", tmp_path / "bakery.yaml"]
+    command: list[str | Path] = [PROGRAM, "replay", tmp_path / "events.jsonl", "--policy", tmp_path / "bakery.yaml"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
         _until_it_waits(started.pid, tmp_path / "events.jsonl")
         started.send_signal(signal.SIGINT)

@@ -112,7 +112,7 @@ def test_a_cause_that_moves_with_its_zone_is_not_lost() -> None:
     assert (lived.account.policy_version, life.world.policies) == (near.version, (near,))
 
 
-# --- what becomes known late ------------------------------------------------------------------------------------------
+# --- what becomes known late -----------------------------------------------------------------------------------------
 
 
 def test_a_call_that_becomes_known_late_closes_the_call_task() -> None:
