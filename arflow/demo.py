@@ -39,6 +39,7 @@ def main() -> None:
     """Set up the sample company and live through its months."""
     home = config.from_environment().home / "demo"
     os.environ["ARFLOW_HOME"] = str(home)
+    os.environ.pop("ARFLOW_DATABASE_URL", None)  # a company's own database is never filled with the sample
     try:
         home.mkdir(parents=True, exist_ok=True)
         _run(home)
@@ -52,9 +53,11 @@ def _run(home: Path) -> None:
     first = min(dt.date.fromisoformat(str(json.loads(line)["date"])) for line in events.open(encoding="utf-8"))
     click.echo(f"the sample company: {events}")
     with opened() as engine, progress() as bar:
-        if _day(engine) is None:
+        day = _day(engine)
+        if day is None:
             _begin(engine, events, first - dt.timedelta(days=2), bar)
-        step_through(engine, LAST_DAY, engineering(), bar.at)
+        if day is None or day < LAST_DAY:  # a newcomer may have lived on from there
+            step_through(engine, LAST_DAY, engineering(), bar.at)
         months = _months(engine, first, bar)
         told_of = _telling(engine)
         explanation = explained(engine, told_of, None)

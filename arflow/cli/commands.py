@@ -94,12 +94,7 @@ def advance(*, until: dt.date | None, form: str) -> None:
             looks = run_now(engine, now, engineering(), bar.at)
         with engine.connect() as connection:
             now = clock.read(connection)
-    now_is = told.business_now(now)
-    told.said(
-        f"accounts were looked at {looks:,} times; the clock stands at {now_is}",
-        {"looks": looks, "clock": now_is},
-        form,
-    )
+    told.advanced(looks, now, form)
 
 
 @cli.command(epilog=examples("arflow migrate"))

@@ -5,7 +5,7 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
@@ -43,11 +43,17 @@ def on_one_line(text: str) -> str:
 def as_csv(records: Sequence[Record]) -> str:
     """Records as CSV; a text that a spreadsheet would take for a formula is quoted with an apostrophe."""
     flat = [_flat(record) for record in records]
+    if not flat:
+        return ""
+    rows: list[list[object]] = [list(flat[0]), *([record[name] for name in flat[0]] for record in flat)]
+    return "".join(_csv_line(row) for row in rows)
+
+
+def _csv_line(values: Iterable[object]) -> str:
+    """One row; the writer quotes an end of line in a cell only if rows end with its characters."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(flat[0]) if flat else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _safe(value) for name, value in record.items()} for record in flat)
-    return out.getvalue()
+    csv.writer(out, lineterminator="\r\n").writerow([_safe(value) for value in values])
+    return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _safe(value: object) -> object:

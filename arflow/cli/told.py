@@ -22,9 +22,11 @@ def said(text: str, facts: Mapping[str, object], form: str) -> None:
     click.echo(json.dumps(facts, ensure_ascii=False, indent=2) if form == "json" else text)
 
 
-def business_now(now: Now) -> str:
-    """The business clock as JSON has it: the day at whose end a stepped clock stands, else the instant."""
-    return now.day.isoformat() if now.day else now.start.isoformat(timespec="seconds")
+def advanced(looks: int, now: Now, form: str) -> None:
+    """How many times an account was looked at, and where the clock stands: at the end of a day, or at an instant."""
+    clock = now.day.isoformat() if now.day else now.start.isoformat(timespec="seconds")
+    text = f"accounts were looked at {looks:,} times; the clock stands at {clock}"
+    said(text, {"looks": looks, "clock": clock}, form)
 
 
 def imported(report: Report, form: str, *, dry_run: bool, corrections: bool) -> None:

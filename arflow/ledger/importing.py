@@ -222,7 +222,7 @@ def _register(connection: Connection, path: Path, options: Options) -> int:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     row = {
-        "name": path.name,
+        "name": path.name.encode(errors="backslashreplace").decode(),
         "profile": options.profile.name if options.profile else "events",
         "sha256": sha256,
         "totals": {},

@@ -15,7 +15,7 @@ SECONDS = 30.0
 
 def prove_compile(policy: Policy, seconds: float = SECONDS) -> None:
     """Raise Refused unless `policy` compiles within `seconds`."""
-    command = [sys.executable, "-W", "ignore", "-m", "arflow.rules.prove_compile"]
+    command = [sys.executable, "-P", "-W", "ignore", "-m", "arflow.rules.prove_compile"]
     try:
         done = subprocess.run(  # noqa: S603  # our own interpreter and module, no shell
             command,

