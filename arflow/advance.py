@@ -78,10 +78,20 @@ def rehearse(connection: Connection, ids: Sequence[str], now: Now, engineering: 
 
     This is how a past date is explained: each cause comes at the moment at which it became known.
     """
-    families = accounts.families_of(connection, ids)
-    batch = _Batch(connection, sorted({*families.values()}) + sorted(set(ids) - {*families.values()}), now, engineering)
+    batch = _Batch(connection, _with_heads(connection, ids), now, engineering)
     batch.forget()
     return {change.account.id: lived.life for change, lived in batch.live()}
+
+
+def standing(connection: Connection, ids: Sequence[str], now: Now, engineering: Engineering) -> dict[str, Life]:
+    """The accounts `ids` as they stand, ready to be looked at or rehearsed further; nothing is run or written."""
+    batch = _Batch(connection, _with_heads(connection, ids), now, engineering)
+    return {key: batch.standing(key) for key in ids}
+
+
+def _with_heads(connection: Connection, ids: Sequence[str]) -> list[str]:
+    heads = set(accounts.families_of(connection, ids).values())
+    return [*sorted(heads), *sorted(set(ids) - heads)]
 
 
 class _Batch:
@@ -104,6 +114,11 @@ class _Batch:
         everything = events.of_accounts(self.connection, self._ids)
         self.pending = {key: [replace(e, applied=False, was=None) for e in found] for key, found in everything.items()}
         self.stored = {key: _blank(stored) for key, stored in self.stored.items()}
+
+    def standing(self, key: str) -> Life:
+        """One account as it stands."""
+        stored = self.stored[key]
+        return Life(self._with_payer(stored.account), self._world(stored.policy_seen))
 
     def live(self) -> list[tuple[Changed, Lived]]:
         """Every account's life up to now, payers first."""

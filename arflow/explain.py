@@ -4,7 +4,7 @@ The next step is not guessed: the same life that production runs is run ahead, w
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arflow import money
@@ -250,11 +250,6 @@ def sentence(ahead: Next | None, currency: str) -> str:
     unless = f" unless {money.show(ahead.unless, currency)} {currency} is paid" if ahead.unless else ""
     verb = {"step": ahead.what, "parked": "parked"}.get(ahead.kind, ahead.what)
     return f"next: {verb} on {day}{unless}"
-
-
-def step_entries(entries: Sequence[Entry]) -> list[Entry]:
-    """The steps among `entries`."""
-    return [entry for entry in entries if entry.kind is EntryKind.STEP]
 
 
 def end_of(life: Life, day: dt.date) -> dt.datetime:

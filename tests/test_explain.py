@@ -10,10 +10,10 @@ from arflow import money
 from arflow.accounts.entries import Account
 from arflow.accounts.events import Event, parse
 from arflow.accounts.timeline import timeline
-from arflow.explain import Next, end_of, explain, failing, foresee, sentence, step_entries
+from arflow.explain import Next, end_of, explain, failing, foresee, sentence
 from arflow.life.life import Life
 from arflow.life.lives import live
-from arflow.life.records import World
+from arflow.life.records import EntryKind, World
 from arflow.replay import Request, replay
 from arflow.rules.expressions import parse as expression
 from arflow.rules.policy import Policy
@@ -109,7 +109,7 @@ def test_an_explanation_names_the_deciding_rule_and_why_the_others_rest(ledger: 
         whole = live(
             account, timeline(parse(e) for e in events), World(policies=(policy,), evaluator=Reference()), LAST_DAY
         )
-        last = step_entries(whole.entries)[-1]
+        last = [entry for entry in whole.entries if entry.kind is EntryKind.STEP][-1]
         found = explain(life, end_of(life, LAST_DAY), last, policy)
         rules = {rule.id: rule for rule in policy.rules_in(life.account.state)}
         assert set(rules) == {rule.rule for rule in found.rules}

@@ -9,14 +9,14 @@ from sqlalchemy import Engine
 
 from arflow import clock
 from arflow import explain as explaining
-from arflow.advance import Engineering, rehearse, run_due
+from arflow.advance import Engineering, rehearse, run_due, standing
 from arflow.cli.opened import engineering
 from arflow.clock import Now
 from arflow.errors import Refused, SaysNo
 from arflow.explain import Explanation
 from arflow.ledger.importing import Progress
 from arflow.rules.policy import Policy
-from arflow.store import accounts, policies
+from arflow.store import accounts, journal, policies
 
 _ONE_DAY = dt.timedelta(days=1)
 
@@ -78,11 +78,11 @@ def explained(engine: Engine, account: str, at: dt.date | None) -> Explanation:
         if account not in accounts.known_among(connection, [account]):
             raise SaysNo(f"there is no account `{account}`")
         until = Now(day=at) if at is not None else now
-        life = rehearse(connection, [account], until, engineering())[account]
+        lives = standing if at is None else rehearse
+        life = lives(connection, [account], until, engineering())[account]
         if not life.account.born:
             raise SaysNo(f"nothing was recorded of account `{account}` by then")
-        steps = explaining.step_entries(life.entries)
-        last = steps[-1] if steps else None
+        last = journal.last_step(connection, account, at or dt.date.max)
         deciding = policies.version(connection, last.policy_version) if last and last.policy_version else None
         moment = until.at or explaining.end_of(life, until.last_day)
         life.entries.clear()

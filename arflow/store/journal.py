@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from sqlalchemy import Connection, insert, select
 
-from arflow.life.records import Entry
+from arflow.life.records import Entry, EntryKind
 from arflow.store import tables
 from arflow.store.rows import Row
 from arflow.vocabulary import Facts
@@ -109,3 +109,28 @@ def of_account(connection: Connection, account: str) -> Iterator[Row]:
     query = select(tables.journal).where(tables.journal.c.account_id == account).order_by(tables.journal.c.seq)
     for row in connection.execute(query).mappings():
         yield dict(row)
+
+
+def last_step(connection: Connection, account: str, upto: dt.date) -> Entry | None:
+    """The last step that was journalled of an account up to a local date, with its facts."""
+    table = tables.journal
+    query = (
+        select(table)
+        .where(table.c.account_id == account, table.c.kind == EntryKind.STEP.value, table.c.on <= upto)
+        .order_by(table.c.seq.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        return None
+    plain = {
+        name: row[name] for name in ("at", "on", "clock", "cause", "actor", "rule", "source", "to", "policy_version")
+    }
+    details = row["details"]
+    return Entry(
+        kind=EntryKind.STEP,
+        account=account,
+        reason=details.get("reason", ""),
+        facts=facts_from_json(details["facts"]),
+        **plain,
+    )

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from arflow.cli import run
+from arflow.cli.driven import explained
 from arflow.errors import Refused
 from arflow.ledger import profileloader
 from arflow.reports.ageing import ageing
@@ -98,6 +99,8 @@ def test_a_changed_amount_is_offered_and_then_corrected(engine: Engine, tmp_path
     assert 1 == len(rows)
     assert "was amount 50.00" in rows[0]
     assert [] == take_in(engine, changed).outcome.corrections
+    decided = explained(engine, "A", None).decided
+    assert ("first", "invoice+payment") == ((decided.rule, decided.cause) if decided else None)
 
 
 def test_a_correction_that_contradicts_the_books_is_rejected(engine: Engine, tmp_path: Path) -> None:

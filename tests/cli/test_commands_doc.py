@@ -1,0 +1,107 @@
+"""docs/commands.md tells of every command, option and JSON field that there is, and of no other."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+from sqlalchemy import Engine, text
+
+from tests.cli.books import POLICY, invoice
+from tests.cli.conftest import Command
+from tests.cli.test_help import TREE
+from tests.production import write_events
+
+PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
+COMMANDS = {" ".join(words): command for words, command in TREE if not isinstance(command, click.Group)}
+BY_NAME = ("billed", "facts", "new_events", "paid")
+"""Fields that hold an object by names that nobody can list here."""
+
+
+@cache
+def _sections() -> Mapping[str, str]:
+    """What the page says of each command."""
+    parts = re.split(r"^## arflow (.+)$", PAGE.read_text("utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def _first_column(name: str, header: str) -> set[str]:
+    """The names in the table of a section that begins with `header`."""
+    _, _, table = _sections()[name].partition(f"| {header} | |\n| --- | --- |\n")
+    return set(re.findall(r"^\| `([^`]+)` \|", table.partition("\n\n")[0], re.MULTILINE))
+
+
+def _paths(value: object, before: str = "") -> Iterator[str]:
+    """The path of every field of some JSON."""
+    if isinstance(value, list):
+        for entry in value:
+            yield from _paths(entry, f"{before}[]" if before else "")
+    elif isinstance(value, dict) and before not in BY_NAME:
+        for name, inner in value.items():
+            path = f"{before}.{name}" if before else name
+            yield path
+            yield from _paths(inner, path)
+
+
+def _fields(answers: Iterable[str]) -> set[str]:
+    return {path for answer in answers for path in _paths(json.loads(answer))}
+
+
+def test_every_command_has_its_section() -> None:
+    assert set(COMMANDS) == set(_sections())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_section_has_an_example(name: str) -> None:
+    assert f"\n$ arflow {name}" in _sections()[name]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_told(name: str) -> None:
+    options = {option for param in COMMANDS[name].params for option in param.opts if option.startswith("--")}
+    assert options == _first_column(name, "option")
+
+
+def test_every_field_of_a_replay_is_told(nowhere: Command, tmp_path: Path) -> None:
+    """Of steps, effects, parkings and states."""
+    (tmp_path / "bakery.yaml").write_text(POLICY)
+    euros = {"event": "account", "account": "E", "date": "2026-01-05", "currency": "EUR"}
+    events = write_events(tmp_path / "e.jsonl", [invoice("A"), euros, invoice("E")])
+    answers = [
+        nowhere("replay", events, "--policy", tmp_path / "bakery.yaml", *day).out.splitlines()
+        for day in (("--until", "2026-02-28"), ("--states-at", "2026-02-28"))
+    ]
+    assert _first_column("replay", "field") == _fields(line for lines in answers for line in lines)
+
+
+@pytest.mark.database
+def test_every_field_of_an_import_is_told(arflow: Command, tmp_path: Path) -> None:
+    """With what is new, what would be corrected and what is rejected."""
+    assert 0 == arflow("import", write_events(tmp_path / "e.jsonl", [invoice("A")])).status
+    file = write_events(tmp_path / "f.jsonl", [invoice("A", amount="70.00"), invoice("B", amount="x")])
+    assert _first_column("import", "field") == _fields([arflow("import", file, "--dry-run", "--format", "json").out])
+
+
+@pytest.mark.database
+def test_every_other_field_is_told(asked: Command, lived: Engine, tmp_path: Path) -> None:
+    """Each command's answers hold the fields of its section, and no others."""
+    (tmp_path / "bakery.yaml").write_text(POLICY)
+    (tmp_path / "wrong.yaml").write_text(POLICY.replace("state: reminded}]", "state: called}]"))
+    with lived.begin() as connection:
+        connection.execute(text("UPDATE account SET state = 'reminded' WHERE id = 'E'"))
+    for words, *arguments in (
+        ("advance",),
+        ("migrate",),
+        ("policy check", tmp_path / "bakery.yaml"),
+        ("policy test", tmp_path / "wrong.yaml"),
+        ("policy activate", tmp_path / "bakery.yaml"),
+        ("report ageing",),
+        ("report pipeline",),
+        ("explain", "A", "--at", "2026-01-20"),
+        ("audit verify",),
+    ):
+        said = asked(*words.split(), *arguments, "--format", "json")
+        assert (words, _first_column(words, "field")) == (words, _fields([said.out]))
