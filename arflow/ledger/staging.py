@@ -4,21 +4,20 @@ All of it happens in the caller's one transaction. An event is new, unchanged, a
 the file is rejected with any of its events. Accounts are worked on in batches, so memory does not grow with the file.
 """
 
-import datetime as dt
 import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, text, update
 
-from arflow.accounts.applying import apply
 from arflow.accounts.entries import Account
 from arflow.accounts.events import Event, parse
-from arflow.accounts.timeline import identity, same_content, timeline
+from arflow.accounts.timeline import identity, same_content
 from arflow.clock import Now
 from arflow.errors import Refused
+from arflow.ledger.contradictions import contradictions
 from arflow.store import accounts, events, policies, tables
 from arflow.store.events import StoredEvent
 from arflow.store.rows import Row
@@ -154,11 +153,10 @@ class _Taker:
     def decide(self, *, correct: bool) -> bool:
         """Sort the staged events into new, unchanged, corrections and rejects; whether anything is to be written."""
         self._sort_out(correct=correct)
-        while (refusal := self._refusal()) is not None:
-            line, reason = refusal
+        self._leave_out_rejects()
+        for line, reason in self._contradictions().items():
             self._reject(line, reason)
-            self.new = [entry for entry in self.new if entry[0].line != line]
-            self.corrected = [entry for entry in self.corrected if entry[1].line != line]
+        self._leave_out_rejects()
         self.outcome.new.update(event.kind for event, _, _ in self.new)
         return bool(self.new or self.corrected)
 
@@ -198,31 +196,19 @@ class _Taker:
         if correct:
             self.corrected.append((stored, event))
 
-    def _refusal(self) -> tuple[int, str] | None:
-        """The line and reason of the first event that contradicts the rest of the account's books, if there is one."""
+    def _leave_out_rejects(self) -> None:
+        """Take out whole lines: what came with a rejected event is not taken in either."""
+        self.new = [entry for entry in self.new if entry[0].line not in self.outcome.rejects]
+        self.corrected = [entry for entry in self.corrected if entry[1].line not in self.outcome.rejects]
+
+    def _contradictions(self) -> dict[int, str]:
+        """The lines of the file that contradict the rest of the account's books, and why."""
+        mine = {event.line for event, _, _ in self.new} | {event.line for _, event in self.corrected}
+        if not mine:
+            return {}
         replaced = {stored.row: event for stored, event in self.corrected}
         whole = [replaced.get(stored.row, stored.event) for stored in self.recorded]
-        whole += [event for event, _, _ in self.new]
-        account = self.blank()
-        mine = {event.line for event, _, _ in self.new} | {event.line for _, event in self.corrected}
-        for moment in timeline(replace(event, line=event.line) for event in whole):
-            at = dt.datetime.combine(moment.on, moment.clock, tzinfo=dt.UTC)
-            for place, event in enumerate(moment.events):
-                try:
-                    account = _applied(account, event, (at, place))
-                except Refused as refused:
-                    line = event.line if event.line in mine else min(mine, default=0)
-                    return line, refused.reason
-        return None
-
-
-def _applied(account: Account, event: Event, recorded: tuple[dt.datetime, int]) -> Account:
-    """`account` after `event`, as far as its books go; what only a running life knows is passed over."""
-    if event.kind in ("notice_delivered", "notice_failed", "policy"):
-        return account
-    if event.kind == "account" and "currency" in event.data and event.text("currency") != account.currency:
-        raise Refused(f"account `{account.id}` is in {account.currency} and cannot change to {event.text('currency')}")
-    return apply(account, event, recorded)
+        return contradictions(self.blank(), [*whole, *(event for event, _, _ in self.new)], mine)
 
 
 def _first_currency(staged: list[tuple[int, str, Row]]) -> str:

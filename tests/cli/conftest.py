@@ -1,11 +1,13 @@
 """What the tests of the command line share: a database of each test, and the `arflow` command as people see it."""
 
+import errno
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -100,3 +102,18 @@ def program(database_url: str) -> Command:
 def nowhere(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs a command in this process, where no database can be reached."""
     return _here("postgresql://nobody@127.0.0.1:1/nothing", monkeypatch, capsys)
+
+
+@pytest.fixture
+def unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that may not be read, not even by root."""
+    opened = Path.open
+
+    def may_not(path: Path, *arguments: Any, **named: Any) -> object:  # noqa: ANN401  # those of `Path.open`
+        if path.stem == "unreadable":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, *arguments, **named)
+
+    (tmp_path / "unreadable.yaml").touch()
+    monkeypatch.setattr(Path, "open", may_not)
+    return tmp_path / "unreadable.yaml"

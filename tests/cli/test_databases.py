@@ -3,8 +3,8 @@
 import os
 import shutil
 import tempfile
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,6 +67,19 @@ def test_an_empty_database_gets_its_tables(arflow: Command, empty_url: str, monk
 
 
 @pytest.mark.database
+def test_two_first_commands_at_once(program: Command, empty_url: str) -> None:
+    """One of them makes the tables, the other finds them."""
+    said = _at_once(lambda: program("report", "pipeline", "--format", "json", ARFLOW_DATABASE_URL=empty_url))
+    assert [(0, "[]\n", "")] * 2 == [(one.status, one.out, one.err) for one in said]
+
+
+def _at_once(ask: Callable[[], Said]) -> list[Said]:
+    """What the same command says when it runs twice at the same time."""
+    with ThreadPoolExecutor(2) as both:
+        return [one.result() for one in (both.submit(ask), both.submit(ask))]
+
+
+@pytest.mark.database
 def test_a_schema_newer_than_the_code(arflow: Command, engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -114,12 +127,7 @@ def test_a_connection_that_is_lost(
 def test_two_imports_at_once_are_one_after_the_other(program: Command, engine: Engine, tmp_path: Path) -> None:
     """The same file twice at the same time: each event is there once, and nobody is refused."""
     file = write_events(tmp_path / "e.jsonl", [invoice(f"A{number}") for number in range(300)])
-    said: list[Said] = []
-    threads = [threading.Thread(target=lambda: said.append(program("import", file))) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    said = _at_once(lambda: program("import", file))
     assert [(0, ""), (0, "")] == [(one.status, one.err) for one in said]
     assert 300 == len(states(engine))
     with engine.connect() as connection:

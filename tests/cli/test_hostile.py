@@ -201,26 +201,46 @@ def test_a_hostile_profile_is_refused(nowhere: Command, tmp_path: Path, name: st
     assert why.startswith(str(tmp_path / "hostile.yaml"))
 
 
-@pytest.mark.parametrize("what", ["folder", "missing", "closed folder's"])
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["policy", "check", "FILE"],
-        ["policy", "activate", "FILE"],
-        ["replay", "FILE", "--policy", "bakery.yaml"],
-        ["replay", "bakery.yaml", "--policy", "FILE"],
-        ["import", "FILE", "--profile", "plain"],
-        ["import", "bakery.yaml", "--profile", "FILE"],
-    ],
-    ids=" ".join,
+READERS = (
+    "policy check FILE",
+    "policy activate FILE",
+    "replay FILE --policy bakery.yaml",
+    "replay bakery.yaml --policy FILE",
+    "import FILE --profile plain",
+    "import bakery.yaml --profile FILE",
 )
-def test_what_is_no_file_is_refused(nowhere: Command, tmp_path: Path, arguments: list[str], what: str) -> None:
+
+
+def _read(command: Command, words: str, folder: Path, file: str) -> str:
+    """Why a command does not read `file` of the folder."""
+    (folder / "bakery.yaml").write_text(POLICY)
+    names = {"FILE": folder / file, "bakery.yaml": folder / "bakery.yaml"}
+    return command(*(names.get(word, word) for word in words.split())).refused()
+
+
+@pytest.mark.parametrize("name", ["folder.yaml", "none.yaml", "bakery.yaml/none.yaml"])
+@pytest.mark.parametrize("words", READERS)
+def test_what_is_no_file_is_refused(nowhere: Command, tmp_path: Path, words: str, name: str) -> None:
     """A folder, nothing at all, and something below a file: each is named."""
-    (tmp_path / "bakery.yaml").write_text(POLICY)
     (tmp_path / "folder.yaml").mkdir()
-    path = {"folder": "folder.yaml", "missing": "none.yaml"}.get(what, "bakery.yaml/none.yaml")
-    words = {"FILE": str(tmp_path / path), "bakery.yaml": str(tmp_path / "bakery.yaml")}
-    assert nowhere(*(words.get(word, word) for word in arguments)).refused().startswith(str(tmp_path / path))
+    assert _read(nowhere, words, tmp_path, name).startswith(f"{tmp_path / name}: ")
+
+
+@pytest.mark.parametrize("words", [words for words in READERS if "import FILE" not in words])
+def test_a_document_that_may_not_be_read_is_refused(nowhere: Command, unreadable: Path, words: str) -> None:
+    """It is named with what the system says of it."""
+    said = _read(nowhere, words, unreadable.parent, unreadable.name)
+    assert f"{unreadable}: cannot be read: Permission denied" == said
+
+
+@pytest.mark.database
+def test_a_ledger_that_may_not_be_read_is_refused(arflow: Command, engine: Engine, unreadable: Path) -> None:
+    """As CSV or as events, and nothing is changed."""
+    before = contents(engine)
+    for words in ("import FILE --profile plain", "import FILE"):
+        file = unreadable.rename(unreadable.with_suffix(".jsonl")) if words.endswith("FILE") else unreadable
+        assert f"{file}: cannot be read: Permission denied" == _read(arflow, words, file.parent, file.name)
+    assert before == contents(engine)
 
 
 LINES: Mapping[str, bytes] = {

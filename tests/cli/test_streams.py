@@ -1,13 +1,14 @@
 """The program as a process: what goes to which stream, how it ends, and what nobody reads."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from arflow.cli import run
 from tests.cli.books import POLICY, invoice
 from tests.cli.conftest import PROGRAM, Command
 from tests.production import write_events
@@ -52,18 +53,30 @@ def test_nobody_reads_the_answer(tmp_path: Path) -> None:
     assert 0 == started.returncode
 
 
-def test_somebody_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_somebody_stops_it(tmp_path: Path) -> None:
     """Control-C ends with one line and the shell's own status for it."""
-
-    def stopped(_: Path) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("arflow.cli.commands.read_policy", stopped)
     (tmp_path / "bakery.yaml").write_text(POLICY)
-    events = write_events(tmp_path / "e.jsonl", [invoice("A")])
-    assert 130 == run(["replay", str(events), "--policy", str(tmp_path / "bakery.yaml")])
-    said = capsys.readouterr()
-    assert ("", "arflow: stopped") == (said.out, said.err.strip())
+    os.mkfifo(tmp_path / "events.jsonl")  # nobody ever writes into it
+    command: list[str | Path] = [PROGRAM, "replay", tmp_path / "events.jsonl", "--policy", tmp_path / "bakery.yaml"]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        writer = _opened_for_it(tmp_path / "events.jsonl")
+        started.send_signal(signal.SIGINT)
+        out, err = started.communicate(timeout=60)
+        os.close(writer)
+    finally:
+        started.kill()
+    assert (130, b"", b"arflow: stopped") == (started.returncode, out, err.strip())
+
+
+def _opened_for_it(pipe: Path) -> int:
+    """The pipe, open for writing; that works only when the program has opened it for reading."""
+    for _ in range(600):
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            time.sleep(0.1)
+    return pytest.fail(f"{pipe} was not opened")
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file names are text")

@@ -146,6 +146,16 @@ def test_rows_that_cannot_be_taken_go_to_the_reject_file(engine: Engine, tmp_pat
     assert {"A": ("current", 5000)} == states(engine)
 
 
+def test_a_row_is_rejected_whole(engine: Engine, tmp_path: Path) -> None:
+    """A row that repeats an invoice with another amount does not rename its account either."""
+    file = tmp_path / "plain.csv"
+    file.write_text(HEADER + "A,Ann,USD,1,2026-01-05,2026-01-16,50.00\nA,Zoe,USD,1,2026-01-05,2026-01-16,60.00\n")
+    report = take_in(engine, file, PLAIN, accept_rejects=True)
+    assert [(3, "invoice `1` is there twice with other content (line 2)")] == report.rejects
+    with engine.connect() as connection:
+        assert "Ann" == connection.execute(text("SELECT name FROM account")).scalar_one()
+
+
 def test_one_document_number_may_occur_for_two_customers(engine: Engine, tmp_path: Path) -> None:
     """An invoice's id is its account's own."""
     file = tmp_path / "plain.csv"
