@@ -4,13 +4,30 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from arflow.errors import Refused
+
+HOME, DATABASE_URL, REDIS_URL = "ARFLOW_HOME", "ARFLOW_DATABASE_URL", "ARFLOW_REDIS_URL"
+
+VARIABLES = {
+    HOME: "the folder of all data; /var/lib/arflow for root, else `arflow` in XDG_DATA_HOME or ~/.local/share",
+    DATABASE_URL: "a PostgreSQL 15 or later to use instead of the embedded one: postgresql://user@host/database",
+    REDIS_URL: "a Redis 7.0 or Valkey 7.2 or later to use instead of the embedded one: redis://user@host:6379/0",
+}
+"""Every environment variable that is read, and what it says."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """`home` holds the embedded database; `database_url` names a real PostgreSQL instead."""
+    """`home` holds the embedded servers' data, mail folder and logs; the URLs name real servers instead."""
 
     home: Path
     database_url: str | None = None
+    redis_url: str | None = None
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the log files."""
+        return self.home / "logs"
 
 
 def default_home() -> Path:
@@ -22,9 +39,17 @@ def default_home() -> Path:
 
 
 def from_environment() -> Settings:
-    """The settings of ARFLOW_HOME and ARFLOW_DATABASE_URL."""
-    home = os.environ.get("ARFLOW_HOME")
+    """The settings of the environment."""
+    home = os.environ.get(HOME)
     return Settings(
         home=Path(home).expanduser().resolve() if home else default_home(),
-        database_url=os.environ.get("ARFLOW_DATABASE_URL") or None,
+        database_url=os.environ.get(DATABASE_URL) or None,
+        redis_url=os.environ.get(REDIS_URL) or None,
     )
+
+
+def required(value: str | None, variable: str) -> str:
+    """The value of a variable. Raises Refused when it is not set."""
+    if value is None:
+        raise Refused(f"{variable} is not set; `arflow up` sets it for its own processes")
+    return value

@@ -1,0 +1,125 @@
+"""What processes say of themselves: one JSON object a line, in a file of each process or on standard error.
+
+No personal data, no secret, no URL with a password may stand in a log. So an error's text is not logged, because a
+database repeats in it the values that it was given; its kind, its SQLSTATE and where it happened are.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Iterator, MutableMapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+
+import structlog
+
+from arflow.errors import DatabaseRefused
+
+BYTES, KEPT = 5_000_000, 3
+"""How large a log file may become, and how many older ones are kept."""
+
+_PASSWORD = re.compile(r"(?<=://)[^\s/@]*@")
+_FRAMES = 12
+
+Event = MutableMapping[str, object]
+
+
+def setup(process: str, folder: Path | None = None) -> None:
+    """Log as `process`: into a file of `folder`, or to standard error. Whatever is not caught is logged too."""
+    handler = _file(folder / f"{process}.log") if folder else logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for loud in ("rq.worker", "rq.job", "rq.queue", "rq.registry", "rq.scheduler", "alembic", "waitress.queue"):
+        logging.getLogger(loud).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+    sys.excepthook = _uncaught
+
+
+def log(name: str) -> structlog.stdlib.BoundLogger:
+    """The log of a module."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+def failure(error: BaseException) -> dict[str, object]:
+    """What may be logged of an error: its kind and place, and its text only where it can hold nobody's data."""
+    said: dict[str, object] = {"error": type(error).__name__, "at": list(_frames(error.__traceback__))[-_FRAMES:]}
+    origin = getattr(error, "orig", None)
+    state = getattr(origin, "sqlstate", None)
+    if state:
+        said["sqlstate"] = state
+    if isinstance(error, DatabaseRefused) or type(error).__module__.startswith("redis."):
+        said["what"] = " ".join(str(error).split())
+    if error.__cause__ is not None:
+        said["cause"] = type(error.__cause__).__name__
+    return said
+
+
+def _frames(trace: TracebackType | None) -> Iterator[str]:
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        yield f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}"
+        trace = trace.tb_next
+
+
+def _file(path: Path) -> RotatingFileHandler:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return RotatingFileHandler(path, maxBytes=BYTES, backupCount=KEPT, encoding="utf-8")
+
+
+def _formatter() -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_SHARED,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+        ],
+    )
+
+
+def _without_text(_: object, __: str, event: Event) -> Event:
+    """An error as `failure` says it, in place of its traceback with all its values."""
+    given = event.pop("exc_info", None)
+    if given is True:
+        given = sys.exc_info()
+    error = given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        event.update(failure(error))
+    return event
+
+
+def _without_passwords(_: object, __: str, event: Event) -> Event:
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = without_password(value)
+    return event
+
+
+def without_password(text: str) -> str:
+    """`text` without who logs in, and by which password, in any URL of it."""
+    return _PASSWORD.sub("", text)
+
+
+_SHARED: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _without_text,
+    _without_passwords,
+]
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logging.getLogger("arflow").error("ended by a mistake", exc_info=(kind, error, trace))
