@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from arflow import clock
 from arflow import explain as explaining
 from arflow.advance import Engineering, rehearse, run_due, standing
+from arflow.advance import activate as activating
 from arflow.cli.opened import engineering
 from arflow.clock import Now
 from arflow.errors import Refused, SaysNo
@@ -39,8 +40,8 @@ def step_through(engine: Engine, until: dt.date, doors: Engineering, at: Progres
     day = first = _begin(engine, until)
     while True:
         with engine.begin() as connection:
-            due = accounts.next_due(connection)
-            day = min(until, max(day, due.date() - _ONE_DAY) if due else until)
+            due = accounts.next_due_on(connection)
+            day = min(until, max(day, due) if due else until)
             now = clock.step_to(connection, day)
         done += sum(advanced.accounts for advanced in run_due(engine, now, doors))
         at(f"{day}", (day - first).days / max(1, (until - first).days))
@@ -62,9 +63,7 @@ def activate(engine: Engine, policy: Policy, message: str, actor: str, at: Progr
     """Activate a checked policy and look at every account anew; gives how many times one was looked at."""
     with engine.begin() as connection:
         now = clock.read(connection)
-        policies.save(connection, policy)
-        policies.activate(connection, policy, message=message, actor=actor, known_at=now.at, known_on=now.day)
-        accounts.make_due(connection, now.start)
+        activating(connection, policy, message=message, actor=actor)
         total = accounts.count(connection)
     return run_now(engine, now, engineering(), at, total)
 

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, text
 
 from arflow.accounts.entries import Account
 from arflow.accounts.events import Event, parse
@@ -103,7 +103,7 @@ def wake_up(connection: Connection, ids: Sequence[str], now: Now) -> None:
     """Make accounts due at once, so that the next `advance` takes in what is pending."""
     account = tables.account
     if ids:
-        connection.execute(update(account).where(account.c.id.in_(accounts.listed(ids))).values(next_due=now.start))
+        accounts.make_due(connection, now.start, now.start_day, account.c.id.in_(accounts.listed(ids)))
 
 
 def _staged(connection: Connection, ids: Sequence[str]) -> dict[str, list[tuple[int, str, Row]]]:
@@ -238,18 +238,7 @@ def _difference(old: Event, new: Event) -> str:
 def _write(connection: Connection, takers: Sequence[_Taker], now: Now, import_id: int | None) -> None:
     known: Row = {"known_at": now.at, "known_on": now.day}
     rows = [
-        {
-            "account_id": taker.account,
-            "kind": event.kind,
-            "identity": key,
-            "occurrence": occurrence,
-            "on": event.on,
-            "clock": event.clock,
-            "content": json.loads(events.canonical(event)),
-            "digest": events.digest(event),
-            "import_id": import_id,
-            **known,
-        }
+        events.row_of(event, identity=key, occurrence=occurrence) | {"import_id": import_id, **known}
         for taker in takers
         for event, key, occurrence in taker.new
     ]

@@ -6,23 +6,23 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from arflow.accounts.applying import apply
-from arflow.accounts.entries import Account, Ledger
+from arflow.accounts.entries import Account, EffectStatus, Ledger
 from arflow.accounts.events import Event
 from arflow.accounts.facts import Snapshot
 from arflow.errors import Refused
 from arflow.life import passes
 from arflow.life.present import Present, reading
 from arflow.life.records import Entry, Part, World
-from arflow.life.sendings import release, send_due, settle_notice
+from arflow.life.sendings import drop_waiting, release, send_due, settle_notice
 from arflow.life.waking import next_wake
 from arflow.rules.calendar import Calendar, instant
 from arflow.rules.decide import Situation
 from arflow.rules.policy import Policy
 from arflow.vocabulary import State
 
-__all__ = ["PAYER", "POLICY", "WAKE", "Life", "reading"]
+__all__ = ["GO_LIVE", "PAYER", "POLICY", "WAKE", "Life", "reading"]
 
-WAKE, POLICY, PAYER = "wake", "policy", "payer"
+WAKE, POLICY, PAYER, GO_LIVE, RETRY = "wake", "policy", "payer", "go_live", "retry"
 
 
 class Life:
@@ -90,6 +90,38 @@ class Life:
         wakes = [self.account.wake] if self.account.wake else []
         return min([*sendings, *wakes], default=None)
 
+    @property
+    def unknown_results(self) -> int:
+        """How many of its messages have left without a word of their delivery."""
+        return sum(message.status is EffectStatus.SENT for message in self.account.messages)
+
+    @property
+    def waits_for_delivery(self) -> bool:
+        """Whether something waits only because delivery was off."""
+        return not self.account.on_hold and any(effect.due_at is None for effect in self.account.waiting)
+
+    def release(self, at: dt.datetime) -> None:
+        """Let go at `at` what waited because delivery was off."""
+        self._here.stand_at(at)
+        release(self._here, self.account.last_instant)
+
+    def place(self, to: State, at: dt.datetime, actor: str, reason: str) -> bool:
+        """Begin in `to` at `at`, as people chose before anything left; gives False when the machine refuses it.
+
+        What waits is dropped, no rule is asked and no effect happens; the rules go on from there.
+        """
+        here = self._here
+        here.stand_at(at)
+        here.reach(at)
+        here.actor, here.reason = actor, reason
+        placed = passes.place(here, self.account.last_instant, GO_LIVE, to)
+        if placed:
+            drop_waiting(here, self.account.last_instant, GO_LIVE)
+            here.account = replace(self.account, parked=None)
+            here.account = replace(self.account, wake=next_wake(here, self.account.last_instant))
+        here.actor = here.reason = ""
+        return placed
+
     def run_until(self, limit: dt.datetime, *, inclusive: bool = True) -> None:
         """Run every wake and sending that falls due up to `limit`, in order."""
         while self.run_next(limit, inclusive=inclusive):
@@ -114,19 +146,19 @@ class Life:
 
     # --- causes -------------------------------------------------------------------------------------------------------
 
-    def absorb(self, parts: Sequence[Part], now: dt.datetime | None = None, cause: str | None = None) -> bool:
-        """Apply all of `parts` and run one pass, at `now` or else at the instant of the last part.
+    def absorb(self, parts: Sequence[Part], now: dt.datetime | None = None, actor: str = "") -> bool:
+        """Apply all of `parts`, recorded by `actor`, and run one pass, at `now` or at the instant of the last part.
 
         Gives whether they were a cause: False when all of them were passed over. Raises Refused, placed at the event's
         line, when an event contradicts what is recorded.
         """
         events = [event for part in parts for event in self._applied(part, self.instant_of(part))]
         if events:
-            names = cause or "+".join(dict.fromkeys(event.kind for event in events))
-            self._cause(now or self.account.last_instant, names, _last_forced(events))
+            names = "+".join(dict.fromkeys(event.kind for event in events))
+            self._cause(now or self.account.last_instant, names, _last_forced(events), actor)
         return bool(events)
 
-    def relive(self, history: Sequence[Part], fresh: Sequence[Part], now: dt.datetime) -> None:
+    def relive(self, history: Sequence[Part], fresh: Sequence[Part], now: dt.datetime, actor: str = "") -> None:
         """Fold the books anew from their whole `history`, because `fresh` parts of it came late; then run one pass.
 
         The state, the stay and what was put out stay as they are: history is never acted out again.
@@ -143,7 +175,7 @@ class Life:
         if was_on_hold and not self.account.on_hold:
             release(self._here, now)
         self._here.fall_due(now)
-        self._cause(now, "+".join(dict.fromkeys(event.kind for event in events)), _last_forced(events))
+        self._cause(now, "+".join(dict.fromkeys(event.kind for event in events)), _last_forced(events), actor)
 
     def _touch_up(self, event: Event, now: dt.datetime) -> None:
         """Do what a late event does outside the books, where rules have had their say since."""
@@ -171,12 +203,18 @@ class Life:
         self.world = replace(self.world, policies=policies)
         self._cause(at, POLICY)
 
-    def _cause(self, now: dt.datetime, cause: str, forced: Event | None = None) -> None:
+    def retry(self, at: dt.datetime, actor: str) -> None:
+        """Run a pass again at `at`, because `actor` asked for it."""
+        self._here.reach(at)
+        self._cause(max(at, self.account.last_instant), RETRY, actor=actor)
+
+    def _cause(self, now: dt.datetime, cause: str, forced: Event | None = None, actor: str = "") -> None:
         here = self._here
         here.stand_at(now)
         here.account = replace(here.account, parked=None)
+        here.actor = actor
         if forced is not None:
-            here.actor, here.reason = forced.text("actor"), forced.text("reason")
+            here.actor, here.reason = forced.text("actor") or actor, forced.text("reason")
         passes.run_pass(here, now, cause, State(forced.text("to")) if forced else None)
         here.actor = here.reason = ""
         self._go_on(now, cause)

@@ -4,15 +4,16 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from arflow.accounts.entries import Account, Ledger
+from arflow.accounts.entries import Account, Ledger, Outgoing
 from arflow.accounts.events import Event
 from arflow.accounts.timeline import Moment
 from arflow.life.life import Life
-from arflow.life.records import Entry, LedgerHistory, Part, World
+from arflow.life.records import Entry, LedgerHistory, Part, Results, World
 from arflow.rules.calendar import instant
 from arflow.rules.policy import Policy
 
 _ONE_DAY = dt.timedelta(days=1)
+_RESULTS = ("notice_delivered", "notice_failed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +49,18 @@ class Lived:
 class Batch:
     """Parts that are one cause: at the instant of their own local time, or at `at` when they became known later.
 
-    `history` is given when some of them came late: all events of the account, these included.
+    `history` is given when some of them came late: all events of the account, these included. `actor` recorded them.
     """
 
     parts: tuple[Part, ...]
     at: dt.datetime | None = None
     history: tuple[Part, ...] = ()
+    actor: str = ""
+
+    @property
+    def results(self) -> int:
+        """How many delivery results it brings."""
+        return sum(event.kind in _RESULTS for part in self.parts for event in part.events)
 
 
 Limit = dt.date | dt.datetime
@@ -94,17 +101,47 @@ class Script:
     def run(self, limit: Limit) -> Lived:
         """Live through everything up to `limit`. Raises Refused, placed at an event's line."""
         ledgers: list[tuple[dt.datetime, Ledger]] = []
-        while (at := self.next_cause()) is not None and self._is_within(at, limit):
-            if self.life.run_next(at):
-                continue  # what fell due may have moved the account to another zone, and the next cause with it
-            if self._cause(at):
-                ledgers.append((at, self.life.account.ledger))
-        if isinstance(limit, dt.datetime):
-            self.life.run_until(limit)
-        else:
-            while self.life.run_next(self.end_of(limit), inclusive=False):
-                pass  # a wake may move the account to another zone, whose day ends at another instant
+        while not self.is_paused and self._go_on(limit, ledgers):
+            if self.life.world.results is Results.GOOD and self._unknown:
+                self._deliver()
         return Lived(life=self.life, ledgers=LedgerHistory(changes=tuple(ledgers)))
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it stands still until the result of a delivery is recorded."""
+        return self.life.world.results is Results.AWAITED and self._unknown
+
+    @property
+    def _unknown(self) -> bool:
+        """Whether a message has left, and its result is not among what is still to come."""
+        return self.life.unknown_results > sum(batch.results for batch in self.batches)
+
+    def _go_on(self, limit: Limit, ledgers: list[tuple[dt.datetime, Ledger]]) -> bool:
+        """Let the next thing up to `limit` happen; False when nothing is left.
+
+        One at a time, for what happens may move the account to another zone, and what comes next with it.
+        """
+        at = self.next_cause()
+        if at is None or not self._is_within(at, limit):
+            if isinstance(limit, dt.datetime):
+                return self.life.run_next(limit)
+            return self.life.run_next(self.end_of(limit), inclusive=False)
+        if not self.life.run_next(at) and self._cause(at):
+            ledgers.append((at, self.life.account.ledger))
+        return True
+
+    def _deliver(self) -> None:
+        """Put the delivery of the latest message among what is to come."""
+        latest = self.life.account.messages[-1]
+        part = delivered_part(self.life, latest, latest.sent_at or latest.decided_at)
+        same = [b for b in self.batches if b.at is None and (b.parts[0].on, b.parts[0].clock) == (part.on, part.clock)]
+        if same:  # at one date and time they are one cause
+            events = (*same[0].parts[0].events, *part.events)
+            self.batches[self.batches.index(same[0])] = Batch(parts=(replace(part, events=events),))
+            return
+        at = self.life.instant_of(part)
+        place = sum((b.at or self.life.instant_of(b.parts[0])) <= at for b in self.batches)
+        self.batches.insert(place, Batch(parts=(part,)))
 
     def end_of(self, day: dt.date) -> dt.datetime:
         """The instant at which the local date `day` is over."""
@@ -168,9 +205,23 @@ class Script:
 
     def _absorb(self, batch: Batch, at: dt.datetime) -> bool:
         if batch.history:
-            self.life.relive(batch.history, batch.parts, at)
+            self.life.relive(batch.history, batch.parts, at, batch.actor)
             return True
-        return self.life.absorb(batch.parts, batch.at and at)
+        return self.life.absorb(batch.parts, batch.at and at, batch.actor)
+
+
+def delivered_part(life: Life, message: Outgoing, at: dt.datetime) -> Part:
+    """The delivery of `message`, which left at `at`: a minute later on the account's clock."""
+    local = minute_after(at).astimezone(life.zone())
+    on, clock = local.date(), local.time().replace(tzinfo=None)
+    data = {"notice": message.name}
+    event = Event(kind="notice_delivered", account=life.account.id, on=on, clock=clock, data=data)
+    return Part(on=on, clock=clock, events=(event,))
+
+
+def minute_after(at: dt.datetime) -> dt.datetime:
+    """The first whole minute after `at`: when what was handed over at `at` can have arrived, as events write time."""
+    return at.replace(second=0, microsecond=0) + dt.timedelta(minutes=1)
 
 
 def live(

@@ -24,6 +24,11 @@ def run_pass(here: Present, now: dt.datetime, cause: str, forced: State | None =
     _Pass(here, now, cause).run(forced)
 
 
+def place(here: Present, now: dt.datetime, cause: str, to: State) -> bool:
+    """Step into `to` without any rule; False, and nothing happens, when no policy has the account or it is no move."""
+    return _Pass(here, now, cause).place(to)
+
+
 def eligible(here: Present, now: dt.datetime) -> Policy | None:
     """The first policy in the account's currency that applies to it at `now`.
 
@@ -72,6 +77,16 @@ class _Pass:
             effects += self._acts(policy)
         for effect, rule in effects:
             put_out(self.here, effect, rule, self.now, self.cause)
+
+    def place(self, to: State) -> bool:
+        policy, source = self._choose(), self.here.account.state
+        if policy is None or to is source:
+            return False
+        view = self.here.snapshot(policy)
+        if refusal(source, to, view.facts) is not None:
+            return False
+        self._step(to, Ground(facts=view.facts, situation=situation(self.here, policy, view)))
+        return True
 
     def _choose(self) -> Policy | None:
         """Give the account to the first eligible policy and bring its episode up to the policy day."""

@@ -53,6 +53,18 @@ class Entry:
     situation: Situation | None = None
 
 
+class Results(StrEnum):
+    """What a life does while the delivery of one of its messages is unknown.
+
+    COME_LATER: it goes on, as real ones do. AWAITED: it stands still until the result is recorded, so that a stepped
+    clock never outruns delivery. GOOD: it takes the message for delivered a minute later, to look ahead.
+    """
+
+    COME_LATER = "come_later"
+    AWAITED = "awaited"
+    GOOD = "good"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """The events of one account at one local date and time, in the order in which they are applied."""
@@ -74,6 +86,10 @@ class World:
     evaluator: Evaluator
     delivery: str = "instant"
     every_day: bool = False
+    delivering: bool = True
+    """While False nothing leaves: messages and calls wait, as they do on hold."""
+
+    results: Results = Results.COME_LATER
     ledgers: Mapping[str, "LedgerHistory"] = field(default_factory=dict)
     """The ledgers of accounts through which others pay, by account id."""
 

@@ -34,8 +34,15 @@ def send_due(here: Present, now: dt.datetime, cause: str) -> None:
 
 
 def release(here: Present, at: dt.datetime) -> None:
-    """Let everything that waited for the release of a hold go at once, working hours permitting."""
+    """Let everything that waited for the release of a hold, or for delivery, go at once, working hours permitting."""
     here.update(replace(effect, due_at=at) for effect in here.account.waiting if effect.due_at is None)
+
+
+def drop_waiting(here: Present, now: dt.datetime, cause: str) -> None:
+    """Drop everything that waits."""
+    for effect in here.account.waiting:
+        here.update([replace(effect, status=EffectStatus.DROPPED, settled_at=now)])
+        _record(here, EntryKind.DROPPED, effect, now, cause, reason="the account was placed by hand")
 
 
 def settle_notice(here: Present, name: str, at: dt.datetime, *, delivered: bool) -> bool:
@@ -59,12 +66,17 @@ def _wait(here: Present, effect: Effect, rule: str, now: dt.datetime) -> None:
         overdue_then=account.book.gross_overdue(account.policy_day) > 0,
         decided_at=now,
         decided_on=here.local(now).date(),
-        due_at=None if account.on_hold else _earliest(here, effect.kind, now),
+        due_at=None if _is_held(here) else _earliest(here, effect.kind, now),
     )
     fired = dict(account.fired)
     if rule in fired:
         fired[rule] = replace(fired[rule], outgoing=(*fired[rule].outgoing, number))
     here.account = replace(account, outgoing=(*account.outgoing, waiting), effects_decided=number, fired=fired)
+
+
+def _is_held(here: Present) -> bool:
+    """Whether nothing may leave: the account is on hold, or delivery is off for everybody."""
+    return here.account.on_hold or not here.world.delivering
 
 
 def _earliest(here: Present, kind: EffectKind, now: dt.datetime) -> dt.datetime:
@@ -79,7 +91,7 @@ def _look_again(here: Present, effect: Outgoing, now: dt.datetime, cause: str) -
         here.update([replace(effect, status=EffectStatus.DROPPED, settled_at=now)])
         _record(here, EntryKind.DROPPED, effect, now, cause, reason=dropped)
         return
-    due = None if here.account.on_hold else _earliest(here, effect.kind, now)
+    due = None if _is_held(here) else _earliest(here, effect.kind, now)
     if due is None or due > now:
         here.update([replace(effect, due_at=due)])
         return

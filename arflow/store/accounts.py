@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from arflow.accounts.entries import Account, Ledger
@@ -47,18 +47,50 @@ class Stored:
     journal_head: bytes | None
     applied_to: dt.datetime | None
     policy_seen: int
+    family: str
+    """The account that its family is named after: itself, or the one it pays through."""
 
 
-def due(
-    connection: Connection, *, before: dt.datetime, limit: int, after: tuple[dt.datetime, str] | None = None
-) -> list[tuple[dt.datetime, str]]:
-    """(when, id) of up to `limit` accounts that are due before `before`, in order, from behind `after` on."""
+def due(before: dt.datetime, on: dt.date | None) -> ColumnElement[bool]:
+    """Whether an account is due before an instant and, on a stepped clock, up to the local date `on`."""
     account = tables.account
-    query = select(account.c.next_due, account.c.id).where(account.c.next_due < before)
-    if after is not None:
-        query = query.where(tuple_(account.c.next_due, account.c.id) > tuple_(literal(after[0]), literal(after[1])))
-    rows = connection.execute(query.order_by(account.c.next_due, account.c.id).limit(limit))
-    return [(row.next_due, row.id) for row in rows]
+    soon = account.c.next_due < before
+    return soon if on is None else soon & (account.c.due_on <= on)
+
+
+def claim(connection: Connection, is_due: ColumnElement[bool], limit: int) -> list[str]:
+    """Lock up to `limit` due accounts, the longest due first, with their families; gives the ids, payers first.
+
+    It waits for nobody: what others have locked is passed over, and a family that is not wholly free is left to them.
+    """
+    account = tables.account
+    earliest = select(account.c.id, account.c.family).where(is_due).order_by(account.c.next_due, account.c.id)
+    found = connection.execute(earliest.limit(limit).with_for_update(skip_locked=True)).all()
+    alone = _without_others(connection, [row.id for row in found if row.family == row.id])
+    heads = sorted({row.family for row in found} - set(alone))
+    return [*alone, *_whole_families(connection, heads)] if heads else alone
+
+
+def _without_others(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """Those of `ids` that no other account pays through."""
+    if not ids:
+        return []
+    account = tables.account
+    led = select(account.c.family).where(account.c.family.in_(listed(ids)), account.c.family != account.c.id)
+    with_others = set(connection.execute(led).scalars())
+    return sorted(set(ids) - with_others)
+
+
+def _whole_families(connection: Connection, heads: Sequence[str]) -> list[str]:
+    """Lock the families of `heads`, as far as nobody else holds one of their accounts."""
+    account = tables.account
+    of_heads = select(account.c.id, account.c.family).where(account.c.family.in_(listed(heads)))
+    locked = connection.execute(of_heads.order_by(account.c.id).with_for_update(skip_locked=True)).all()
+    members = select(account.c.family, func.count().label("size")).where(account.c.family.in_(listed(heads)))
+    sizes = {row.family: row.size for row in connection.execute(members.group_by(account.c.family))}
+    free = {head for head in heads if sum(row.family == head for row in locked) == sizes.get(head)}
+    ids = sorted(row.id for row in locked if row.family in free)
+    return sorted(ids, key=lambda key: (key not in free, key))
 
 
 def lock(connection: Connection, ids: Sequence[str]) -> list[str]:
@@ -103,6 +135,7 @@ def _stored(row: Row, parts: Parts) -> Stored:
         journal_head=row["journal_head"],
         applied_to=row["applied_to"],
         policy_seen=row["policy_seen"],
+        family=row["family"],
     )
 
 
@@ -113,12 +146,19 @@ class Changed:
     before: Stored
     account: Account
     next_due: dt.datetime | None
+    due_on: dt.date | None
     applied_to: dt.datetime | None
     journal_length: int
     journal_head: bytes | None
     policy_seen: int
+    is_paused: bool = False
+    """Whether it stands still until the result of a delivery is recorded."""
+
     folded_anew: bool = False
     """Whether the books were folded anew, so that no row of theirs may be left over."""
+
+
+_TIMERS = ("next_due", "due_on", "applied_to", "policy_seen")
 
 
 def save(connection: Connection, changes: Sequence[Changed]) -> None:
@@ -152,7 +192,7 @@ def _save_accounts(connection: Connection, changes: Sequence[Changed]) -> None:
         .values(
             {
                 name: bindparam(f"new_{name}")
-                for name in (*account_row(changes[0].account), "next_due", "applied_to", "policy_seen", "version")
+                for name in (*account_row(changes[0].account), *_TIMERS, "version")
                 if name != "id"
             }
             | {"journal_length": bindparam("new_journal_length"), "journal_head": bindparam("new_journal_head")}
@@ -166,6 +206,7 @@ def _save_accounts(connection: Connection, changes: Sequence[Changed]) -> None:
 def _account_parameters(change: Changed) -> Row:
     row = account_row(change.account) | {
         "next_due": change.next_due,
+        "due_on": change.due_on,
         "applied_to": change.applied_to,
         "policy_seen": change.policy_seen,
         "version": change.before.version + 1,
@@ -191,9 +232,9 @@ def create(connection: Connection, accounts: Iterable[Account], policy_seen: int
         connection.execute(insert(tables.account).on_conflict_do_nothing(), rows)
 
 
-def next_due(connection: Connection) -> dt.datetime | None:
-    """When the next account is due."""
-    return connection.execute(select(func.min(tables.account.c.next_due))).scalar()
+def next_due_on(connection: Connection) -> dt.date | None:
+    """The first local date on which an account is due."""
+    return connection.execute(select(func.min(tables.account.c.due_on))).scalar()
 
 
 def all_ids(connection: Connection, after: str = "", limit: int = 500) -> list[str]:
@@ -224,10 +265,32 @@ def join_families(connection: Connection, one: str, other: str) -> None:
     connection.execute(update(account).where(account.c.family == heads[one]).values(family=heads[other]))
 
 
-def make_due(connection: Connection, at: dt.datetime) -> None:
-    """Make every account due at `at`, or earlier if it was."""
+def make_due(connection: Connection, at: dt.datetime, on: dt.date, which: ColumnElement[bool] | None = None) -> None:
+    """Make every account, or those that `which` says, due at `at` and on the local date `on`, or earlier if it was."""
     account = tables.account
-    connection.execute(update(account).values(next_due=func.least(account.c.next_due, at)))
+    statement = update(account).values(
+        next_due=func.least(account.c.next_due, at), due_on=func.least(account.c.due_on, on)
+    )
+    connection.execute(statement if which is None else statement.where(which))
+
+
+def waits_for_release() -> ColumnElement[bool]:
+    """Whether an account has a message or call that waits, with no hold that keeps it."""
+    account, effect = tables.account, tables.effect
+    held = select(effect.c.number).where(
+        effect.c.account_id == account.c.id, effect.c.status == "waiting", effect.c.due_at.is_(None)
+    )
+    return ~account.c.on_hold & held.exists()
+
+
+def is_of_families(heads: Sequence[str]) -> ColumnElement[bool]:
+    """Whether an account belongs to one of the families of `heads`."""
+    return tables.account.c.family.in_(listed(heads))
+
+
+def is_parked() -> ColumnElement[bool]:
+    """Whether an account stands still until its next event."""
+    return tables.account.c.parked.is_not(None)
 
 
 def count(connection: Connection) -> int:

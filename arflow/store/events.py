@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from arflow.accounts.events import Event, parse
 from arflow.accounts.timeline import references_first
+from arflow.errors import Refused
 from arflow.life.records import Part
 from arflow.store import tables
 from arflow.store.accounts import listed
@@ -29,6 +30,7 @@ class StoredEvent:
     known_at: dt.datetime | None
     known_on: dt.date | None
     was: Mapping[str, object] | None = None
+    actor: str = ""
 
 
 def canonical(event: Event) -> str:
@@ -60,6 +62,7 @@ def from_row(row: Mapping[Any, Any]) -> StoredEvent:
         known_at=row["known_at"],
         known_on=row["known_on"],
         was=row["was"],
+        actor=row["actor"],
     )
 
 
@@ -109,6 +112,41 @@ def mark_applied(connection: Connection, rows: Sequence[int]) -> None:
     if rows:
         table = tables.event
         connection.execute(update(table).where(table.c.id.in_(list(rows))).values(applied=True, was=None))
+
+
+def record(
+    connection: Connection, event: Event, *, actor: str, known_at: dt.datetime | None, known_on: dt.date | None
+) -> int:
+    """Record one event, to be applied; gives its row. Raises Refused when one with its id is recorded already."""
+    table = tables.event
+    key = str(event.id) if event.id is not None else digest(event).hex()
+    same = (table.c.account_id == event.account, table.c.kind == event.kind, table.c.identity == key)
+    there = int(connection.execute(select(func.count()).where(*same)).scalar_one())
+    if there and event.id is not None:
+        raise Refused(f"{event.kind} `{event.id}` is recorded already")
+    row = row_of(event, identity=key, occurrence=there + 1) | {"known_at": known_at, "known_on": known_on}
+    return int(connection.execute(insert(table).returning(table.c.id), row | {"actor": actor}).scalar_one())
+
+
+def row_of(event: Event, *, identity: str, occurrence: int) -> Row:
+    """The columns of an event that say what happened."""
+    return {
+        "account_id": event.account,
+        "kind": event.kind,
+        "identity": identity,
+        "occurrence": occurrence,
+        "on": event.on,
+        "clock": event.clock,
+        "content": json.loads(canonical(event)),
+        "digest": digest(event),
+    }
+
+
+def withdraw(connection: Connection, account: str, kind: str) -> int:
+    """Take back what people recorded of a kind for a later date and is not applied yet; gives how many there were."""
+    table = tables.event
+    mine = (table.c.account_id == account, table.c.kind == kind, table.c.actor != "")
+    return connection.execute(delete(table).where(*mine, ~table.c.applied)).rowcount
 
 
 def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:

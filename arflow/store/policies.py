@@ -27,9 +27,9 @@ class Activation:
     known_on: dt.date | None
 
 
-def save(connection: Connection, policy: Policy) -> None:
+def save(connection: Connection, policy: Policy, actor: str = "") -> None:
     """Keep a version; one that is kept already is the same, since its name is the hash of its content."""
-    row = {"version": policy.version, "name": policy.name, "source": policy.source}
+    row = {"version": policy.version, "name": policy.name, "source": policy.source, "saved_by": actor}
     connection.execute(postgresql.insert(tables.policy_version).on_conflict_do_nothing(), [row])
 
 

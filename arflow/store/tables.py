@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -69,6 +70,7 @@ policy_version = Table(
     _text("name"),
     _text("source"),
     Column("saved_at", Instant, nullable=False, server_default=_NOW),
+    Column("saved_by", Text, nullable=False, server_default=text("''")),
     CheckConstraint("version = encode(sha256(convert_to(source, 'UTF8')), 'hex')", name="named_by_content"),
 )
 
@@ -91,7 +93,12 @@ clock = Table(
     metadata,
     Column("one", Boolean, primary_key=True, server_default=text("true")),
     Column("day", Date, nullable=True),
+    Column("is_demo", Boolean, nullable=False, server_default=text("false")),
+    Column("is_running", Boolean, nullable=False, server_default=text("false")),
+    Column("seconds_per_day", Double, nullable=False, server_default=text("5")),
     CheckConstraint("one", name="one"),
+    CheckConstraint("seconds_per_day > 0", name="speed"),
+    CheckConstraint("is_demo OR NOT is_running", name="runs_in_demo_only"),
     comment="The business clock: no day means the real time, a day means a clock stepped to the end of that day.",
 )
 
@@ -124,6 +131,7 @@ account = Table(
     Column("effects_decided", Integer, nullable=False),
     Column("born", Boolean, nullable=False),
     Column("next_due", Instant, nullable=True),
+    Column("due_on", Date, nullable=True, comment="the local date of next_due, by which a stepped clock goes"),
     Column("applied_to", Instant, nullable=True, comment="instant of the latest event applied, to see late ones"),
     Column("version", BigInteger, nullable=False, server_default=text("0")),
     Column("journal_length", BigInteger, nullable=False, server_default=text("0")),
@@ -132,9 +140,12 @@ account = Table(
     CheckConstraint("pays_through <> id", name="pays_through_another"),
     CheckConstraint("parked IS NULL OR wake IS NULL", name="parked_is_not_woken"),
     CheckConstraint("credit_limit >= 0", name="credit_limit"),
+    CheckConstraint("(next_due IS NULL) = (due_on IS NULL)", name="due_on"),
     CheckConstraint("(journal_length = 0) = (journal_head IS NULL)", name="journal_head"),
     Index("ix_account_next_due", "next_due", postgresql_where=text("next_due IS NOT NULL")),
     Index("ix_account_family", "family"),
+    Index("ix_account_owner", "owner"),
+    Index("ix_account_parked", "id", postgresql_where=text("parked IS NOT NULL")),
 )
 
 person = Table(
@@ -338,6 +349,9 @@ event = Table(
         comment="the content that a correction, not applied yet, replaces",
     ),
     Column("import_id", BigInteger, ForeignKey("import_file.id"), nullable=True),
+    Column(
+        "actor", Text, nullable=False, server_default=text("''"), comment="who recorded it, for what people recorded"
+    ),
     UniqueConstraint("account_id", "kind", "identity", "occurrence", name="uq_event_identity"),
     CheckConstraint("(known_at IS NULL) <> (known_on IS NULL)", name="known"),
     Index("ix_event_pending", "account_id", "on", "clock", postgresql_where=text("NOT applied")),
