@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,15 +60,27 @@ def test_somebody_stops_it(tmp_path: Path) -> None:
     (tmp_path / "bakery.yaml").write_text(POLICY)
     os.mkfifo(tmp_path / "events.jsonl")  # nobody ever writes into it
     command: list[str | Path] = [PROGRAM, "replay", tmp_path / "events.jsonl", "--policy", tmp_path / "bakery.yaml"]
-    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
+    with _stoppable(command) as started:
         writer = _opened_for_it(tmp_path / "events.jsonl")
         started.send_signal(signal.SIGINT)
         out, err = started.communicate(timeout=60)
         os.close(writer)
-    finally:
-        started.kill()
     assert (130, b"", b"arflow: stopped") == (started.returncode, out, err.strip())
+
+
+@contextmanager
+def _stoppable(command: list[str | Path]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that Control-C stops, also where these tests run in the background and a shell lets them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with started:
+        try:
+            yield started
+        finally:
+            started.kill()
 
 
 def _opened_for_it(pipe: Path) -> int:
