@@ -13,7 +13,7 @@ from arflow.cli.arguments import DATE, TEXT, examples, table_format, text_format
 from arflow.cli.driven import explained
 from arflow.cli.opened import opened
 from arflow.cli.output import console, progress, show
-from arflow.errors import SaysNo
+from arflow.errors import Refused, SaysNo
 from arflow.reports import ageing as ageings
 from arflow.reports import pipeline as pipelines
 from arflow.reports.positions import positions
@@ -42,6 +42,9 @@ def report() -> None:
     """Reports as of the end of any date, per currency."""
 
 
+_FURTHEST_EAST = dt.timedelta(hours=14)
+"""How far the first place on earth is ahead of UTC."""
+
 _as_of = click.option("--as-of", type=DATE, help="The date, at its end in each account's zone; default is today.")
 
 
@@ -51,7 +54,7 @@ _as_of = click.option("--as-of", type=DATE, help="The date, at its end in each a
 def report_ageing(*, as_of: dt.date | None, form: str) -> None:
     """What is open and overdue, by age."""
     with opened() as engine:
-        day = as_of or _today(engine)
+        day = _day(engine, as_of)
         with engine.connect() as connection:
             lines = ageings.ageing(positions(connection, day), day)
     show([ageings.as_json(line) for line in lines], form, title=f"ageing at the end of {day}")
@@ -63,17 +66,23 @@ def report_ageing(*, as_of: dt.date | None, form: str) -> None:
 def report_pipeline(*, as_of: dt.date | None, form: str) -> None:
     """How many accounts and how much money stand in each state."""
     with opened() as engine:
-        day = as_of or _today(engine)
+        day = _day(engine, as_of)
         with engine.connect() as connection:
             lines = pipelines.pipeline(positions(connection, day))
     show([pipelines.as_json(line) for line in lines], form, title=f"pipeline at the end of {day}")
 
 
-def _today(engine: Engine) -> dt.date:
-    """The date of the business clock: that of a stepped clock, else today's in UTC."""
+def _day(engine: Engine, as_of: dt.date | None) -> dt.date:
+    """The date to report of: by default that of the stepped clock, else today's in UTC.
+
+    Raises Refused for one that has not begun anywhere yet: what is going to be paid by then is not known.
+    """
     with engine.connect() as connection:
         now = clock.read(connection)
-    return now.day or now.latest.date()
+    today = now.day or now.latest.date()
+    if as_of is not None and as_of > (now.day or (now.latest + _FURTHEST_EAST).date()):
+        raise Refused(f"{as_of} is still to come, today is {today}; a report looks back")
+    return as_of or today
 
 
 @click.group(epilog=examples("arflow audit verify"))

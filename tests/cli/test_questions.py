@@ -1,6 +1,7 @@
 """`arflow report`, `explain` and `audit verify`: the answers as text and for programs, and the noes."""
 
 import csv
+import datetime as dt
 import io
 import json
 from pathlib import Path
@@ -33,6 +34,22 @@ def test_a_report_is_of_the_business_clocks_day_unless_told(asked: Command) -> N
     assert "ageing at the end of 2026-02-28" in today.out
 
 
+@pytest.mark.parametrize("report", ["ageing", "pipeline"])
+def test_a_report_of_a_day_to_come_is_refused(asked: Command, report: str) -> None:
+    """Nobody knows what will be paid by then; the line says which day it is."""
+    assert 0 == asked("report", report, "--as-of", "2026-02-28").status
+    refused = asked("report", report, "--as-of", "2026-03-01").refused()
+    assert "2026-03-01 is still to come, today is 2026-02-28; a report looks back" == refused
+
+
+def test_on_the_real_clock_too_a_day_to_come_is_refused(arflow: Command) -> None:
+    """Today is no day to come anywhere; the day after tomorrow has not begun even where days begin first."""
+    today = dt.datetime.now(dt.UTC).date()
+    assert 0 == arflow("report", "ageing", "--as-of", f"{today}").status
+    ahead = today + dt.timedelta(days=2)
+    assert f"{ahead} is still to come" in arflow("report", "ageing", "--as-of", f"{ahead}").refused()
+
+
 def test_the_pipeline_of_a_day(asked: Command) -> None:
     """Every state of every currency that has accounts, and nothing is added up across."""
     lines = json.loads(asked("report", "pipeline", "--as-of", "2026-01-24", "--format", "json").out)
@@ -57,7 +74,7 @@ def test_a_report_of_nothing(arflow: Command, report: str) -> None:
     """Before the first account there is an empty list, a file of no rows, and a line that says so."""
     assert [] == json.loads(arflow("report", report, "--format", "json").out)
     assert "" == arflow("report", report, "--format", "csv").out.strip()
-    assert "at the end of 2026-01-31: nothing" in arflow("report", report, "--as-of", "2026-01-31").out
+    assert "at the end of 2025-01-31: nothing" in arflow("report", report, "--as-of", "2025-01-31").out
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
