@@ -112,39 +112,27 @@ def _one_by_one(engine: Engine, ids: Sequence[str], now: Now, engineering: Engin
 
 
 def _set_aside(engine: Engine, head: str, now: Now, reason: str) -> Advanced:
-    """Park the family of `head`, whose life raised an error; a person or its next event tries again."""
+    """Park the family of `head`, whose life raised an error; a person or its next event tries again.
+
+    Its rows may be what cannot be read, so nothing but the ends of its journals is.
+    """
     with engine.begin() as connection:
-        stored = accounts.load(connection, accounts.lock(connection, [head]))
-        rows = [_aside(one, now, reason[:_LONGEST_REASON]) for one in stored.values()]
-        accounts.save(connection, [change for change, _ in rows])
-        journal.append(connection, [row for _, journalled in rows for row in journalled])
-    return Advanced(accounts=len(rows), entries=())
-
-
-def _aside(stored: Stored, now: Now, reason: str) -> tuple[Changed, list[Row]]:
-    account = stored.account
-    at = max(now.start, account.last_instant)
-    entry = Entry(
-        kind=EntryKind.PARKED,
-        account=account.id,
-        at=at,
-        on=at.date(),
-        clock=at.time(),
-        cause="error",
-        reason=reason,
-    )
-    rows = journal.chained([entry], stored.journal_length, stored.journal_head)
-    changed = Changed(
-        before=stored,
-        account=replace(account, parked=Parked(reason=reason, at=at), wake=None),
-        next_due=None,
-        due_on=None,
-        applied_to=stored.applied_to,
-        journal_length=rows[-1]["seq"],
-        journal_head=rows[-1]["hash"],
-        policy_seen=stored.policy_seen,
-    )
-    return changed, rows
+        ends = accounts.journal_ends(connection, accounts.lock(connection, [head]))
+        for account, (length, journal_head) in ends.items():
+            entry = Entry(
+                kind=EntryKind.PARKED,
+                account=account,
+                at=now.start,
+                on=now.start.date(),
+                clock=now.start.time(),
+                cause="error",
+                reason=reason[:_LONGEST_REASON],
+            )
+            rows = journal.chained([entry], length, journal_head)
+            journal.append(connection, rows)
+            parked = Parked(reason=entry.reason, at=entry.at)
+            accounts.set_aside(connection, account, parked, rows[-1]["seq"], rows[-1]["hash"])
+    return Advanced(accounts=len(ends), entries=())
 
 
 def run_due(engine: Engine, now: Now, engineering: Engineering) -> Iterator[Advanced]:
@@ -294,7 +282,8 @@ def ahead(connection: Connection, ids: Sequence[str], until: dt.date, engineerin
     Delivery is taken to be on from now, and every message to arrive. Nothing is written.
     """
     now = clock.read(connection)
-    batch = _Batch(connection, _with_heads(connection, ids), Now(day=until), replace(engineering, delivery="recorded"))
+    found = accounts.members_of(connection, ids)
+    batch = _Batch(connection, found, Now(day=until), replace(engineering, delivery="recorded"))
     batch.look_ahead(now)
     for _, lived in batch.live():
         yield from lived.entries

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from arflow.errors import Refused
+from arflow.life.life import GO_LIVE
 from arflow.machines.stepping import refusal
 from arflow.rules.decide import Evaluator, Situation, acts, next_move
 from arflow.rules.policy import Policy
@@ -137,11 +138,12 @@ class _Judge:
 
 
 def _forced_troubles(row: Row, facts: Facts) -> list[str]:
-    """A forced step is permitted by the machine, and touches `escalated`."""
+    """A step without a rule is permitted by the machine; a forced one touches `escalated`, or it was placed."""
     if row["kind"] == "parked":
         return []
-    permitted = State.ESCALATED in (row["source"], row["to"]) and refusal(row["source"], row["to"], facts) is None
-    return [] if permitted and "forced" in row["cause"] else ["nobody could force this step"]
+    permitted = refusal(row["source"], row["to"], facts) is None
+    forced = "forced" in row["cause"] and State.ESCALATED in (row["source"], row["to"])
+    return [] if permitted and (forced or row["cause"] == GO_LIVE) else ["nobody could force this step"]
 
 
 def _situation(row: Row) -> Situation:

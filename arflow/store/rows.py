@@ -57,11 +57,12 @@ def account_row(account: Account) -> Row:
         "fired": {rule: [firing.on.isoformat(), *firing.outgoing] for rule, firing in account.fired.items()},
         "policy_day": None if account.policy_day == dt.date.min else account.policy_day,
         "last_instant": None if unborn and account.last_instant == _LONG_AGO else account.last_instant,
-        "parked": _parked_row(account.parked),
+        "parked": parked_row(account.parked),
     }
 
 
-def _parked_row(parked: Parked | None) -> Row | None:
+def parked_row(parked: Parked | None) -> Row | None:
+    """What the column `parked` holds."""
     if parked is None:
         return None
     return {"reason": parked.reason, "at": parked.at.isoformat(), "rule": parked.rule, "to": parked.to}

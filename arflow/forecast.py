@@ -1,0 +1,114 @@
+"""What would go out in the next days: each account run ahead, in memory, as if delivery were on. Nothing is written.
+
+No guess: the lives are those that production runs, from now on, with every message arriving and nothing else recorded.
+"""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, or_
+
+from arflow import clock
+from arflow.advance import BATCH, Engineering, ahead
+from arflow.life.records import EntryKind
+from arflow.store import accounts, tables
+
+DAYS = 14
+"""How many days a forecast looks ahead, today not counted."""
+
+Progress = Callable[[str, float], None]
+_LEAVES = ("send", "call")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaving:
+    """One message or call task: of an account, on its local date, by a rule."""
+
+    account: str
+    on: dt.date
+    effect: str
+    name: str
+    rule: str
+
+
+@dataclass(kw_only=True)
+class Forecast:
+    """What leaves on each local date from `today` on. `leaving` is all of it, in order."""
+
+    today: dt.date
+    days: int
+    counts: dict[dt.date, Counter[tuple[str, str]]] = field(default_factory=dict)
+    """By date: how many of each (effect, name)."""
+
+    leaving: list[Leaving] = field(default_factory=list)
+
+    def add(self, one: Leaving) -> None:
+        """Count one that leaves."""
+        self.counts.setdefault(one.on, Counter())[one.effect, one.name] += 1
+        self.leaving.append(one)
+
+    @property
+    def due_today(self) -> int:
+        """How many leave by the end of today."""
+        return sum(count for on, found in self.counts.items() for count in found.values() if on <= self.today)
+
+    @property
+    def total(self) -> int:
+        """How many leave in all."""
+        return sum(sum(found.values()) for found in self.counts.values())
+
+
+def today(connection: Connection) -> dt.date:
+    """The business date: that of a stepped clock, else today's in UTC."""
+    now = clock.read(connection)
+    return now.day or now.start.date()
+
+
+def forecast(
+    connection: Connection, engineering: Engineering, days: int = DAYS, progress: Progress = lambda *_: None
+) -> Forecast:
+    """What would leave today and in the next `days` days if delivery were on from now."""
+    begins = today(connection)
+    until = begins + dt.timedelta(days=days)
+    made = Forecast(today=begins, days=days)
+    for done, ids in _batches(connection, until):
+        progress("looking ahead", done)
+        for entry in ahead(connection, ids, until, engineering):
+            if entry.kind is EntryKind.EFFECT and entry.effect in _LEAVES:
+                made.add(
+                    Leaving(
+                        account=entry.account,
+                        on=entry.on,
+                        effect=str(entry.effect),
+                        name=str(entry.name),
+                        rule=str(entry.rule),
+                    )
+                )
+    made.leaving.sort(key=lambda one: (one.on, one.account, one.effect))
+    return made
+
+
+def _batches(connection: Connection, until: dt.date) -> Iterator[tuple[float, list[str]]]:
+    """The heads of families with an account that can move by `until`, in batches, with the share that is done."""
+    account = tables.account
+    moves = or_(account.c.due_on <= until, accounts.waits_for_release())
+    heads = accounts.heads_where(connection, moves)
+    for at in range(0, len(heads), BATCH):
+        yield at / len(heads), heads[at : at + BATCH]
+
+
+def as_json(made: Forecast) -> Mapping[str, object]:
+    """A forecast with documented names."""
+    return {
+        "today": made.today.isoformat(),
+        "days": made.days,
+        "due_today": made.due_today,
+        "total": made.total,
+        "by_day": [
+            {"date": on.isoformat(), "effect": effect, "name": name, "count": count}
+            for on, found in sorted(made.counts.items())
+            for (effect, name), count in sorted(found.items())
+        ],
+    }
