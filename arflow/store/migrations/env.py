@@ -1,10 +1,12 @@
 """Alembic's entry: runs each upgrade in one transaction on the engine that `database.migrate` hands over."""
 
 from alembic import context
+from sqlalchemy import text
 
+from arflow.store.database import MIGRATING
 from arflow.store.tables import metadata
 
 with context.config.attributes["engine"].begin() as connection:
-    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7238160)")  # two first commands make one schema
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
     context.configure(connection=connection, target_metadata=metadata, compare_server_default=False)
     context.run_migrations()
