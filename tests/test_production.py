@@ -148,7 +148,7 @@ def test_the_ibm_variants_are_one_ledger(engine: Engine, sample_data: Path, orde
     report = take_in(engine, sample_data / "ibm" / IBM_FILES[first], profileloader.find(first))
     ledger = states(engine)
     assert (2466, 2466, 100) == (report.outcome.new["invoice"], report.outcome.new["payment"], report.outcome.opened)
-    assert {"USD": 14770318} == report.billed
+    assert {"USD": 14770318} == report.outcome.billed
     for name in others:
         again = take_in(engine, sample_data / "ibm" / IBM_FILES[name], profileloader.find(name))
         assert (0, 0, 0) == (sum(again.outcome.new.values()), len(again.outcome.corrections), again.rejected)

@@ -47,20 +47,21 @@ def _import_facts(report: Report, *, dry_run: bool, corrections: bool) -> Mappin
         "accounts": outcome.accounts,
         "accounts_opened": outcome.opened,
         "accounts_changed": len(outcome.touched),
+        "accounts_without_policy": report.without_policy,
         "new_events": dict(sorted(outcome.new.items())),
         "unchanged_events": outcome.unchanged,
         "refusal": str(report.refusal) if report.refusal else None,
         "corrections": [{"line": line, "what": what} for line, what in sorted(outcome.corrections)],
         "corrections_applied": corrections and not dry_run,
-        "billed": {currency: money.show(minor, currency) for currency, minor in sorted(report.billed.items())},
-        "paid": {currency: money.show(minor, currency) for currency, minor in sorted(report.paid.items())},
+        "billed": {currency: money.show(minor, currency) for currency, minor in sorted(outcome.billed.items())},
+        "paid": {currency: money.show(minor, currency) for currency, minor in sorted(outcome.paid.items())},
     }
 
 
 def _import_lines(report: Report, *, dry_run: bool, corrections: bool) -> Iterator[str]:
     outcome = report.outcome
     yield f"{report.file}: {report.rows:,} rows, {report.skipped:,} skipped, {report.rejected:,} rejected"
-    for name, sums in (("invoices", report.billed), ("payments", report.paid)):
+    for name, sums in (("invoices", outcome.billed), ("payments", outcome.paid)):
         if sums:
             yield f"  {name} in the file: " + ", ".join(f"{money.show(m, c)} {c}" for c, m in sorted(sums.items()))
     would = "would change" if dry_run else "changed"
@@ -78,6 +79,9 @@ def _import_lines(report: Report, *, dry_run: bool, corrections: bool) -> Iterat
         yield f"  correction: line {line}: {what}"
     if outcome.corrections and not (corrections and not dry_run):
         yield f"  {len(outcome.corrections):,} corrections are not applied; import with --corrections to apply them"
+    if report.without_policy:
+        parked = f"parked: {report.without_policy:,} of the changed accounts, because no active policy is for them"
+        yield f"  {parked}; run `arflow policy activate`"
 
 
 def checked(file: Path, policy: Policy, form: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, TextIO
 
-from sqlalchemy import Connection, insert, text, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from arflow import money
 from arflow.accounts.events import parse_line
@@ -47,7 +47,7 @@ class Options:
     corrections: bool = False
     accept_rejects: bool = False
     currency: str = "USD"
-    """Of accounts that events open without saying theirs."""
+    """Of accounts whose currency neither the file nor the books say."""
 
 
 @dataclass(kw_only=True)
@@ -57,14 +57,13 @@ class Report:
     file: str
     rows: int = 0
     skipped: int = 0
-    billed: dict[str, int] = field(default_factory=dict)
-    """Control total: what the file's invoices come to, in minor units by currency."""
-    paid: dict[str, int] = field(default_factory=dict)
     outcome: Outcome = field(default_factory=Outcome)
     rejects: list[tuple[int, str]] = field(default_factory=list)
     """The first rejects: (line, reason)."""
     rejected: int = 0
     reject_file: Path | None = None
+    without_policy: int | None = None
+    """How many of the touched accounts no active policy is for; known once they were looked at."""
     refusal: Refused | None = None
     """Why the file as a whole would be refused; of a dry run only, since otherwise it is."""
 
@@ -76,6 +75,7 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
     with _Rejects(path, report, write=not options.dry_run) as rejects:
         staging.create_stage(connection)
         staging.stage(connection, _rows(path, options, report, rejects, progress))
+        staging.settle(connection, options.currency)
         import_id = _register(connection, path, options)
         for done, ids in enumerate(staging.staged_accounts(connection), start=1):
             staging.take_in(connection, ids, now, report.outcome, correct=options.corrections, import_id=import_id)
@@ -90,10 +90,18 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
     return report
 
 
+def without_policy(connection: Connection, report: Report) -> int:
+    """How many of the accounts that an import changed are parked, because no active policy is for them."""
+    account = tables.account
+    parked = account.c.parked["reason"].astext == "no policy"  # as `life.passes` says it
+    touched = account.c.id.in_(accounts.listed(report.outcome.touched))
+    return int(connection.execute(select(func.count()).select_from(account).where(touched, parked)).scalar_one())
+
+
 def _rows(
     path: Path, options: Options, report: Report, rejects: "_Rejects", progress: Progress
 ) -> Iterator[tuple[int, str, str, Sequence[TableRow]]]:
-    file = CsvFile(path, options.profile) if options.profile else _EventsFile(path, options.currency)
+    file = CsvFile(path, options.profile) if options.profile else _EventsFile(path)
     for item in file:
         report.rows += 1
         if report.rows % 1000 == 0:
@@ -103,25 +111,15 @@ def _rows(
         elif isinstance(item, Reject):
             rejects.add(item.line, item.reason)
         else:
-            _count(report, item)
             yield item.line, item.account, item.currency, item.events
     progress("reading", 1.0)
-
-
-def _count(report: Report, row: Row) -> None:
-    for event in row.events:
-        sums = {"invoice": report.billed, "payment": report.paid}.get(event["event"])
-        if sums is not None:
-            currency = event.get("currency") or row.currency
-            sums[currency] = sums.get(currency, 0) + money.parse(event["amount"], currency)
 
 
 class _EventsFile:
     """A file of JSON lines (events) as rows: each line is checked, and becomes one event."""
 
-    def __init__(self, path: Path, currency: str) -> None:
-        self._lines, self._currency = TextLines(path), currency
-        self._currencies: dict[str, str] = {}
+    def __init__(self, path: Path) -> None:
+        self._lines = TextLines(path)
 
     @property
     def share_read(self) -> float:
@@ -141,16 +139,11 @@ class _EventsFile:
 
     def _row(self, line: str, number: int) -> Row:
         content = json.loads(line)
-        account, kind = content["account"], content["event"]
-        currency = content.get("currency") or self._currencies.get(account, self._currency)
-        money.exponent(currency)
+        currency = content.get("currency", "")
+        if currency:
+            money.exponent(currency)
         _check_names(content.get("attributes", {}))
-        if kind == "account" and "currency" in content:
-            self._currencies[account] = currency
-        for name in ("amount", "credit_limit", "credit"):
-            if content.get(name) is not None:
-                money.parse(content[name], currency)
-        return Row(line=number, account=account, currency=currency, events=(content,))
+        return Row(line=number, account=content["account"], currency=currency, events=(content,))
 
 
 def _check_names(attributes: Mapping[str, object]) -> None:
@@ -213,8 +206,8 @@ def _too_many_rejects(report: Report, options: Options) -> Refused | None:
 def _note_totals(connection: Connection, import_id: int, report: Report) -> None:
     """Keep the control totals with the import."""
     table = tables.import_file
-    names = ("rows", "skipped", "rejected", "billed", "paid")
-    totals = {name: getattr(report, name) for name in names} | {"new": report.outcome.new}
+    of_rows = {name: getattr(report, name) for name in ("rows", "skipped", "rejected")}
+    totals = of_rows | {name: getattr(report.outcome, name) for name in ("billed", "paid", "new")}
     connection.execute(update(table).where(table.c.id == import_id).values(totals=totals))
 
 

@@ -35,7 +35,7 @@ class Row:
     """The physical line on which the row starts, 1-based; the header has one too."""
     account: str
     currency: str
-    """Of all its amounts."""
+    """Of all its amounts; "" when the row does not say it, and then it is its account's."""
     events: tuple[Event, ...]
 
 

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, text
 
+from arflow import money
+from arflow.accounts.clearing import called
 from arflow.accounts.entries import Account
-from arflow.accounts.events import Event, parse
+from arflow.accounts.events import AMOUNTS, Event, parse
 from arflow.accounts.timeline import identity, same_content
 from arflow.clock import Now
 from arflow.errors import Refused
+from arflow.ledger import currencies
 from arflow.ledger.contradictions import contradictions
 from arflow.store import accounts, events, policies, tables
 from arflow.store.events import StoredEvent
@@ -34,6 +37,10 @@ _REPEATABLE = frozenset(
 class Outcome:
     """What became of the file's events so far."""
 
+    billed: Counter[str] = field(default_factory=Counter)
+    """Control total: what the file's invoices come to, in minor units by currency."""
+    paid: Counter[str] = field(default_factory=Counter)
+    """Control total: what its payments come to."""
     new: Counter[str] = field(default_factory=Counter)
     """New events by kind."""
     unchanged: int = 0
@@ -50,14 +57,14 @@ def create_stage(connection: Connection) -> None:
     """Make the temporary table, which goes with the transaction."""
     connection.execute(
         text(
-            "CREATE TEMPORARY TABLE stage (line bigint, place bigint, account_id text, currency text, content text) "
-            "ON COMMIT DROP"
+            "CREATE TEMPORARY TABLE stage (line bigint, place bigint, account_id text, currency text, kind text, "
+            "day text, content text) ON COMMIT DROP"
         )
     )
 
 
 def stage(connection: Connection, rows: Iterable[tuple[int, str, str, Sequence[Row]]]) -> None:
-    """Copy (line, account, currency, events) rows into the stage; nothing is kept in memory."""
+    """Copy (line, account, currency or "", events) rows into the stage; nothing is kept in memory."""
     driver = connection.connection.driver_connection
     if driver is None:
         raise TypeError(connection)
@@ -65,13 +72,19 @@ def stage(connection: Connection, rows: Iterable[tuple[int, str, str, Sequence[R
     with driver.cursor() as cursor, cursor.copy("COPY stage FROM STDIN") as copy:
         for line, account, currency, contents in rows:
             for content in contents:
-                copy.write_row((line, next(place), account, currency, json.dumps(content)))
+                said = (content["event"], content["date"], json.dumps(content))
+                copy.write_row((line, next(place), account, currency, *said))
+
+
+def settle(connection: Connection, default: str) -> None:
+    """Let every staged line find its account: by its customer and its currency, `default` where none is known."""
+    connection.execute(text("CREATE INDEX ON stage (account_id, place)"))
+    connection.execute(text("ANALYZE stage"))
+    currencies.settle(connection, default)
 
 
 def staged_accounts(connection: Connection) -> Iterator[list[str]]:
-    """The ids of the staged accounts, batch by batch, payers before those who pay through them."""
-    connection.execute(text("CREATE INDEX ON stage (account_id, place)"))
-    connection.execute(text("ANALYZE stage"))
+    """The ids of the staged accounts, batch by batch."""
     after = ""
     query = text("SELECT DISTINCT account_id FROM stage WHERE account_id > :after ORDER BY account_id LIMIT :limit")
     while found := list(connection.execute(query, {"after": after, "limit": BATCH}).scalars()):
@@ -86,7 +99,8 @@ def take_in(
     staged = _staged(connection, ids)
     known = accounts.known_among(connection, ids)
     recorded = events.of_accounts(connection, ids)
-    takers = {key: _Taker(key, known.get(key), staged[key], recorded.get(key, []), outcome) for key in staged}
+    settled = currencies.settled(connection, ids)
+    takers = {key: _Taker(key, settled[key], staged[key], recorded.get(key, []), outcome) for key in staged}
     opened = [taker.blank() for key, taker in takers.items() if key not in known and taker.decide(correct=correct)]
     for key in known:
         takers[key].decide(correct=correct)
@@ -112,7 +126,8 @@ def _staged(connection: Connection, ids: Sequence[str]) -> dict[str, list[tuple[
     )
     found: dict[str, list[tuple[int, str, Row]]] = defaultdict(list)
     for row in connection.execute(query, {"ids": list(ids)}):
-        found[row.account_id].append((row.line, row.currency, json.loads(row.content)))
+        content = {**json.loads(row.content), "account": row.account_id}
+        found[row.account_id].append((row.line, row.currency, content))
     return found
 
 
@@ -122,14 +137,14 @@ class _Taker:
     def __init__(
         self,
         account: str,
-        currency: str | None,
+        currency: str,
         staged: list[tuple[int, str, Row]],
         recorded: list[StoredEvent],
         outcome: Outcome,
     ) -> None:
         self.account, self.outcome = account, outcome
         self.recorded = recorded
-        self.currency = currency or _first_currency(staged)
+        self.currency = currency
         self.staged = self._parsed(staged)
         self.new: list[tuple[Event, str, int]] = []
         self.corrected: list[tuple[StoredEvent, Event]] = []
@@ -140,12 +155,24 @@ class _Taker:
 
     def _parsed(self, staged: list[tuple[int, str, Row]]) -> list[Event]:
         found = []
-        for line, _, content in staged:
+        for line, named, content in staged:
             try:
-                found.append(parse(content, line))
+                event = parse(content, line)
+                self._count(event, named or self.currency)
             except Refused as refused:
                 self._reject(line, refused.reason)
+            else:
+                found.append(event)
         return found
+
+    def _count(self, event: Event, currency: str) -> None:
+        """Add `event` to the control totals. Raises Refused when its money is not money of the account."""
+        if currency != self.currency and event.kind not in ("account", "invoice"):
+            raise Refused(f"{called(event)} is in {currency}, but account `{self.account}` is in {self.currency}")
+        minor = {name: money.parse(event.data[name], currency) for name in AMOUNTS if event.data.get(name) is not None}
+        sums = {"invoice": self.outcome.billed, "payment": self.outcome.paid}.get(event.kind)
+        if sums is not None:
+            sums[currency] += minor["amount"]
 
     def _reject(self, line: int, reason: str) -> None:
         self.outcome.rejects.setdefault(line, reason)
@@ -209,11 +236,6 @@ class _Taker:
         replaced = {stored.row: event for stored, event in self.corrected}
         whole = [replaced.get(stored.row, stored.event) for stored in self.recorded]
         return contradictions(self.blank(), [*whole, *(event for event, _, _ in self.new)], mine)
-
-
-def _first_currency(staged: list[tuple[int, str, Row]]) -> str:
-    given = [str(content["currency"]) for _, _, content in staged if content.get("currency")]
-    return next(iter([*given, *(currency for _, currency, _ in staged if currency)]), "USD")
 
 
 def _identity(event: Event) -> str:
