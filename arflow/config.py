@@ -1,17 +1,24 @@
 """Settings, read once from the environment by each entry point. Nobody else looks at the environment."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arflow.errors import Refused
 
 HOME, DATABASE_URL, REDIS_URL = "ARFLOW_HOME", "ARFLOW_DATABASE_URL", "ARFLOW_REDIS_URL"
+SMTP_URL, MAIL_FROM, REPLY_TO = "ARFLOW_SMTP_URL", "ARFLOW_MAIL_FROM", "ARFLOW_REPLY_TO"
+COMPANY, PHONE = "ARFLOW_COMPANY", "ARFLOW_PHONE"
 
 VARIABLES = {
     HOME: "the folder of all data; /var/lib/arflow for root, else `arflow` in XDG_DATA_HOME or ~/.local/share",
     DATABASE_URL: "a PostgreSQL 15 or later to use instead of the embedded one: postgresql://user@host/database",
     REDIS_URL: "a Redis 7.0 or Valkey 7.2 or later to use instead of the embedded one: redis://user@host:6379/0",
+    SMTP_URL: "the mail server: smtp://user:password@host:587 or smtps://...; without it mails are files in HOME/mail",
+    MAIL_FROM: "the address that letters come from; needed with a mail server",
+    REPLY_TO: "the address that replies go to, if it is another one",
+    COMPANY: "who signs letters",
+    PHONE: "the number that letters give to call",
 }
 """Every environment variable that is read, and what it says."""
 
@@ -23,11 +30,21 @@ class Settings:
     home: Path
     database_url: str | None = None
     redis_url: str | None = None
+    smtp_url: str | None = field(default=None, repr=False)
+    mail_from: str = ""
+    reply_to: str = ""
+    company: str = ""
+    phone: str = ""
 
     @property
     def logs(self) -> Path:
         """The folder of the log files."""
         return self.home / "logs"
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where messages lie as files while no mail server is named."""
+        return self.home / "mail"
 
 
 def default_home() -> Path:
@@ -45,6 +62,11 @@ def from_environment() -> Settings:
         home=Path(home).expanduser().resolve() if home else default_home(),
         database_url=os.environ.get(DATABASE_URL) or None,
         redis_url=os.environ.get(REDIS_URL) or None,
+        smtp_url=os.environ.get(SMTP_URL) or None,
+        mail_from=os.environ.get(MAIL_FROM, ""),
+        reply_to=os.environ.get(REPLY_TO, ""),
+        company=os.environ.get(COMPANY, ""),
+        phone=os.environ.get(PHONE, ""),
     )
 
 

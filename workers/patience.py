@@ -12,7 +12,7 @@ from arflow.errors import DatabaseRefused
 from arflow.logs import failure, log
 from arflow.store import database
 
-FIRST, LONGEST = 0.25, 5.0
+FIRST, LONGEST = 0.25, 2.0
 
 AWAY = (*queues.Unreachable, DBAPIError, DatabaseRefused)
 """What is raised while PostgreSQL or Redis is away. It is logged and tried again, for ever."""

@@ -13,6 +13,7 @@ from arflow.cli.opened import engineering, opened
 from arflow.cli.output import progress
 from arflow.cli.policy_commands import policy
 from arflow.cli.questions import audit, explain, report
+from arflow.cli.running import up
 from arflow.errors import Refused
 from arflow.ledger import importing, profileloader
 from arflow.ledger.importing import Options
@@ -33,7 +34,7 @@ def cli() -> None:
     """A workflow engine for overdue customer accounts."""
 
 
-for command in (policy, report, explain, audit):
+for command in (policy, report, explain, audit, up):
     cli.add_command(command)
 
 

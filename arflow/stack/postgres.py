@@ -1,0 +1,99 @@
+"""Keeps the embedded PostgreSQL: starts it or finds it running, ends when it is gone, and ends it when told to."""
+
+import logging
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from arflow.errors import DatabaseRefused
+from arflow.logs import log
+from arflow.stack import keeping
+from arflow.store import embedded
+from workers import entry, lifeline
+from workers.entry import Process
+
+ORDERLY_SECONDS, HURRIED_SECONDS = 30.0, 1.5
+"""How long the server has to end in order; and when the supervisor is gone."""
+
+
+def work(process: Process) -> None:
+    """Keep the server of this home."""
+    home = process.settings.home
+    try:
+        url = embedded.start(home)
+    except DatabaseRefused as refused:
+        keeping.say_refused(str(refused))
+        raise
+    keeping.say_ready(url)
+    place = _listens_at(home)
+    try:
+        keeping.watch(process.ending, lambda: _answers(place))
+    except keeping.ServerGone:
+        log(__name__).error("PostgreSQL is gone")
+        _leave(1)
+    _end(home)
+    log(__name__).info("ends")
+    _leave(0)
+
+
+def _leave(status: int) -> NoReturn:
+    """End without the wheel, which would look for a server that is not there."""
+    logging.shutdown()
+    os._exit(status)
+
+
+def _listens_at(home: Path) -> str:
+    """The server's socket, as its own file says."""
+    lines = _postmaster(home)
+    return f"{lines[4]}/.s.PGSQL.{lines[3]}"
+
+
+def _postmaster(home: Path) -> list[str]:
+    return (home / "postgres" / "postmaster.pid").read_text().splitlines()
+
+
+def _answers(place: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as there:
+        there.settimeout(5)
+        try:
+            there.connect(place)
+        except OSError:
+            return False
+    return True
+
+
+def _end(home: Path) -> None:
+    """End the server: in order, and when that takes too long, at once; it recovers from that at its next start."""
+    since = time.monotonic()
+    pid, number = _pid(home), signal.SIGINT
+    while pid is not None:
+        os.kill(pid, number)
+        while _is_alive(home, pid) and time.monotonic() - since < _patience():
+            time.sleep(0.05)
+        if not _is_alive(home, pid) or number == signal.SIGQUIT:
+            break
+        log(__name__).warning("PostgreSQL is ended at once")
+        number = signal.SIGQUIT
+
+
+def _patience() -> float:
+    return HURRIED_SECONDS if lifeline.is_lost() else ORDERLY_SECONDS
+
+
+def _pid(home: Path) -> int | None:
+    try:
+        return int(_postmaster(home)[0])
+    except FileNotFoundError:
+        return None
+
+
+def _is_alive(home: Path, pid: int) -> bool:
+    """Whether the server still runs; it takes its file away at its end."""
+    return _pid(home) == pid and embedded.is_alive(pid)
+
+
+if __name__ == "__main__":
+    entry.run(entry.parser("arflow.stack.postgres", __doc__ or "").parse_args(), work)

@@ -1,0 +1,45 @@
+"""Serves the pages on a socket that the supervisor has opened, so that a restart refuses nobody."""
+
+import socket
+import threading
+
+from waitress.server import create_server
+
+from arflow.advance import Engineering
+from arflow.rules.engine import DurableRules
+from arflow.web import Settings, create_app
+from arflow.web.key import of_home
+from workers import entry
+from workers.entry import Process
+from workers.patience import reached
+
+THREADS = 8
+
+
+def work(process: Process, descriptor: int) -> None:
+    """Serve until told to end; a request at hand is answered."""
+    engine = reached(process.database_url, process.ending)
+    if engine is None:
+        return
+    pages = create_app(
+        Settings(
+            engine=engine,
+            engineering=Engineering(evaluator=DurableRules(), delivery="recorded"),
+            key=of_home(process.settings.home),
+            mail_folder=process.settings.mail_folder,
+            redis_url=process.redis_url,
+        )
+    )
+    listening = socket.socket(fileno=descriptor)
+    server = create_server(pages, sockets=[listening], threads=THREADS, ident=None)
+    threading.Thread(target=server.run, name="pages", daemon=True).start()
+    process.ending.wait(threading.TIMEOUT_MAX)
+    server.task_dispatcher.shutdown()
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    parser = entry.parser("arflow.stack.server", __doc__ or "")
+    parser.add_argument("descriptor", type=int, help="the listening socket that it inherits")
+    given = parser.parse_args()
+    entry.run(given, lambda process: work(process, given.descriptor))
