@@ -202,7 +202,7 @@ def _written(
     opening = _paragraphs(sandbox.rendered(words("opening", language.code), values))
     *closing, signature = _paragraphs(sandbox.rendered(words("closing", language.code), values))
     parts = [part for text in (*opening, *body, *closing) for part in _parts(text, table)]
-    return plain(subject.replace(_TABLE, "")), parts, signature
+    return plain(subject.replace(_TABLE, "")).replace("\u00a0", " "), parts, signature
 
 
 def _paragraphs(text: str) -> list[str]:
