@@ -4,6 +4,7 @@ import datetime as dt
 from pathlib import Path
 
 import click
+from sqlalchemy import Connection
 
 from arflow import clock
 from arflow.cli import told
@@ -13,6 +14,7 @@ from arflow.cli.opened import engineering, opened
 from arflow.cli.output import progress
 from arflow.cli.policy_commands import policy
 from arflow.cli.questions import audit, explain, report
+from arflow.cli.user_commands import user
 from arflow.cli.running import up
 from arflow.errors import Refused
 from arflow.ledger import importing, profileloader
@@ -34,7 +36,7 @@ def cli() -> None:
     """A workflow engine for overdue customer accounts."""
 
 
-for command in (policy, report, explain, audit, up):
+for command in (policy, report, explain, audit, up, user):
     cli.add_command(command)
 
 
@@ -57,13 +59,19 @@ def import_(
     )
     with opened() as engine, progress() as bar:
         with engine.connect() as connection, connection.begin() as transaction:
+            _refuse_a_demo(connection)
             now = clock.read(connection)
             done = importing.import_file(connection, file, now, options, bar.at)
             if dry_run:
                 transaction.rollback()
         if not dry_run:
-            run_now(engine, now, engineering(), bar.at, len(done.outcome.touched))
+            run_now(engine, now, engineering(now), bar.at, len(done.outcome.touched))
     told.imported(done, form, dry_run=dry_run, corrections=corrections)
+
+
+def _refuse_a_demo(connection: Connection) -> None:
+    if clock.demo(connection) is not None:
+        raise Refused("this database is a demo, where no real ledger belongs; set another ARFLOW_HOME")
 
 
 def _profile(file: Path, name: str | None) -> Profile | None:
@@ -88,11 +96,11 @@ def advance(*, until: dt.date | None, form: str) -> None:
     """Run everything that is due, in order: up to now, or day by day on a stepped clock."""
     with opened() as engine, progress() as bar:
         if until is not None:
-            looks = step_through(engine, until, engineering(), bar.at)
+            looks = step_through(engine, until, bar.at)
         else:
             with engine.connect() as connection:
                 now = clock.read(connection)
-            looks = run_now(engine, now, engineering(), bar.at)
+            looks = run_now(engine, now, engineering(now), bar.at)
         with engine.connect() as connection:
             now = clock.read(connection)
     told.advanced(looks, now, form)

@@ -30,8 +30,11 @@ ADDRESS = "127.0.0.1"
 LOOK_SECONDS, END_SECONDS, SERVERS_END_SECONDS = 0.2, 10.0, 40.0
 
 Tell = Callable[[str], None]
-Prepare = Callable[[Engine, str], Sequence[str]]
-"""Given the migrated database and the address of the pages, gives lines to be said."""
+Prepare = Callable[[Engine, str, Callable[[], None]], Sequence[str]]
+"""Given the migrated database, the pages' address and what raises Stopped when told to end, gives lines to be said."""
+
+Look = Callable[[Engine], Sequence[str]]
+"""Given the database now and then, gives lines to be said."""
 
 
 class PortTaken(ArflowError):
@@ -51,7 +54,7 @@ class Options:
     deliver_workers: int = 2
 
 
-def up(settings: Settings, options: Options, tell: Tell, prepare: Prepare, look: Callable[[Engine], None]) -> None:
+def up(settings: Settings, options: Options, tell: Tell, prepare: Prepare, look: Look) -> None:
     """Run everything until told to end.
 
     `prepare` makes the migrated database ready, and its lines are said before the address; `look` looks after it now
@@ -69,7 +72,7 @@ def up(settings: Settings, options: Options, tell: Tell, prepare: Prepare, look:
         run.bring_up_servers()
         engine = stack.enter_context(_engine(run.environment))
         address = f"http://{ADDRESS}:{listening.getsockname()[1]}"
-        lines = prepare(engine, address)
+        lines = prepare(engine, address, run.stop_if_told)
         run.bring_up_processes(options)
         tell("\n".join([*lines, f"arflow is at {address}/ (Ctrl-C ends it)"]))
         run.watch(tell, lambda: look(engine))
@@ -134,9 +137,13 @@ class _Run:
             os.close(self._reads)
             os.close(self._holds)
 
-    def _begin(self, plan: Plan, *, inherits: Sequence[int] = ()) -> Child:
+    def stop_if_told(self) -> None:
+        """Raise Stopped when told to end."""
         if self.ending.is_told():
             raise Stopped
+
+    def _begin(self, plan: Plan, *, inherits: Sequence[int] = ()) -> Child:
+        self.stop_if_told()
         return Child(
             plan,
             Surroundings(
@@ -173,14 +180,15 @@ class _Run:
         plan = Plan(name="web", module="arflow.stack.server", arguments=(str(pages),))
         self.processes.append(self._begin(plan, inherits=(pages,)))
 
-    def watch(self, tell: Tell, look: Callable[[], None]) -> None:
+    def watch(self, tell: Tell, look: Callable[[], Sequence[str]]) -> None:
         """Start again what dies, until told to end."""
         while not self.ending.wait(LOOK_SECONDS):
             for child in (*self.servers, *self.processes):
                 happened = child.look()
                 if happened:
                     tell(happened)
-            look()
+            for line in look():
+                tell(line)
 
     @staticmethod
     def _end(children: Sequence[Child], seconds: float) -> None:
