@@ -18,6 +18,13 @@ class Now:
 
     at: dt.datetime | None = None
     day: dt.date | None = None
+    is_demo: bool = False
+    """Whether the stepped clock is that of a demo, which moves on by itself."""
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether the clock is stepped by hand, so that nothing of it is for the outside world."""
+        return self.day is not None and not self.is_demo
 
     @property
     def limit(self) -> dt.date | dt.datetime:
@@ -64,8 +71,8 @@ class Demo:
 
 def read(connection: Connection) -> Now:
     """The business clock of this database."""
-    day = connection.execute(select(tables.clock.c.day)).scalar()
-    return Now(day=day) if day else Now(at=dt.datetime.now(dt.UTC))
+    row = connection.execute(select(tables.clock.c.day, tables.clock.c.is_demo)).one()
+    return Now(day=row.day, is_demo=row.is_demo) if row.day else Now(at=dt.datetime.now(dt.UTC))
 
 
 def step_to(connection: Connection, day: dt.date) -> Now:

@@ -7,10 +7,15 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from arflow import money
+from sqlalchemy import Connection
+
+from arflow import clock, money
 from arflow.accounts.entries import Account
 from arflow.accounts.events import Event
 from arflow.accounts.facts import snapshot
+from arflow.advance import Engineering, rehearse, standing
+from arflow.clock import Now
+from arflow.errors import Refused, SaysNo
 from arflow.life.life import Life, reading
 from arflow.life.records import Entry, EntryKind, Part, World
 from arflow.machines.stepping import refusal
@@ -19,6 +24,7 @@ from arflow.rules.decide import Situation, held_back
 from arflow.rules.expressions import All, Any, Comparison, Expression, Not, comparisons
 from arflow.rules.policy import Policy, Rule
 from arflow.rules.reference import compare, holds
+from arflow.store import accounts, journal, policies
 from arflow.vocabulary import Facts, FactValue
 
 HORIZON = dt.timedelta(days=800)
@@ -76,6 +82,28 @@ class Explanation:
     decided_clauses: tuple[Clause, ...]
     rules: tuple[RuleNow, ...]
     next: Next | None
+
+
+def explained(connection: Connection, account: str, at: dt.date | None, engineering: Engineering) -> Explanation:
+    """The explanation of an account now, or at the end of the past date `at`.
+
+    Raises SaysNo when the account is unknown then, Refused when `at` is still to come.
+    """
+    now = clock.read(connection)
+    if at is not None and at > now.last_day:
+        raise Refused(f"{at} is still to come; an explanation looks back, and says itself what comes next")
+    if account not in accounts.known_among(connection, [account]):
+        raise SaysNo(f"there is no account `{account}`")
+    until = Now(day=at) if at is not None else now
+    lives = standing if at is None else rehearse
+    life = lives(connection, [account], until, engineering)[account]
+    if not life.account.born:
+        raise SaysNo(f"nothing was recorded of account `{account}` by then")
+    last = journal.last_step(connection, account, at or dt.date.max)
+    deciding = policies.version(connection, last.policy_version) if last and last.policy_version else None
+    moment = until.at or end_of(life, until.last_day)
+    life.entries.clear()
+    return explain(life, moment, last, deciding)
 
 
 def explain(life: Life, at: dt.datetime, last_step: Entry | None, deciding: Policy | None) -> Explanation:

@@ -32,7 +32,7 @@ def standard(name: str) -> Policy:
 
 def step(engine: Engine, until: dt.date, evaluator: Evaluator = _EVALUATOR, delivery: str = "instant") -> None:
     """Step the business clock to the end of `until`, running everything due, in order."""
-    driven.step_through(engine, until, Engineering(evaluator=evaluator, delivery=delivery), lambda *_: None)
+    driven.step_through(engine, until, lambda *_: None, Engineering(evaluator=evaluator, delivery=delivery))
 
 
 def activate(engine: Engine, policy: Policy) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select, text
 
-from arflow import advance
+from arflow import clock
 from arflow.advance import Engineering, drain, place, record, retry, turn_delivery
 from arflow.audit import verify
 from arflow.errors import Conflict, Refused, SaysNo
@@ -66,7 +66,7 @@ def book(engine: Engine, tmp_path: Path) -> Engine:
 def go_to(engine: Engine, day: dt.date) -> None:
     """Step the clock and run what is due, as the workers do."""
     with engine.begin() as connection:
-        advance.clock.step_to(connection, day)
+        clock.step_to(connection, day)
     while drain(engine, REAL) is not None:
         pass
 
@@ -142,13 +142,13 @@ def test_a_stepped_account_waits_for_its_delivery(book: Engine) -> None:
         assert [("A0000", "reminded", None), ("A0001", "reminded", None), ("A0002", "reminded", None)] == [
             tuple(row) for row in rows
         ]
-        assert not advance.clock.is_at_rest(connection, advance.clock.read(connection))
+        assert not clock.is_at_rest(connection, clock.read(connection))
 
 
 def test_two_workers_never_claim_one_family(book: Engine) -> None:
     """What one transaction has claimed, families whole, another passes over without waiting."""
     with book.begin() as connection:
-        advance.clock.step_to(connection, dt.date(2026, 1, 13))
+        clock.step_to(connection, dt.date(2026, 1, 13))
     is_due = accounts.due(dt.datetime(2026, 1, 14, 12, tzinfo=dt.UTC), dt.date(2026, 1, 13))
     with book.begin() as one, book.begin() as other:
         first = accounts.claim(one, is_due, 1)

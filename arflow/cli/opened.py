@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from arflow import config
 from arflow.advance import Engineering
+from arflow.clock import Now
 from arflow.rules.engine import DurableRules
 from arflow.store import database, embedded
 
@@ -34,6 +35,9 @@ def opened(*, current: bool = True) -> Iterator[Engine]:
         engine.dispose()
 
 
-def engineering() -> Engineering:
-    """Decisions by `durable_rules`; until there is delivery, a message is delivered at its sending."""
-    return Engineering(evaluator=DurableRules())
+def engineering(now: Now) -> Engineering:
+    """Decisions by `durable_rules`. What delivery does is recorded; on a clock stepped by hand nothing leaves.
+
+    Such a clock is for rehearsals: a message counts as delivered at its sending, as in a replay.
+    """
+    return Engineering(evaluator=DurableRules(), delivery="instant" if now.is_rehearsal else "recorded")

@@ -10,10 +10,10 @@ from arflow import clock
 from arflow.audit import Finding, verify
 from arflow.cli import told
 from arflow.cli.arguments import DATE, TEXT, examples, table_format, text_format
-from arflow.cli.driven import explained
-from arflow.cli.opened import opened
+from arflow.cli.opened import engineering, opened
 from arflow.cli.output import console, progress, show
 from arflow.errors import Refused, SaysNo
+from arflow.explain import explained
 from arflow.reports import ageing as ageings
 from arflow.reports import pipeline as pipelines
 from arflow.reports.positions import positions
@@ -29,8 +29,8 @@ from arflow.store import accounts
 @text_format
 def explain(*, account: str, at: dt.date | None, form: str) -> None:
     """Why an account stands where it stands, and what comes next and when."""
-    with opened() as engine:
-        explanation = explained(engine, account, at)
+    with opened() as engine, engine.connect() as connection:
+        explanation = explained(connection, account, at, engineering(clock.read(connection)))
     if form == "json":
         click.echo(json.dumps(told.explanation_json(explanation), ensure_ascii=False, indent=2, default=str))
     else:

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from arflow.advance import Engineering
 from arflow.cli import run
-from arflow.cli.driven import explained
 from arflow.errors import Refused
+from arflow.explain import explained
 from arflow.ledger import profileloader
 from arflow.reports.ageing import ageing
 from arflow.reports.positions import positions
 from arflow.rules.loader import load_policy
+from arflow.rules.reference import Reference
 from tests.production import activate, journal_lines, known_ids, states, step, take_in, write_events
 
 pytestmark = pytest.mark.database
@@ -99,7 +101,8 @@ def test_a_changed_amount_is_offered_and_then_corrected(engine: Engine, tmp_path
     assert 1 == len(rows)
     assert "was amount 50.00" in rows[0]
     assert [] == take_in(engine, changed).outcome.corrections
-    decided = explained(engine, "A", None).decided
+    with engine.connect() as connection:
+        decided = explained(connection, "A", None, Engineering(evaluator=Reference())).decided
     assert ("first", "invoice+payment") == ((decided.rule, decided.cause) if decided else None)
 
 
