@@ -5,13 +5,27 @@ A name is what `owner` and `actor` hold, so names of users and of queues never c
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import ARRAY, ColumnElement, Connection, Select, Text, delete, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    any_,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from arflow.errors import Refused, SaysNo, did_you_mean
 from arflow.store.desk_tables import ROLES, queue, queue_member, session, user
@@ -113,19 +127,16 @@ def add(
 
 def change(connection: Connection, name: str, *, full_name: str, email: str, roles: Iterable[str]) -> None:
     """Change who `name` is. Raises Refused when nobody would be admin any more, SaysNo when there is no such user."""
-    find(connection, name)
-    connection.execute(update(user).where(user.c.name == name).values(_checked(full_name, email, roles)))
-    _require_an_admin(connection)
+    with _an_admin_left(connection, name):
+        connection.execute(update(user).where(user.c.name == name).values(_checked(full_name, email, roles)))
 
 
 def disable(connection: Connection, name: str) -> None:
     """Let `name` in no more, and out at once. What the person owns is given back by `arflow.departures`."""
-    find(connection, name)
-    connection.execute(
-        update(user).where(user.c.name == name, user.c.disabled_at.is_(None)).values(disabled_at=func.now())
-    )
-    log_out(connection, name)
-    _require_an_admin(connection)
+    with _an_admin_left(connection, name):
+        is_active = (user.c.name == name) & user.c.disabled_at.is_(None)
+        connection.execute(update(user).where(is_active).values(disabled_at=func.now()))
+        log_out(connection, name)
 
 
 def enable(connection: Connection, name: str) -> None:
@@ -168,15 +179,15 @@ def free_name(connection: Connection, name: str) -> None:
         raise Refused(
             f"`{name[:80]}` is no name; use up to 64 small letters, digits, `.`, `_` and `-`, a letter or digit first"
         )
-    connection.execute(select(func.pg_advisory_xact_lock(_NAMES_LOCK)))
+    connection.execute(select(func.pg_advisory_xact_lock(_PEOPLE_LOCK)))
     if connection.execute(select(user.c.name).where(user.c.name == name)).first():
         raise Refused(f"there is a user `{name}` already")
     if connection.execute(select(queue.c.name).where(queue.c.name == name)).first():
         raise Refused(f"there is a queue `{name}` already; names of users and queues differ")
 
 
-_NAMES_LOCK = 4_127_001
-"""Who gives out a name holds this, so that a user and a queue cannot get the same one at the same time."""
+_PEOPLE_LOCK = 4_127_001
+"""Held by who gives out a name or takes away an admin: no name is given twice at once, and one admin stays."""
 
 
 def has_admin(connection: Connection) -> bool:
@@ -185,11 +196,16 @@ def has_admin(connection: Connection) -> bool:
 
 
 def _admins() -> Select[str]:
-    return select(user.c.name).where(user.c.roles.contains(["admin"]), user.c.disabled_at.is_(None))
+    return select(user.c.name).where(literal("admin") == any_(user.c.roles), user.c.disabled_at.is_(None))
 
 
-def _require_an_admin(connection: Connection) -> None:
-    if not connection.execute(_admins().limit(1)).first():
+@contextmanager
+def _an_admin_left(connection: Connection, name: str) -> Iterator[None]:
+    """Change `name` in here. Raises Refused when that was the last admin, SaysNo when there is no such user."""
+    connection.execute(select(func.pg_advisory_xact_lock(_PEOPLE_LOCK)))
+    was_admin = "admin" in find(connection, name).roles
+    yield
+    if was_admin and not connection.execute(_admins().limit(1)).first():
         raise Refused("this is the last admin; make another one first")
 
 

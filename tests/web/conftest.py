@@ -58,7 +58,7 @@ class Visitor:
 
     def secret(self) -> str:
         """The secret that forms of this browser hold now."""
-        found = _FORM_SECRET.search(self.client.get("/log-in", follow_redirects=True).text)
+        found = _FORM_SECRET.search(self.client.get("/password", follow_redirects=True).text)
         assert found
         return found[1]
 

@@ -1,0 +1,148 @@
+"""What a caller needs to know before a call: the account's page as values, from the account and its facts alone."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from arflow.accounts.entries import Account, OpenItem
+from arflow.accounts.exposure import undisputed
+from arflow.accounts.facts import Snapshot
+from arflow.accounts.promises import Verdict
+from arflow.desk import outcomes, wording
+from arflow.rules.calendar import Calendar
+
+_FULL = 100
+_UNTOUCHABLE: Mapping[str, str] = MappingProxyType(
+    {
+        "stop-contact": "the customer wants no more contact",
+        "represented": "somebody else speaks for the customer: talk to them only",
+        "insolvent": "the customer is insolvent",
+    }
+)
+"""Tags on which nobody calls, and why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenPart:
+    """What is open of one instalment, and how it divides; `days_overdue` is below zero while it is not due."""
+
+    invoice: str
+    issued: dt.date
+    instalment: str
+    due: dt.date
+    days_overdue: int
+    amount: int
+    open: int
+    disputed: int
+    promised: int
+
+    @property
+    def collectible(self) -> int:
+        """Overdue, and neither disputed nor promised."""
+        return self.open - self.disputed - self.promised if self.days_overdue > 0 else 0
+
+
+def open_parts(account: Account, seen: Snapshot) -> list[OpenPart]:
+    """Every instalment of which something is open, the oldest due date first. The parts add up to the facts."""
+    book = account.book
+    agreed = {(item.invoice, item.item): item.open for item in undisputed(book.open_items, book.open_disputes)}
+    collectible = {(item.invoice, item.item): item.open for item in seen.view.exposure.collectible}
+    return [_part(account, item, seen.day, agreed, collectible) for item in book.open_items]
+
+
+_Split = Mapping[tuple[str, int], int]
+
+
+def _part(account: Account, item: OpenItem, day: dt.date, agreed: _Split, collectible: _Split) -> OpenPart:
+    key, invoice = (item.invoice, item.item), account.book.invoices[item.invoice]
+    promised = agreed[key] - collectible.get(key, 0) if item.due < day else 0
+    count = len(invoice.items)
+    return OpenPart(
+        invoice=item.invoice,
+        issued=invoice.issued,
+        instalment=f"{item.item + 1} of {count}" if count > 1 else "",
+        due=item.due,
+        days_overdue=(day - item.due).days,
+        amount=invoice.items[item.item].amount,
+        open=item.open,
+        disputed=item.open - agreed[key],
+        promised=promised,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promises:
+    """How the customer's promises went: `kept` of `judged`; `open` are those still to come due."""
+
+    kept: int
+    judged: int
+    open: tuple[Verdict, ...]
+
+
+def promises(seen: Snapshot) -> Promises:
+    """How the customer's promises went."""
+    promised = seen.view.promised
+    judged = [verdict for verdict in promised if verdict.status in ("kept", "partly_kept", "broken")]
+    waiting = [verdict for verdict in promised if verdict.status == "open"]
+    return Promises(
+        kept=sum(verdict.status == "kept" for verdict in judged),
+        judged=len(judged),
+        open=tuple(sorted(waiting, key=lambda verdict: verdict.promise.due)),
+    )
+
+
+def red_flags(account: Account, seen: Snapshot) -> list[str]:
+    """What a caller must know before anything else."""
+    return list(_red_flags(account, seen))
+
+
+def _red_flags(account: Account, seen: Snapshot) -> Iterator[str]:
+    facts = seen.facts
+    if account.parked:
+        yield f"Parked, the rules do not go on: {account.parked.reason}"
+    if account.on_hold:
+        yield "On hold"
+    yield from (f"Tag: {tag}" for tag in sorted(account.tags))
+    if broken := facts.broken_promises_90d:
+        yield f"{broken} broken promise{'s' if broken > 1 else ''} in 90 days"
+    if failed := facts.notices_failed:
+        yield f"{failed} letter{'s' if failed > 1 else ''} did not arrive"
+    if facts.has_credit_limit and facts.credit_use_percent > _FULL:
+        yield f"Credit limit used to {facts.credit_use_percent} %"
+    if facts.unapplied_amount:
+        yield f"{wording.amount(facts.unapplied_amount, account.currency)} of theirs stand against no invoice"
+    if account.contacts and account.contacts[-1].outcome in (*outcomes.TERMINAL, "refused", "complaint"):
+        yield f"Last contact: {outcomes.label(account.contacts[-1].outcome).lower()}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allowed:
+    """Whether the customer may be called now. `at` is the first moment, None when a person has to decide first."""
+
+    now: bool
+    at: dt.datetime | None
+    why: str
+
+
+def allowed(account: Account, seen: Snapshot, calendar: Calendar, zone: ZoneInfo, at: dt.datetime) -> Allowed:
+    """When the customer may be called next: nobody calls on hold or against a wish, or outside working hours there."""
+    if account.on_hold:
+        return Allowed(now=False, at=None, why="on hold: no contact until it ends")
+    if stop := next((why for tag, why in _UNTOUCHABLE.items() if tag in account.tags), None):
+        return Allowed(now=False, at=None, why=f"do not call: {stop}")
+    first = calendar.earliest_sending(zone, at)
+    local = first.astimezone(zone)
+    if first > at:
+        return Allowed(
+            now=False, at=first, why=f"call from {local:%A} {wording.day(local.date())}, {local:%H:%M} there"
+        )
+    return Allowed(now=True, at=first, why=_may_call(seen))
+
+
+def _may_call(seen: Snapshot) -> str:
+    waiting = promises(seen).open
+    if waiting and not seen.facts.overdue_amount:
+        return f"you may call, but {wording.day(waiting[0].end)} was agreed"
+    return "you may call now"

@@ -1,0 +1,143 @@
+"""Tasks: follow-ups that callers set themselves, addresses to find, notices of rules to a person, queue or role.
+
+Open calls are no rows here: a call is open while its account says so, and is closed by recording a call.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+
+from arflow.desk.users import User
+from arflow.errors import Conflict, Refused, SaysNo
+from arflow.store import accounts, desk_tables
+
+LONGEST_TEXT = 500
+FURTHEST = dt.timedelta(days=730)
+"""Nobody plans further ahead."""
+
+ROLE_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "lead": ("lead", "finance-lead"),
+        "policy_owner": ("policy_owner", "policy-owner"),
+        "admin": ("admin",),
+        "caller": ("caller",),
+    }
+)
+"""What `notify:` of a policy may call each role."""
+
+_task, _user, _queue = desk_tables.task, desk_tables.user, desk_tables.queue
+_STAYS_WITH_ACCOUNT = ("address", "follow_up")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Something a person is to do about an account by `due_on`; `assignee` is a user, a queue, a role or nobody."""
+
+    id: int
+    account: str
+    kind: str
+    assignee: str
+    due_on: dt.date
+    text: str
+    made_by: str
+
+
+_COLUMNS = (
+    _task.c.id,
+    _task.c.account_id.label("account"),
+    *(_task.c[name] for name in ("kind", "assignee", "due_on", "text", "made_by")),
+)
+
+
+def names_of(user: User) -> tuple[str, ...]:
+    """Every name under which a task can be for `user`: their own, their queues', their roles'."""
+    roles = (name for role in sorted(user.roles) for name in ROLE_NAMES[role])
+    return (user.name, *user.queues, *roles)
+
+
+def is_for(user: User) -> ColumnElement[bool]:
+    """Whether a task is for `user`: by name, queue or role, or, on an account of theirs, because nobody else has it.
+
+    A follow-up or an address to find whose assignee cannot do it (disabled, or no user or queue) stays with the
+    account. A notice to a role or name that nobody has is for leads and admins.
+    """
+    here = select(_user.c.name).where(_user.c.disabled_at.is_(None)).union_all(select(_queue.c.name))
+    roles = tuple(name for names in ROLE_NAMES.values() for name in names)
+    abandoned = _task.c.assignee.not_in(here) & _task.c.assignee.not_in(roles)
+    of_all = True if user.is_any_of("lead", "admin") else _task.c.kind.in_(_STAYS_WITH_ACCOUNT)
+    return or_(_task.c.assignee.in_(names_of(user)), abandoned & of_all)
+
+
+def is_due(user: User, today: dt.date) -> ColumnElement[bool]:
+    """Whether a task is open, for `user`, and due up to `today`."""
+    return _task.c.done_at.is_(None) & (_task.c.due_on <= today) & is_for(user)
+
+
+def open_of(connection: Connection, ids: Sequence[str], user: User | None = None) -> dict[str, list[Task]]:
+    """The open tasks of each of the accounts `ids`, the earliest first; only those for `user`, if one is given."""
+    query = select(*_COLUMNS).where(_task.c.account_id.in_(accounts.listed(ids)), _task.c.done_at.is_(None))
+    if user is not None:
+        query = query.where(is_for(user))
+    found: dict[str, list[Task]] = defaultdict(list)
+    for row in connection.execute(query.order_by(_task.c.due_on, _task.c.id)).mappings():
+        found[row["account"]].append(Task(**row))
+    return found
+
+
+def find(connection: Connection, number: int) -> Task:
+    """An open task. Raises SaysNo when there is none of that number, or it is done."""
+    query = select(*_COLUMNS).where(_task.c.id == number, _task.c.done_at.is_(None))
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise SaysNo("this task is done already, or was never there")
+    return Task(**row)
+
+
+def follow_up(connection: Connection, account: str, *, assignee: str, due_on: dt.date, text: str, made_by: str) -> None:
+    """Set a follow-up; the same one twice, as when a form is sent twice, is one."""
+    if len(text) > LONGEST_TEXT:
+        raise Refused(f"what is to be done has at most {LONGEST_TEXT} characters")
+    row = {"account_id": account, "kind": "follow_up", "assignee": assignee, "due_on": due_on, "text": text}
+    same = [_task.c[name] == value for name, value in row.items()]
+    if not connection.execute(select(_task.c.id).where(*same, _task.c.done_at.is_(None))).first():
+        connection.execute(insert(_task).values(**row, made_by=made_by))
+
+
+def finish(connection: Connection, number: int, by: str) -> None:
+    """Mark a task as done. Raises Conflict when somebody else was faster."""
+    _change(connection, number, done_at=func.now(), done_by=by)
+
+
+def postpone(connection: Connection, number: int, to: dt.date) -> None:
+    """Put a task off. Raises Conflict when somebody has done it meanwhile."""
+    _change(connection, number, due_on=to)
+
+
+def _change(connection: Connection, number: int, **values: object) -> None:
+    statement = update(_task).where(_task.c.id == number, _task.c.done_at.is_(None)).values(values)
+    if not connection.execute(statement).rowcount:
+        raise Conflict("somebody else has done this task meanwhile")
+
+
+def finish_due(connection: Connection, account: str, *, by: str, today: dt.date) -> None:
+    """Mark the follow-ups of an account that are due up to `today` as done: a call was made."""
+    due = (_task.c.account_id == account, _task.c.kind == "follow_up", _task.c.due_on <= today)
+    connection.execute(update(_task).where(*due, _task.c.done_at.is_(None)).values(done_at=func.now(), done_by=by))
+
+
+def hand_over(connection: Connection, account: str, to: str) -> None:
+    """Give what is still to be done about an account to its new owner; notices of rules stay with whom they name."""
+    mine = (_task.c.account_id == account, _task.c.kind.in_(_STAYS_WITH_ACCOUNT), _task.c.done_at.is_(None))
+    connection.execute(update(_task).where(*mine).values(assignee=to))
+
+
+def check_day(day: dt.date, today: dt.date) -> None:
+    """Raise Refused for a day on which nothing can be planned."""
+    if day < today:
+        raise Refused(f"{day} is in the past; today is {today} there")
+    if day > today + FURTHEST:
+        raise Refused(f"{day} is too far ahead; plan at most two years")

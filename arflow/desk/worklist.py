@@ -1,0 +1,233 @@
+"""Lists of accounts in the order in which people should work them. One query each, whatever the size of the book.
+
+What is due comes first; then what is collectible, the most first, and the oldest first among equals. Amounts of
+different currencies are never added or compared: each account has a place within its own currency (the share of
+accounts there with more), and the list goes by these places, so that the largest of every currency stand at its top.
+
+The amount by which the list is ordered is SQL's cheap measure: overdue and undisputed, less the open promises' whole
+amounts. It differs from the fact `overdue_amount` for promises that part payments have reached, in their days of
+grace, or that name invoices; and by one day before an account's `act_at`. What is shown is the fact.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Connection, Select, case, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from arflow.clock import Now
+from arflow.desk import access, tasks
+from arflow.desk.users import User
+from arflow.life.records import EntryKind
+from arflow.store import accounts, desk_tables, tables
+
+MOST_FOUND = 50
+_account = tables.account
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """An account's place on a list. `has_call`: a call is open that the person is to make."""
+
+    account: str
+    is_due: bool
+    has_call: bool
+    has_task: bool
+    of: int
+    """How many accounts the whole list has."""
+
+    of_due: int
+    """How many of them have something due."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastStep:
+    """The step that led an account to where it stands; `rule` is None when people forced it."""
+
+    rule: str | None
+    version: str | None
+    actor: str
+    reason: str
+
+
+def today(now: Now) -> dt.date:
+    """The business date by which lists go: of the stepped clock, or today's in UTC."""
+    return now.start.date()
+
+
+def mine(user: User) -> ColumnElement[bool]:
+    """Whether an account is for `user` to work, whatever else they may reach."""
+    return access.reachable(replace(user, roles=frozenset({"caller"})))
+
+
+def unassigned() -> ColumnElement[bool]:
+    """Whether nobody who works here has the account: no owner, or one who is no user (any more) and no queue."""
+    user, queue = desk_tables.user, desk_tables.queue
+    here = select(user.c.name).where(user.c.disabled_at.is_(None)).union_all(select(queue.c.name))
+    return _account.c.owner.not_in(here)
+
+
+def page(
+    connection: Connection,
+    user: User,
+    which: ColumnElement[bool],
+    day: dt.date,
+    *,
+    currency: str = "",
+    offset: int,
+    limit: int,
+) -> list[Place]:
+    """The accounts of `which` that `user` reaches, in the order of their work on `day`."""
+    wanted = [_account.c.born, which, access.reachable(user)]
+    if currency:
+        wanted.append(_account.c.currency == currency)
+    query = _ranked(_chosen(user, wanted, day), day).offset(offset).limit(limit)
+    return [Place(**row) for row in connection.execute(query).mappings()]
+
+
+def _chosen(user: User, wanted: Sequence[ColumnElement[bool]], day: dt.date) -> CTE:
+    task = desk_tables.task
+    has_call = _account.c.call_open & or_(_account.c.owner == user.name, access.called_on(user.queues))
+    has_task = select(task.c.id).where(task.c.account_id == _account.c.id, tasks.is_due(user, day)).exists()
+    return (
+        select(
+            _account.c.id,
+            _account.c.currency,
+            func.coalesce(_account.c.pays_through, _account.c.id).label("book"),
+            has_call.label("has_call"),
+            has_task.label("has_task"),
+        )
+        .where(*wanted)
+        .cte("chosen")
+    )
+
+
+def _ranked(chosen: CTE, day: dt.date) -> Select[Any]:
+    books, promised = _collectible(chosen, day), _promised(chosen, day)
+    measure = func.greatest(0, func.coalesce(books.c.amount, 0) - func.coalesce(promised.c.amount, 0))
+    oldest = case((measure > 0, books.c.oldest))
+    place = func.percent_rank().over(partition_by=chosen.c.currency, order_by=[measure.desc(), oldest.asc()])
+    is_due = chosen.c.has_call | chosen.c.has_task
+    return (
+        select(
+            chosen.c.id.label("account"),
+            is_due.label("is_due"),
+            chosen.c.has_call,
+            chosen.c.has_task,
+            func.count().over().label("of"),
+            func.count().filter(is_due).over().label("of_due"),
+        )
+        .select_from(
+            chosen.outerjoin(books, books.c.account_id == chosen.c.book).outerjoin(
+                promised, promised.c.account_id == chosen.c.id
+            )
+        )
+        .order_by(is_due.desc(), place, oldest.asc().nulls_last(), chosen.c.currency, chosen.c.id)
+    )
+
+
+def _collectible(chosen: CTE, day: dt.date) -> CTE:
+    """By book: what is overdue and undisputed, and its oldest due date. Disputes cover the earliest due date first."""
+    item = tables.item
+    overdue = (
+        select(
+            item.c.account_id,
+            item.c.invoice_id,
+            func.sum(item.c.open).label("open"),
+            func.min(item.c.due).label("oldest"),
+        )
+        .where(item.c.account_id.in_(select(chosen.c.book)), item.c.open > 0, item.c.due < day)
+        .group_by(item.c.account_id, item.c.invoice_id)
+        .cte("overdue")
+    )
+    contested = _contested(chosen)
+    left = case((contested.c.is_whole, 0), else_=func.greatest(0, overdue.c.open - func.coalesce(contested.c.sum, 0)))
+    joined = overdue.outerjoin(
+        contested,
+        (contested.c.account_id == overdue.c.account_id) & (contested.c.invoice_id == overdue.c.invoice_id),
+    )
+    return (
+        select(
+            overdue.c.account_id,
+            func.sum(left).label("amount"),
+            func.min(overdue.c.oldest).filter(left > 0).label("oldest"),
+        )
+        .select_from(joined)
+        .group_by(overdue.c.account_id)
+        .cte("collectible")
+    )
+
+
+def _contested(chosen: CTE) -> CTE:
+    """By invoice: what open disputes contest; a dispute without an amount contests the whole invoice."""
+    dispute = tables.dispute
+    return (
+        select(
+            dispute.c.account_id,
+            dispute.c.invoice_id,
+            func.sum(dispute.c.amount).label("sum"),
+            func.bool_or(dispute.c.amount.is_(None)).label("is_whole"),
+        )
+        .where(dispute.c.account_id.in_(select(chosen.c.book)), dispute.c.closed_on.is_(None))
+        .group_by(dispute.c.account_id, dispute.c.invoice_id)
+        .cte("contested")
+    )
+
+
+def _promised(chosen: CTE, day: dt.date) -> CTE:
+    """By account: what its promises that have not come due yet amount to."""
+    promise = tables.promise
+    is_open = promise.c.cancelled_at.is_(None) & (promise.c.due >= day)
+    return (
+        select(promise.c.account_id, func.sum(promise.c.amount).label("amount"))
+        .where(promise.c.account_id.in_(select(chosen.c.id)), is_open)
+        .group_by(promise.c.account_id)
+        .cte("promised")
+    )
+
+
+def currencies(connection: Connection, user: User, which: ColumnElement[bool]) -> list[str]:
+    """The currencies of the accounts of `which` that `user` reaches."""
+    query = select(_account.c.currency).where(which, access.reachable(user), _account.c.born)
+    return list(connection.execute(query.distinct().order_by(_account.c.currency)).scalars())
+
+
+def search(connection: Connection, user: User, wanted: str) -> list[str]:
+    """The ids of up to MOST_FOUND accounts that `user` reaches: by id, name or invoice number, the exact ones first."""
+    invoice, text = tables.invoice, wanted.strip()
+    if not text:
+        return []
+    by_invoice = select(invoice.c.account_id).where(invoice.c.id.istartswith(text, autoescape=True))
+    found = or_(
+        _account.c.id.icontains(text, autoescape=True),
+        _account.c.name.icontains(text, autoescape=True),
+        func.coalesce(_account.c.pays_through, _account.c.id).in_(by_invoice),
+    )
+    is_exact = select(literal(1)).where(invoice.c.account_id == _account.c.id, invoice.c.id == text).exists()
+    order = case((_account.c.id == text, 0), (is_exact, 1), (_account.c.name.istartswith(text, autoescape=True), 2))
+    query = select(_account.c.id).where(found, access.reachable(user), _account.c.born)
+    query = query.order_by(order.asc().nulls_last(), _account.c.name, _account.c.id)
+    return list(connection.execute(query.limit(MOST_FOUND)).scalars())
+
+
+def last_steps(connection: Connection, ids: Sequence[str]) -> dict[str, LastStep]:
+    """The last step of each of the accounts `ids` that ever stepped."""
+    journal = tables.journal
+    query = (
+        select(
+            journal.c.account_id,
+            journal.c.rule,
+            journal.c.policy_version,
+            journal.c.actor,
+            func.coalesce(journal.c.details["reason"].astext, "").label("reason"),
+        )
+        .ext(distinct_on(journal.c.account_id))
+        .where(journal.c.account_id.in_(accounts.listed(ids)), journal.c.kind == EntryKind.STEP.value)
+        .order_by(journal.c.account_id, journal.c.seq.desc())
+    )
+    return {
+        row.account_id: LastStep(rule=row.rule, version=row.policy_version, actor=row.actor, reason=row.reason)
+        for row in connection.execute(query)
+    }

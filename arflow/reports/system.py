@@ -1,0 +1,94 @@
+"""How the running system stands: what is due, what waits, what failed, who was seen. Numbers only, no customer data."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from arflow import clock
+from arflow.store import accounts, switch
+from arflow.store.desk_tables import MESSAGE_STATUSES, heartbeat, message
+from arflow.store.tables import account, policy_activation
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """What stands in the database about the work that is to be done."""
+
+    now: clock.Now
+    accounts: int
+    due: int
+    oldest_due: dt.datetime | None
+    """The instant since which the account that waits longest is due."""
+
+    late_by: dt.timedelta | None
+    """How long it waits by the business clock; None on a stepped clock, where that says nothing."""
+
+    parked: int
+    unassigned: int
+    behind_policy: int
+    """Accounts that have not moved to the latest activated policy versions yet."""
+
+    is_delivering: bool
+    messages: Mapping[str, int]
+    """How many messages stand at each status."""
+
+    oldest_queued: dt.timedelta | None
+    """How long the message waits that waits longest."""
+
+    seen: Mapping[str, dt.timedelta]
+    """How long ago each process that beats was seen."""
+
+
+def read(connection: Connection) -> System:
+    """The numbers of this moment."""
+    now = clock.read(connection)
+    due, oldest = _due(connection, now)
+    return System(
+        now=now,
+        accounts=_accounts(connection),
+        due=due,
+        oldest_due=oldest,
+        late_by=now.at - oldest if now.at and oldest else None,
+        parked=_accounts(connection, account.c.parked.is_not(None)),
+        unassigned=_accounts(connection, account.c.owner == ""),
+        behind_policy=_accounts(connection, account.c.policy_seen < _latest_activation(connection)),
+        is_delivering=switch.is_on(connection),
+        messages=_messages(connection),
+        oldest_queued=_oldest_queued(connection),
+        seen=_seen(connection),
+    )
+
+
+def _accounts(connection: Connection, *which: object) -> int:
+    query = select(func.count()).select_from(account).where(*which)  # type: ignore[arg-type]  # conditions
+    return connection.execute(query).scalar_one()
+
+
+def _due(connection: Connection, now: clock.Now) -> tuple[int, dt.datetime | None]:
+    query = select(func.count().label("due"), func.min(account.c.next_due).label("oldest"))
+    row = connection.execute(query.where(accounts.due(now.latest, now.day))).one()
+    return row.due, row.oldest
+
+
+def _latest_activation(connection: Connection) -> int:
+    found = connection.execute(select(func.max(policy_activation.c.id))).scalar()
+    return found or 0
+
+
+def _messages(connection: Connection) -> Mapping[str, int]:
+    rows = connection.execute(select(message.c.status, func.count().label("messages")).group_by(message.c.status))
+    return dict.fromkeys(MESSAGE_STATUSES, 0) | {row.status: row.messages for row in rows}
+
+
+def _oldest_queued(connection: Connection) -> dt.timedelta | None:
+    waits = (func.now() - func.min(message.c.queued_at)).label("waits")
+    row = connection.execute(select(waits).where(message.c.settled_at.is_(None))).one()
+    found: dt.timedelta | None = row.waits
+    return found
+
+
+def _seen(connection: Connection) -> Mapping[str, dt.timedelta]:
+    rows = connection.execute(select(heartbeat.c.name, (func.now() - heartbeat.c.seen_at).label("ago")))
+    return {row.name: row.ago for row in rows}

@@ -1,0 +1,104 @@
+"""Who reaches which account, and what becomes of accounts whose person leaves."""
+
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import Connection, Engine, select, text
+
+from arflow import departures
+from arflow.advance import Engineering
+from arflow.desk import access, queues, users
+from arflow.desk.users import User
+from arflow.errors import Refused, SaysNo
+from arflow.rules.reference import Reference
+from arflow.store import tables
+from tests.desk.conftest import OWNERS
+
+pytestmark = pytest.mark.database
+
+ENGINEERING = Engineering(evaluator=Reference(), delivery="recorded")
+
+
+EVERYTHING = set(OWNERS)
+REACHED = [
+    (["caller"], "", {"CARA"}),
+    (["caller"], "seniors", {"CARA", "QUEUE"}),
+    (["caller"], "collections", {"CARA", "CALLED"}),
+    (["lead"], "", EVERYTHING),
+    (["admin"], "", EVERYTHING),
+    (["caller", "lead"], "seniors", EVERYTHING),
+    (["policy_owner"], "seniors", set()),
+    ([], "seniors", set()),
+]
+"""What cara reaches with these roles as a member of that queue."""
+
+
+def reached(connection: Connection, roles: Sequence[str], queue: str) -> set[str]:
+    """What cara reaches."""
+    cara = User(name="cara", roles=frozenset(roles), queues=(queue,) if queue else ())
+    return set(connection.execute(select(tables.account.c.id).where(access.reachable(cara))).scalars())
+
+
+def test_each_role_reaches_its_accounts(shop: Engine) -> None:
+    """A caller what they or their queues own, and open calls on their queues; a lead and an admin all of it."""
+    with shop.connect() as connection:
+        for roles, queue, expected in REACHED:
+            assert expected == reached(connection, roles, queue), (roles, queue)
+
+
+def test_a_settled_call_or_one_of_an_earlier_stay_gives_no_reach(shop: Engine) -> None:
+    for settled in ("UPDATE account SET call_open = false", "UPDATE effect SET stay = stay - 1"):
+        with shop.connect() as connection:
+            connection.execute(text(settled))
+            assert {"CARA"} == reached(connection, ["caller"], "collections")
+
+
+def test_an_account_of_another_looks_like_none(shop: Engine) -> None:
+    """So that nobody can find out which accounts there are."""
+    with shop.begin() as connection:
+        cara = users.add(connection, name="cara", roles=["caller"])
+        access.require(connection, cara, "CARA")
+        said = []
+        for key in ("CARL", "NONE"):
+            with pytest.raises(SaysNo) as refused:
+                access.require(connection, cara, key)
+            said.append(str(refused.value).replace(key, "KEY"))
+    assert said[0] == said[1]
+
+
+def owners(engine: Engine) -> dict[str, str]:
+    """Who owns what now."""
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT id, owner FROM account"))
+        return {row.id: row.owner for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("member_of", "owner"), [([], ""), (["seniors"], "seniors"), (["seniors", "agency"], "agency")]
+)
+def test_the_accounts_of_a_person_who_leaves_go_back_to_their_queue(
+    shop: Engine, member_of: list[str], owner: str
+) -> None:
+    with shop.begin() as connection:
+        users.add(connection, name="boss", roles=["admin"])
+        users.add(connection, name="cara", roles=["caller"])
+        for queue in member_of:
+            queues.add(connection, name=queue, members=["cara"])
+        users.disable(connection, "cara")
+        assert {"cara": 1} == departures.owned_by_disabled(connection)
+        assert 1 == departures.give_back(connection, "cara", actor="boss", engineering=ENGINEERING)
+        assert 0 == departures.give_back(connection, "cara", actor="boss", engineering=ENGINEERING)
+        assert {} == departures.owned_by_disabled(connection)
+    assert OWNERS | {"CARA": owner} == owners(shop)
+    with shop.connect() as connection:
+        told = connection.execute(
+            text("SELECT actor FROM event WHERE content ->> 'owner' = :owner AND actor <> ''"), {"owner": owner}
+        )
+        assert ["boss"] == told.scalars().all()
+
+
+def test_a_queue_that_owns_accounts_stays(shop: Engine) -> None:
+    with shop.begin() as connection:
+        queues.add(connection, name="seniors")
+        with pytest.raises(Refused, match="owns 1 accounts"):
+            queues.remove(connection, "seniors")
