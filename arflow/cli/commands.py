@@ -66,6 +66,8 @@ def import_(
                 transaction.rollback()
         if not dry_run:
             run_now(engine, now, engineering(now), bar.at, len(done.outcome.touched))
+            with engine.connect() as connection:
+                done.without_policy = importing.without_policy(connection, done)
     told.imported(done, form, dry_run=dry_run, corrections=corrections)
 
 

@@ -16,7 +16,7 @@ from typing import Self
 
 from sqlalchemy import Engine
 
-from arflow import config, queues
+from arflow import config, mail, queues
 from arflow.config import Settings
 from arflow.errors import ArflowError
 from arflow.logs import log
@@ -60,6 +60,7 @@ def up(settings: Settings, options: Options, tell: Tell, prepare: Prepare, look:
     `prepare` makes the migrated database ready, and its lines are said before the address; `look` looks after it now
     and then. Raises Stopped when told to end on the way up.
     """
+    mail.of(settings)  # or it says what is wrong with them
     settings.home.mkdir(parents=True, exist_ok=True)
     ending = Ending()
     ending.listen()

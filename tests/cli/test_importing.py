@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from tests.cli.books import contents, invoice
+from tests.cli.books import POLICY, contents, invoice
 from tests.cli.conftest import Command
 from tests.production import states, write_events
 
@@ -48,6 +48,23 @@ def test_the_text_says_the_same(arflow: Command, tmp_path: Path) -> None:
     assert "1 rows, 0 skipped, 0 rejected" in said.out
     assert "invoices in the file: 50.00 USD" in said.out
     assert "changed: 1 of 1 accounts (1 opened); new: 1 account, 1 invoice" in said.out
+
+
+def test_without_an_active_policy_one_line_says_what_that_means(arflow: Command, tmp_path: Path) -> None:
+    """Accounts that no active policy is for are parked: they are counted, and the line says how to go on."""
+    dollars, yen = _csv(tmp_path, GOOD), tmp_path / "yen.csv"
+    yen.write_text(HEADER + "J,Jun,JPY,I1,2026-01-05,2026-01-16,5000\nJ,Jun,JPY,I2,2026-01-05,2026-01-16,5000\n")
+    assert None is _facts(arflow, dollars, "--profile", "plain", "--dry-run")["accounts_without_policy"]
+    said = arflow("import", dollars, "--profile", "plain").out.splitlines()[-1]
+    line = "parked: 1 of the changed accounts, because no active policy is for them; run `arflow policy activate`"
+    assert f"  {line}" == said
+    (tmp_path / "bakery.yaml").write_text(POLICY)
+    assert 0 == arflow("policy", "activate", tmp_path / "bakery.yaml").status
+    later = tmp_path / "later.csv"
+    later.write_text(HEADER + "A,Ann,USD,I2,2026-01-05,2026-01-16,50.00\n")
+    assert 0 == _facts(arflow, later, "--profile", "plain")["accounts_without_policy"]
+    assert 1 == _facts(arflow, yen, "--profile", "plain")["accounts_without_policy"]
+    assert "parked" not in arflow("import", yen, "--profile", "plain").out
 
 
 def test_the_same_file_again_changes_nothing(arflow: Command, tmp_path: Path) -> None:

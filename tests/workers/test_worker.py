@@ -1,0 +1,96 @@
+"""A worker takes batch after batch until nothing is left, ends in order, and waits for servers that are away."""
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from rq import Queue
+from sqlalchemy import Engine, select
+
+from arflow import mail, queues
+from arflow.advance import Engineering
+from arflow.config import Settings
+from arflow.queues import DELIVER, DRAIN
+from arflow.rules.engine import DurableRules
+from arflow.store import accounts, tables
+from tests.servers import until
+from tests.workers.books import NAME, open_account
+from workers import jobs
+
+pytestmark = pytest.mark.database
+_PAST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def _make_due(engine: Engine) -> None:
+    with engine.begin() as connection:
+        accounts.make_due(connection, _PAST, _PAST.date())
+
+
+def _is_due(engine: Engine) -> bool:
+    account = tables.account
+    with engine.connect() as connection:
+        due = connection.execute(select(account.c.next_due).where(account.c.id == NAME)).scalar()
+    return due is not None and due <= _PAST
+
+
+def _equip(engine: Engine, folder: Path, *, is_ending: bool) -> None:
+    engineering = Engineering(evaluator=DurableRules(), delivery="recorded")
+    letters = mail.of(Settings(home=folder))
+    jobs.equip(jobs.Equipment(engine=engine, engineering=engineering, mail=letters, is_ending=lambda: is_ending))
+
+
+@pytest.mark.parametrize("is_ending", [False, True])
+def test_a_job_takes_batches_until_nothing_is_left_or_the_process_is_to_end(
+    engine: Engine, tmp_path: Path, is_ending: bool
+) -> None:
+    open_account(engine)
+    _make_due(engine)
+    _equip(engine, tmp_path, is_ending=is_ending)
+    jobs.run(DRAIN)
+    jobs.run(DELIVER)
+    assert is_ending == _is_due(engine)
+
+
+@pytest.fixture
+def worker(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A drain worker in a process of its own."""
+    names = {"ARFLOW_DATABASE_URL": database_url, "ARFLOW_REDIS_URL": redis_url, "ARFLOW_HOME": str(tmp_path)}
+    command = [sys.executable, "-P", "-m", "workers.worker", "--name", "tested", "--log-file", DRAIN]
+    process = subprocess.Popen(command, env=os.environ | names)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def _log(tmp_path: Path) -> str:
+    path = tmp_path / "logs" / "tested.log"
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_worker_does_what_is_rung_for_and_nothing_else(
+    worker: subprocess.Popen[bytes], engine: Engine, redis: Redis, tmp_path: Path
+) -> None:
+    """A foreign job is refused and reported, and the worker goes on; Redis is wiped, and it is seen there again."""
+    open_account(engine)
+    foreign = Queue("arflow-drain", connection=redis, serializer="json")
+    foreign.enqueue_call("os.mkdir", args=(str(tmp_path / "made"),))
+    until(lambda: "a foreign job was refused" in _log(tmp_path), 30)
+    assert 1 == queues.refused_or_failed(redis, DRAIN)
+    assert not (tmp_path / "made").exists()
+
+    _make_due(engine)
+    queues.ring(redis, DRAIN, 1)
+    until(lambda: not _is_due(engine), 10)
+
+    redis.flushall()
+    until(lambda: queues.workers_seen(redis) == {DRAIN: 1, DELIVER: 0}, 10)
+
+    worker.send_signal(signal.SIGTERM)
+    assert 0 == worker.wait(10)
+    assert {DRAIN: 0, DELIVER: 0} == queues.workers_seen(redis)
