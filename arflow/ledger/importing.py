@@ -77,7 +77,7 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
         staging.stage(connection, _rows(path, options, report, rejects, progress))
         staging.settle(connection, options.currency)
         import_id = _register(connection, path, options)
-        for done, ids in enumerate(staging.staged_accounts(connection), start=1):
+        for done, ids in enumerate(_staged_accounts(connection, path), start=1):
             staging.take_in(connection, ids, now, report.outcome, correct=options.corrections, import_id=import_id)
             progress("comparing", 1 - 1 / (done + 1))
         for line, reason in sorted(report.outcome.rejects.items()):
@@ -88,6 +88,13 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
     _join_families(connection, path, report)
     _note_totals(connection, import_id, report)
     return report
+
+
+def _staged_accounts(connection: Connection, path: Path) -> Iterator[list[str]]:
+    try:
+        yield from staging.staged_accounts(connection)
+    except Refused as refused:
+        raise refused.within(str(path)) from None
 
 
 def without_policy(connection: Connection, report: Report) -> int:

@@ -9,8 +9,10 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy import Row as RowOf
 
 from arflow import money
 from arflow.accounts.clearing import called
@@ -25,8 +27,11 @@ from arflow.store import accounts, events, policies, tables
 from arflow.store.events import StoredEvent
 from arflow.store.rows import Row
 
-BATCH = 500
-"""How many accounts are compared at a time."""
+BATCH, BATCH_EVENTS = 500, 20_000
+"""How many accounts are compared at a time, and with how many staged events, unless a single account has more."""
+
+MAX_EVENTS = 200_000
+"""How many events one account may have in a file: its books are folded in memory."""
 
 _REPEATABLE = frozenset(
     {"contact", "tag", "untag", "hold", "hold_released", "forced", "notice_delivered", "notice_failed"}
@@ -86,10 +91,27 @@ def settle(connection: Connection, default: str) -> None:
 def staged_accounts(connection: Connection) -> Iterator[list[str]]:
     """The ids of the staged accounts, batch by batch."""
     after = ""
-    query = text("SELECT DISTINCT account_id FROM stage WHERE account_id > :after ORDER BY account_id LIMIT :limit")
-    while found := list(connection.execute(query, {"after": after, "limit": BATCH}).scalars()):
-        yield found
-        after = found[-1]
+    query = text(
+        "SELECT account_id, count(*) AS events FROM stage WHERE account_id > :after GROUP BY account_id "
+        "ORDER BY account_id LIMIT :limit"
+    )
+    while found := connection.execute(query, {"after": after, "limit": BATCH}).all():
+        batch = [row.account_id for row, events in _summed(found) if events <= BATCH_EVENTS] or [found[0].account_id]
+        yield batch
+        after = batch[-1]
+
+
+def _summed(found: Sequence[RowOf[Any]]) -> Iterator[tuple[RowOf[Any], int]]:
+    """Each (account, events) with the events up to it. Raises Refused for an account with too many."""
+    total = 0
+    for row in found:
+        if row.events > MAX_EVENTS:
+            raise Refused(
+                f"account `{row.account_id}` has {row.events:,} events in this file, and up to {MAX_EVENTS:,} are "
+                "taken; import it in parts"
+            )
+        total += row.events
+        yield row, total
 
 
 def take_in(

@@ -7,15 +7,16 @@ import json
 import os
 import resource
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from arflow.advance import Engineering
 from arflow.cli import run
 from arflow.errors import Refused
 from arflow.explain import explained
-from arflow.ledger import profileloader
+from arflow.ledger import profileloader, staging
 from arflow.reports.ageing import ageing
 from arflow.reports.positions import positions
 from arflow.rules.loader import load_policy
@@ -211,6 +212,36 @@ def test_a_file_of_bad_rows_is_refused_in_bounded_memory(engine: Engine, tmp_pat
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert 1 == len(str(refused.value).splitlines())
     assert 64_000 > grown
+    assert [] == list(known_ids(engine))
+
+
+def test_accounts_are_compared_a_few_at_a_time(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not too many accounts, and not too many events unless one account alone has more: no account is left out."""
+    monkeypatch.setattr(staging, "BATCH", 3)
+    monkeypatch.setattr(staging, "BATCH_EVENTS", 4)
+    batches: list[list[str]] = []
+    take = staging.take_in
+
+    def noted(connection: Connection, ids: list[str], *rest: Any, **named: Any) -> None:  # noqa: ANN401  # its own
+        batches.append(ids)
+        take(connection, ids, *rest, **named)
+
+    monkeypatch.setattr(staging, "take_in", noted)
+    sizes = {"A": 2, "B": 2, "C": 1, "D": 6, "E": 1, "F": 1, "G": 1, "H": 1}
+    lines = [{**INVOICE, "account": key, "id": f"I{n}"} for key, size in sizes.items() for n in range(size)]
+    take_in(engine, write_events(tmp_path / "e.jsonl", lines))
+    assert [["A", "B"], ["C"], ["D"], ["E", "F", "G"], ["H"]] == batches
+    assert {key: ("current", 5000 * size) for key, size in sizes.items()} == states(engine)
+
+
+def test_an_account_with_too_many_events_refuses_the_file(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its books are folded in memory: the line names the account, and nothing is changed."""
+    monkeypatch.setattr(staging, "MAX_EVENTS", 3)
+    file = write_events(tmp_path / "e.jsonl", [{**INVOICE, "id": f"I{n}"} for n in range(4)])
+    with pytest.raises(Refused, match=r"e\.jsonl: account `A` has 4 events in this file, and up to 3 are taken"):
+        take_in(engine, file)
     assert [] == list(known_ids(engine))
 
 

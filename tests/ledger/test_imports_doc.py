@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arflow.ledger import csvfile, profileevents, profileloader, textlines
+from arflow.ledger import csvfile, profileevents, profileloader, staging, textlines
 from arflow.ledger.csvfile import CsvFile
 from arflow.ledger.eventfields import EVENTS, Kind
 from arflow.ledger.rowevents import MAX_NAME, MAX_TEXT, Item, Row, Skipped
@@ -33,7 +33,8 @@ def events() -> str:
 def limits() -> str:
     return (
         f"{textlines.MAX_LINE:,} characters in a line or row, {MAX_TEXT} in a text, {MAX_NAME} in an id,"
-        f" {csvfile.MAX_COLUMNS} columns, {textlines.MAX_LINES:,} lines; a profile {profileloader.MAX_BYTES:,} bytes."
+        f" {csvfile.MAX_COLUMNS} columns, {textlines.MAX_LINES:,} lines, {staging.MAX_EVENTS:,} events of"
+        f" an account; a profile {profileloader.MAX_BYTES:,} bytes."
     )
 
 

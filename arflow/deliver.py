@@ -1,0 +1,346 @@
+"""The other door: the only code that sends anything to anybody.
+
+Every message is a row before it is a letter. A batch is claimed with a lease in one transaction; then each message is
+rendered and handed over outside of any; then what came of it is written, with the delivery result as a cause of the
+account, in one transaction of its own. Whoever dies in between leaves a lease that runs out, and the next one sends
+the letter under the same Message-ID. While the delivery switch is off nothing is claimed, and nothing claimed is sent.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, exists, insert, literal, select
+from sqlalchemy.exc import OperationalError
+
+from arflow import advance, clock
+from arflow.accounts.entries import Account, EffectStatus
+from arflow.clock import Now
+from arflow.errors import ArflowError, SaysNo
+from arflow.life.present import reading
+from arflow.mail import Fate, Letter, Mail, Post, Result
+from arflow.messages.notices import PREFIX, notice
+from arflow.messages.recipients import is_address, recipient
+from arflow.messages.rendering import Message, Sender, render
+from arflow.rules.policy import Policy
+from arflow.store import accounts, desk_tables, leases, policies, switch, tables
+from arflow.store.leases import Claim
+
+BATCH = 50
+"""How many messages one claim takes."""
+
+PROMPT = dt.timedelta(hours=2)
+"""A message that left its account no longer ago goes out at once; a later attempt waits for working hours."""
+
+_TRIES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Batch:
+    """What was claimed, and everything that was read for it at once."""
+
+    claims: Sequence[Claim]
+    now: Now
+    accounts: Mapping[str, Account]
+    policies: Mapping[str, Policy]
+    colleagues: Mapping[str, str]
+
+    def policy(self, claim: Claim) -> Policy | None:
+        """The policy that had the account last."""
+        return self.policies.get(self.accounts[claim.account_id].policy_version or "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    """What came of one message. `is_about_address`: a person has to find another address."""
+
+    result: Result
+    letter: Letter | None = None
+    is_about_address: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """A message that could not be delivered, and why."""
+
+    id: int
+    account: str
+    template: str
+    recipient: str
+    error: str
+    attempts: int
+    settled_at: dt.datetime
+
+
+def deliver_batch(
+    engine: Engine, mail: Mail, limit: int = BATCH, *, is_ending: Callable[[], bool] = lambda: False
+) -> int:
+    """Hand over up to `limit` messages that are ready; gives how many were claimed, 0 when none is or delivery is off.
+
+    Each ends sent or failed, or is queued for later. When delivery is turned off meanwhile, or the process is to end,
+    those that were not tried yet go back to the queue.
+    """
+    batch = _claimed(engine, mail, limit)
+    if batch is None:
+        return 0
+    with mail.transport.open() as post:
+        for at, claim in enumerate(batch.claims):
+            if is_ending() or not _is_on(engine):
+                _put_back(engine, batch.claims[at:])
+                break
+            outcome = _handed_over(engine, batch, claim, mail, post)
+            if outcome is not None:
+                _settle(engine, batch, claim, outcome)
+            if outcome is not None and outcome.result.is_down:
+                for other in batch.claims[at + 1 :]:
+                    _settle(engine, batch, other, _Outcome(result=outcome.result))
+                break
+    return len(batch.claims)
+
+
+def failed(connection: Connection, limit: int = 100) -> list[Failed]:
+    """The messages that failed last, the latest first."""
+    return [
+        Failed(
+            id=row.id,
+            account=row.account_id,
+            template=row.template,
+            recipient=row.recipient,
+            error=row.error,
+            attempts=row.attempts,
+            settled_at=row.settled_at,
+        )
+        for row in leases.failed(connection, limit)
+    ]
+
+
+def retry(connection: Connection, number: int, actor: str) -> None:
+    """Queue a failed message once more, because a person asked for it. Raises SaysNo when it cannot be.
+
+    What the rules have been told stays: the delivery failed. A letter that arrives now is not told to them again.
+    """
+    message = desk_tables.message
+    row = connection.execute(select(message).where(message.c.id == number).with_for_update()).mappings().first()
+    if row is None or row["status"] != "failed":
+        raise SaysNo(f"message {number} is not one that failed; look at the list again")
+    if _is_unknown(connection, row["account_id"], row["number"]):
+        raise SaysNo(f"that message {number} failed is still being taken in; repeat it in a moment")
+    leases.queue_again(connection, number, f"tried again by {actor}; before: {row['error']}")
+
+
+# --- claiming and reading ---------------------------------------------------------------------------------------------
+
+
+def _claimed(engine: Engine, mail: Mail, limit: int) -> _Batch | None:
+    with engine.begin() as connection:
+        if not switch.is_on(connection):
+            return None
+        claims = leases.claim(connection, limit=limit, seconds=mail.transport.patience, domain=mail.domain)
+        return _read(connection, claims) if claims else None
+
+
+def _read(connection: Connection, claims: Sequence[Claim]) -> _Batch:
+    """Everything that letters need, in a number of statements that does not depend on the size of the batch."""
+    found = _with_payers(connection, sorted({claim.account_id for claim in claims}))
+    versions = sorted({account.policy_version for account in found.values() if account.policy_version})
+    return _Batch(
+        claims=claims,
+        now=clock.read(connection),
+        accounts=found,
+        policies={version: policies.version(connection, version) for version in versions},
+        colleagues=_colleagues(connection, {account.owner for account in found.values()}),
+    )
+
+
+def _with_payers(connection: Connection, ids: Sequence[str]) -> dict[str, Account]:
+    """The accounts `ids`, each with the ledger of the account that it pays through."""
+    account = tables.account
+    payers = select(account.c.pays_through).where(account.c.id.in_(accounts.listed(ids)))
+    also = {payer for payer in connection.execute(payers).scalars() if payer}
+    stored = accounts.load(connection, sorted({*ids} | also))
+    return {key: _with_payer(stored[key].account, stored) for key in ids}
+
+
+def _with_payer(account: Account, stored: Mapping[str, accounts.Stored]) -> Account:
+    payer = account.pays_through
+    return account if payer is None else replace(account, payer_ledger=stored[payer].account.ledger)
+
+
+def _colleagues(connection: Connection, names: Iterable[str]) -> dict[str, str]:
+    """The full names of those users who are there."""
+    user = desk_tables.user
+    query = select(user.c.name, user.c.full_name).where(
+        user.c.name.in_(accounts.listed(sorted(names))), user.c.disabled_at.is_(None)
+    )
+    return {row.name: row.full_name for row in connection.execute(query)}
+
+
+# --- one message ------------------------------------------------------------------------------------------------------
+
+
+def _is_on(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return switch.is_on(connection)
+
+
+def _put_back(engine: Engine, claims: Iterable[Claim]) -> None:
+    with engine.begin() as connection:
+        for claim in claims:
+            leases.put_back(connection, claim)
+
+
+def _handed_over(engine: Engine, batch: _Batch, claim: Claim, mail: Mail, post: Post) -> _Outcome | None:
+    """What came of one message; None when it is not ours any more, or waits for working hours."""
+    later = _later(batch, claim)
+    with engine.begin() as connection:
+        if later is not None:
+            leases.put_back(connection, claim, not_before=later)
+            return None
+        if not leases.renew(connection, claim, mail.transport.patience):
+            return None
+    try:
+        letter = _written(batch, claim, mail)
+        composed = mail.composed(letter) if is_address(letter.to) else None
+    except Exception as error:  # noqa: BLE001 - one letter that cannot be written must not stop the others; it is shown
+        reason = str(error) if isinstance(error, ArflowError) else f"the letter cannot be written: {error!r}"
+        return _Outcome(result=Result(fate=Fate.REFUSED, reason=reason))
+    if composed is None:
+        return _unaddressed(letter)
+    result = post.send(composed, letter.to, letter.on)
+    return _Outcome(result=result, letter=letter, is_about_address=result.fate is Fate.REFUSED)
+
+
+def _unaddressed(letter: Letter) -> _Outcome:
+    reason = f"`{letter.to}` is no e-mail address" if letter.to else "no contact of the account has an e-mail address"
+    return _Outcome(result=Result(fate=Fate.REFUSED, reason=reason), letter=letter, is_about_address=True)
+
+
+def _later(batch: _Batch, claim: Claim) -> dt.datetime | None:
+    """The beginning of the next working hours, for an attempt that is not prompt; None: it may leave now.
+
+    A stepped clock has no night: its messages leave when they were decided.
+    """
+    now, policy = batch.now.at, batch.policy(claim)
+    if now is None or policy is None or now - claim.decided_at < PROMPT:
+        return None
+    opens = policy.calendar.earliest_sending(ZoneInfo(claim.zone), now)
+    return opens if opens > now else None
+
+
+def _written(batch: _Batch, claim: Claim, mail: Mail) -> Letter:
+    """The letter that a message is, to whom and of when; on a stepped clock of the day on which it was decided."""
+    account = batch.accounts[claim.account_id]
+    at = (batch.now.at or claim.decided_at).astimezone(ZoneInfo(claim.zone))
+    name, address = _addressed(account, claim)
+    said = _said(batch, claim, mail, at.date(), name)
+    return Letter(
+        message_id=claim.message_id,
+        to=address,
+        name=name,
+        at=at,
+        on=_decided_on(claim),
+        subject=said.subject,
+        text=said.text,
+        html=said.html,
+        language=said.language,
+    )
+
+
+def _addressed(account: Account, claim: Claim) -> tuple[str, str]:
+    """The name and address that a message goes to: of the account's contact now, or of the notice."""
+    if claim.number is None:
+        return "", claim.recipient.strip()
+    person = recipient(account)
+    return (person.name, person.email.strip()) if person else ("", "")
+
+
+def _decided_on(claim: Claim) -> dt.date:
+    """The local date of the decision: the same at each attempt."""
+    return claim.decided_at.astimezone(ZoneInfo(claim.zone)).date()
+
+
+def _said(batch: _Batch, claim: Claim, mail: Mail, on: dt.date, name: str) -> Message:
+    account, policy = batch.accounts[claim.account_id], batch.policy(claim)
+    if claim.number is None:
+        rule = claim.template.removeprefix(PREFIX)
+        reasons = {rule.id: rule.why for rule in policy.rules} if policy else {}
+        return notice(account, rule, reasons.get(rule, ""))
+    return render(
+        claim.template,
+        account,
+        on=on,
+        sender=Sender(company=mail.company, contact=batch.colleagues.get(account.owner, ""), phone=mail.phone),
+        person=name,
+        terms=reading(policy).terms if policy else None,
+        number=claim.number,
+    )
+
+
+# --- what came of it --------------------------------------------------------------------------------------------------
+
+
+def _settle(engine: Engine, batch: _Batch, claim: Claim, outcome: _Outcome) -> None:
+    """Write what came of a message. A lost connection or a deadlock is tried again: the letter may be on its way."""
+    for left in reversed(range(_TRIES)):
+        try:
+            with engine.begin() as connection:
+                _write(connection, batch, claim, outcome)
+        except OperationalError:
+            if not left:
+                raise
+        else:
+            return
+
+
+def _write(connection: Connection, batch: _Batch, claim: Claim, outcome: _Outcome) -> None:
+    result = outcome.result
+    if result.fate is Fate.AGAIN and leases.try_again(connection, claim, result.reason):
+        return
+    is_sent = result.fate is Fate.ACCEPTED
+    if not leases.settle(connection, claim, is_sent=is_sent, error=result.reason, **_kept(outcome.letter)):
+        return  # somebody else has it, and will say what came of it
+    if claim.number is None:
+        return
+    if _is_unknown(connection, claim.account_id, claim.number):
+        advance.deliver_result(
+            connection,
+            claim.account_id,
+            claim.template,
+            decided_at=claim.decided_at,
+            zone=claim.zone,
+            delivered=is_sent,
+        )
+    if outcome.is_about_address:
+        _ask_for_address(connection, batch, claim, result.reason)
+
+
+def _kept(letter: Letter | None) -> dict[str, str]:
+    """What is kept of a letter."""
+    if letter is None:
+        return {}
+    return {"recipient": letter.to, "language": letter.language, "subject": letter.subject, "text": letter.text}
+
+
+def _is_unknown(connection: Connection, account: str, number: int | None) -> bool:
+    """Whether the rules have not been told yet what became of the message."""
+    effect = tables.effect
+    query = select(effect.c.status).where(effect.c.account_id == account, effect.c.number == number)
+    return connection.execute(query).scalar() == EffectStatus.SENT
+
+
+def _ask_for_address(connection: Connection, batch: _Batch, claim: Claim, reason: str) -> None:
+    """Make a task of finding an address, unless one is open for the account."""
+    task = desk_tables.task
+    local, _ = clock.local_moment(batch.now, ZoneInfo(claim.zone))
+    open_one = exists().where(task.c.account_id == claim.account_id, task.c.kind == "address", task.c.done_at.is_(None))
+    row: dict[str, Any] = {
+        "account_id": claim.account_id,
+        "kind": "address",
+        "assignee": batch.accounts[claim.account_id].owner,
+        "due_on": local,
+        "text": f"the letter `{claim.template}` could not be delivered: {reason}",
+    }
+    values = select(*(literal(value, task.c[name].type) for name, value in row.items())).where(~open_one)
+    connection.execute(insert(task).from_select([*row], values))

@@ -1,0 +1,129 @@
+"""The outbox from the side of who hands messages over: claims with a lease, and what came of them.
+
+A claim gives its message a new lease number. Everything later is done only while that number still stands, so whoever
+was taken for dead and comes back can change nothing. Instants are the database's own, whatever the business clock says.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, update
+
+from arflow.store.desk_tables import message
+
+GIVE_UP = dt.timedelta(days=5)
+"""How long a message is tried, from when it was queued; mail servers do so among themselves as well."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 60, 3600
+"""Seconds to the second attempt, and at most between two; the pause doubles each time, and varies by a fifth."""
+
+_ENOUGH_DOUBLINGS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A message that is ours to hand over while its lease stands. `number`: the effect that it is; None: a notice."""
+
+    id: int
+    account_id: str
+    number: int | None
+    template: str
+    recipient: str
+    decided_at: dt.datetime
+    zone: str
+    lease: int
+    attempts: int
+    message_id: str
+
+
+def claim(connection: Connection, *, limit: int, seconds: int, domain: str) -> list[Claim]:
+    """Up to `limit` messages that are ready, or whose lease ran out, and that nobody else is just claiming."""
+    ran_out = and_(message.c.status == "sending", message.c.leased_until < func.now())
+    ready = and_(
+        message.c.settled_at.is_(None), message.c.not_before <= func.now(), or_(message.c.status == "queued", ran_out)
+    )
+    found = select(message.c.id).where(ready).order_by(message.c.not_before, message.c.id).limit(limit)
+    name = func.concat("<", message.c.id, ".", func.replace(_uuid(), "-", ""), f"@{domain}>")
+    statement = (
+        update(message)
+        .where(message.c.id.in_(found.with_for_update(skip_locked=True)))
+        .values(
+            status="sending",
+            lease=message.c.lease + 1,
+            attempts=message.c.attempts + 1,
+            leased_until=_after(seconds),
+            message_id=func.coalesce(message.c.message_id, name),
+        )
+        .returning(*(message.c[field] for field in Claim.__dataclass_fields__))
+    )
+    rows = connection.execute(statement).mappings()
+    return sorted((Claim(**row) for row in rows), key=lambda claim: claim.id)
+
+
+def renew(connection: Connection, claimed: Claim, seconds: int) -> bool:
+    """Have the lease run `seconds` from now on; False when somebody else has the message."""
+    return _changed(connection, claimed, leased_until=_after(seconds))
+
+
+def put_back(connection: Connection, claimed: Claim, *, not_before: dt.datetime | None = None) -> bool:
+    """Queue a message that was not tried as if it had not been claimed; False when somebody else has it."""
+    when = {} if not_before is None else {"not_before": not_before}
+    return _changed(connection, claimed, status="queued", leased_until=None, attempts=message.c.attempts - 1, **when)
+
+
+def try_again(connection: Connection, claimed: Claim, error: str) -> bool:
+    """Queue a message for another attempt after a pause; False, and nothing is changed, when it was tried for long."""
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(claimed.attempts - 1, _ENOUGH_DOUBLINGS))
+    varied = func.make_interval(0, 0, 0, 0, 0, 0, pause * (0.8 + 0.4 * func.random()))
+    in_time = message.c.queued_at > func.now() - literal(GIVE_UP)
+    return _changed(
+        connection,
+        claimed,
+        in_time,
+        status="queued",
+        leased_until=None,
+        not_before=func.now() + varied,
+        error=error,
+    )
+
+
+def settle(connection: Connection, claimed: Claim, *, is_sent: bool, **values: str) -> bool:
+    """Mark a message as sent or failed, with what was sent to whom; False when somebody else has it."""
+    status = "sent" if is_sent else "failed"
+    return _changed(connection, claimed, status=status, leased_until=None, settled_at=func.now(), **values)
+
+
+def _changed(connection: Connection, claimed: Claim, *conditions: ColumnElement[bool], **values: object) -> bool:
+    """Change the message if the lease of `claimed` still stands, and `conditions` hold."""
+    mine = and_(message.c.id == claimed.id, message.c.lease == claimed.lease, message.c.status == "sending")
+    done = connection.execute(update(message).where(mine, *conditions).values(**values))
+    return done.rowcount == 1
+
+
+def _after(seconds: int) -> ColumnElement[Any]:
+    return func.now() + literal(dt.timedelta(seconds=seconds))
+
+
+def _uuid() -> ColumnElement[str]:
+    return func.gen_random_uuid().cast(message.c.message_id.type)
+
+
+# --- failed messages --------------------------------------------------------------------------------------------------
+
+
+def queue_again(connection: Connection, number: int, error: str) -> bool:
+    """Queue a failed message as a new one, with the same Message-ID; False when there is no such failed message."""
+    done = connection.execute(
+        update(message)
+        .where(message.c.id == number, message.c.status == "failed")
+        .values(status="queued", settled_at=None, attempts=0, queued_at=func.now(), not_before=func.now(), error=error)
+    )
+    return done.rowcount == 1
+
+
+def failed(connection: Connection, limit: int) -> Sequence[Any]:
+    """The rows of the messages that failed last, the latest first."""
+    query = select(message).where(message.c.status == "failed").order_by(message.c.id.desc()).limit(limit)
+    return connection.execute(query).all()
