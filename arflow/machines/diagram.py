@@ -19,15 +19,19 @@ def draw(edges: Iterable[Edge]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _arrows(edges: Iterable[Edge]) -> Iterator[str]:
-    """One arrow a pair, in the order of the states; its labels in the order in which they came, each once."""
+def joined(edges: Iterable[Edge]) -> dict[tuple[State, State], list[str]]:
+    """One entry a pair, in the order of the states; its labels in the order in which they came, each once."""
     labels: dict[tuple[State, State], list[str]] = {}
     for source, target, label in edges:
         found = labels.setdefault((source, target), [])
         if label not in found:
             found.append(label)
-    for source, target in sorted(labels, key=lambda pair: (ORDER.index(pair[0]), ORDER.index(pair[1]))):
-        yield f"    {source} --> {target} : {', '.join(labels[source, target])}"
+    return dict(sorted(labels.items(), key=lambda entry: tuple(ORDER.index(state) for state in entry[0])))
+
+
+def _arrows(edges: Iterable[Edge]) -> Iterator[str]:
+    for (source, target), labels in joined(edges).items():
+        yield f"    {source} --> {target} : {', '.join(labels)}"
 
 
 def _notes() -> Iterator[str]:
