@@ -22,15 +22,15 @@ class Exposure:
 
 def exposure(book: Ledger, day: dt.date, promised: Sequence[Verdict]) -> Exposure:
     """How the ledger stands on the policy day `day` under these promises."""
-    undisputed = _undisputed(book.open_items, book.open_disputes)
-    contested = sum(item.open for item in book.open_items) - sum(item.open for item in undisputed)
-    overdue = [item for item in undisputed if item.due < day]
+    agreed = undisputed(book.open_items, book.open_disputes)
+    contested = sum(item.open for item in book.open_items) - sum(item.open for item in agreed)
+    overdue = [item for item in agreed if item.due < day]
     left = _uncovered(list(overdue), promised)
     covered = sum(item.open for item in overdue) - sum(item.open for item in left)
     return Exposure(disputed=contested, promised=covered, collectible=tuple(item for item in left if item.open))
 
 
-def _undisputed(items: Sequence[OpenItem], disputes: Iterable[Dispute]) -> Sequence[OpenItem]:
+def undisputed(items: Sequence[OpenItem], disputes: Iterable[Dispute]) -> Sequence[OpenItem]:
     """`items` less what open disputes cover of their invoice, the earliest instalment first."""
     contested = _contested(disputes)
     if not contested:

@@ -79,6 +79,7 @@ _EFFECT_TOPICS: Mapping[str, str] = MappingProxyType(
         "notify": "messages",
     }
 )
+_Row = Row[*tuple[Any, ...]]
 _EVENT, _NOTE, _JOURNAL = 0, 1, 2
 """Where an entry is kept; of one moment, what the rules made of it stands above what was recorded."""
 
@@ -183,13 +184,11 @@ def contacts(connection: Connection, view: View, limit: int = 3) -> list[Entry]:
     return [replace(entry, body="; ".join(agreed.get(_moment(row), []))) for row, entry in made]
 
 
-def _moment(row: Row[Any]) -> tuple[dt.date, dt.time, str]:
+def _moment(row: _Row) -> tuple[dt.date, dt.time, str]:
     return row.on, row.clock, row.actor
 
 
-def _agreed(
-    connection: Connection, view: View, calls: Sequence[Row[Any]]
-) -> dict[tuple[dt.date, dt.time, str], list[str]]:
+def _agreed(connection: Connection, view: View, calls: Sequence[_Row]) -> dict[tuple[dt.date, dt.time, str], list[str]]:
     """The promises and disputes that were recorded at the moments of these calls."""
     event = tables.event
     same = or_(
@@ -229,7 +228,7 @@ def _of_events(account: str) -> Select[Any]:
 
 
 def _of_notes(view: View, *, all_of_them: bool) -> Select[Any]:
-    """Notes of their own; those on a call stand with the call. Without a real time of that day they stand at its end."""
+    """Notes of their own; those on a call stand with the call. One made on another real day stands at its day's end."""
     note = desk_tables.note
     local = func.timezone(view.zone, note.c.made_at)
     clock = case((func.date(local) == note.c.on, cast(local, Time)), else_=literal(_LAST_MINUTE, Time))
@@ -254,7 +253,7 @@ def _of_journal(account: str) -> Select[Any]:
 # --- filling in -------------------------------------------------------------------------------------------------------
 
 
-def _filled(connection: Connection, view: View, lines: Sequence[Row[Any]]) -> list[Entry]:
+def _filled(connection: Connection, view: View, lines: Sequence[_Row]) -> list[Entry]:
     keys = {place: [line.key for line in lines if line.place == place] for place in (_EVENT, _NOTE, _JOURNAL)}
     events, about = _events(connection, keys[_EVENT]), notes.about(connection, keys[_EVENT])
     made: dict[tuple[int, int], Entry] = {
@@ -265,7 +264,7 @@ def _filled(connection: Connection, view: View, lines: Sequence[Row[Any]]) -> li
     return [replace(made[line.place, line.key], clock=line.clock, topic=line.topic) for line in lines]
 
 
-def _events(connection: Connection, keys: Sequence[int]) -> dict[int, Row[Any]]:
+def _events(connection: Connection, keys: Sequence[int]) -> dict[int, _Row]:
     event = tables.event
     found = {row.id: row for row in connection.execute(select(event).where(event.c.id.in_(list(keys))))}
     return {key: found[key] for key in keys}
@@ -305,7 +304,7 @@ def _whys(connection: Connection, versions: set[str]) -> dict[tuple[str, str], s
     }
 
 
-def _of_journal_row(row: Row[Any], why: str) -> Entry:
+def _of_journal_row(row: _Row, why: str) -> Entry:
     details = row.details
     entry = Entry(
         on=row.on,
@@ -325,7 +324,7 @@ def _of_journal_row(row: Row[Any], why: str) -> Entry:
     return replace(entry, body=letter, status=status)
 
 
-def _title(row: Row[Any]) -> str:
+def _title(row: _Row) -> str:
     details = row.details
     match row.kind:
         case EntryKind.STEP:
@@ -338,7 +337,7 @@ def _title(row: Row[Any]) -> str:
     return told if row.kind == EntryKind.EFFECT else f"{told}: did not leave"
 
 
-def _of_event(row: Row[Any], view: View) -> Entry:
+def _of_event(row: _Row, view: View) -> Entry:
     """What was recorded; a promise with the verdict on it."""
     verdict = view.verdicts.get(str(row.content.get("id", ""))) if row.kind == "promise" else None
     return Entry(

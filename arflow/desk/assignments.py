@@ -1,0 +1,44 @@
+"""To whom accounts can be given: people who work accounts, and queues."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, literal, or_, select, union_all
+
+from arflow.errors import Refused, did_you_mean
+from arflow.store.desk_tables import queue, user
+
+_WORKS = ["caller", "lead"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignee:
+    """A user or a queue to whom an account can be given."""
+
+    name: str
+    shown: str
+    is_queue: bool
+
+
+def assignees(connection: Connection) -> list[Assignee]:
+    """Everybody to whom an account can be given: queues first, then the callers and leads who are not disabled."""
+    people = select(user.c.name, user.c.full_name.label("title"), literal(False).label("is_queue")).where(
+        user.c.disabled_at.is_(None), or_(*(user.c.roles.contains([role]) for role in _WORKS))
+    )
+    queues = select(queue.c.name, queue.c.title, literal(True).label("is_queue"))
+    found = union_all(queues, people).subquery()
+    rows = connection.execute(select(found).order_by(found.c.is_queue.desc(), found.c.name))
+    return [Assignee(name=row.name, shown=row.title or row.name, is_queue=row.is_queue) for row in rows]
+
+
+def check(connection: Connection, name: str) -> None:
+    """Raise Refused when accounts cannot be given to `name`; to nobody, by an empty name, they can."""
+    known = [assignee.name for assignee in assignees(connection)]
+    if name and name not in known:
+        raise Refused(f"`{name[:80]}` is no caller, lead or queue{did_you_mean(name, known)}")
+
+
+def shown_names(connection: Connection) -> dict[str, str]:
+    """What every user and queue, also a disabled one, is called."""
+    names = union_all(select(user.c.name, user.c.full_name.label("title")), select(queue.c.name, queue.c.title))
+    found = names.subquery()
+    return {row.name: row.title or row.name for row in connection.execute(select(found))}

@@ -1,0 +1,97 @@
+"""Accounts as people look at them: the facts, why they stand where they stand, whom to call when, what comes next.
+
+For the accounts of one page, read at once; nothing is changed. The lives are those that production runs.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from arflow import clock, explain
+from arflow.accounts.entries import Account
+from arflow.accounts.facts import Reading, Snapshot, snapshot
+from arflow.advance import Engineering, standing
+from arflow.clock import Now
+from arflow.desk import brief, worklist
+from arflow.desk.brief import Allowed
+from arflow.desk.worklist import LastStep
+from arflow.life.life import Life, reading
+from arflow.rules.calendar import Calendar
+from arflow.rules.policy import Policy
+from arflow.store import policies, tables
+from arflow.store.accounts import listed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """One account now. `today` is the local date at which people record; `version` that of the row that was read."""
+
+    account: Account
+    version: int
+    zone: str
+    at: dt.datetime
+    today: dt.date
+    policy: Policy | None
+    seen: Snapshot
+    last_step: LastStep | None
+    why: str
+    """The reason of the rule that led here, or what the person who forced the step said."""
+    allowed: Allowed
+    life: Life
+
+    def foresee(self) -> explain.Next | None:
+        """What comes next by time alone; runs the account ahead."""
+        return explain.foresee(self.life, self.at)
+
+
+def outlooks(connection: Connection, ids: Sequence[str], engineering: Engineering) -> dict[str, Outlook]:
+    """The accounts `ids` as they stand; the number of queries does not depend on how many they are."""
+    now = clock.read(connection)
+    lives = standing(connection, ids, now, engineering)
+    steps, versions = worklist.last_steps(connection, ids), _versions(connection, ids)
+    deciding = {name: policies.version(connection, name) for name in {s.version for s in steps.values()} if name}
+    return {
+        key: _outlook(life, now, versions[key], steps.get(key), _why(steps.get(key), deciding))
+        for key, life in lives.items()
+    }
+
+
+def _versions(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    account = tables.account
+    query = select(account.c.id, account.c.version).where(account.c.id.in_(listed(ids)))
+    return {row.id: row.version for row in connection.execute(query)}
+
+
+def _why(step: LastStep | None, deciding: Mapping[str, Policy]) -> str:
+    if step is None:
+        return ""
+    if step.rule is None or step.version is None:
+        return step.reason
+    return next((rule.why for rule in deciding[step.version].rules if rule.id == step.rule), "")
+
+
+def _outlook(life: Life, now: Now, version: int, step: LastStep | None, why: str) -> Outlook:
+    account, policy, zone = life.account, life.policy, life.zone()
+    today, _ = clock.local_moment(now, zone)
+    at = now.at or explain.end_of(life, now.last_day)
+    seen = snapshot(account, life.policy_day(at), reading(policy) if policy else Reading())
+    return Outlook(
+        account=account,
+        version=version,
+        zone=str(zone),
+        at=at,
+        today=today,
+        policy=policy,
+        seen=seen,
+        last_step=step,
+        why=why,
+        allowed=brief.allowed(account, seen, life.calendar(), zone, _working_moment(life.calendar(), life, now, today)),
+        life=life,
+    )
+
+
+def _working_moment(calendar: Calendar, life: Life, now: Now, today: dt.date) -> dt.datetime:
+    """The moment from which on somebody may call: now; on a stepped clock, which stands at its day's end, that day."""
+    return now.at or calendar.act_instant(life.zone(), today)

@@ -1,0 +1,61 @@
+"""Carries out what people's forms mean: events through the one door, and what goes with them, in one transaction."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from arflow import clock
+from arflow.advance import Engineering, record
+from arflow.desk import notes, tasks
+from arflow.desk.actions import Doing
+from arflow.desk.users import User
+from arflow.store import accounts, events
+
+
+def carry_out(
+    connection: Connection,
+    account: str,
+    doing: Doing,
+    *,
+    user: User,
+    zone: str,
+    engineering: Engineering,
+    seen: int | None = None,
+) -> None:
+    """Record what `user` did on an account that lives in `zone`, in the caller's transaction.
+
+    Raises Conflict when the account has changed since its version `seen`, Refused when something contradicts its books.
+    """
+    accounts.lock(connection, [account])
+    for kind in doing.withdraws:
+        events.withdraw(connection, account, kind)
+    about = None
+    if doing.contents:
+        done = record(connection, account, doing.contents, actor=user.name, engineering=engineering, seen=seen)
+        about = done.events[0]
+    today, _ = clock.local_moment(clock.read(connection), ZoneInfo(zone))
+    _write_down(connection, account, doing, actor=user.name, today=today, about=about)
+
+
+def _write_down(
+    connection: Connection, account: str, doing: Doing, *, actor: str, today: dt.date, about: int | None
+) -> None:
+    if doing.note:
+        notes.add(connection, account, doing.note, author=actor, on=today, about=about)
+    if doing.settles_follow_ups:
+        tasks.finish_due(connection, account, by=actor, today=today)
+    if doing.follow_up is not None:
+        planned = doing.follow_up
+        tasks.follow_up(
+            connection, account, assignee=planned.assignee, due_on=planned.due_on, text=planned.text, made_by=actor
+        )
+
+
+def assign(
+    connection: Connection, account: str, owner: str, *, actor: str, engineering: Engineering, seen: int | None = None
+) -> None:
+    """Give an account, and what is still to be done about it, to `owner`: a user, a queue or, if empty, nobody."""
+    content = {"event": "account", "owner": owner}
+    record(connection, account, [content], actor=actor, engineering=engineering, seen=seen)
+    tasks.hand_over(connection, account, owner)
