@@ -1,0 +1,66 @@
+"""What was recorded of an account, as causes: what became known late is one cause, the rest each at its own time.
+
+Nothing here reads or writes: events and the account's life come in, batches and instants go out.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+
+from arflow.life.life import Life
+from arflow.life.lives import Batch
+from arflow.life.records import Entry, EntryKind, Part
+from arflow.rules.calendar import instant
+from arflow.store import events
+from arflow.store.events import StoredEvent
+
+_ONE_DAY = dt.timedelta(days=1)
+
+
+def actors_of(batch: Batch, actors: Mapping[int, str]) -> str:
+    """Who recorded the events of a batch."""
+    found = (actors.get(id(event), "") for part in batch.parts for event in part.events)
+    return ", ".join(dict.fromkeys(actor for actor in found if actor))
+
+
+def _part(event: StoredEvent) -> Part:
+    return Part(on=event.event.on, clock=event.event.clock, events=(event.event,))
+
+
+def is_late(life: Life, event: StoredEvent) -> bool:
+    """Whether the event is dated up to the business now at which it became known."""
+    if event.known_on is not None:
+        return event.event.on <= event.known_on
+    return event.known_at is not None and life.instant_of(_part(event)) <= event.known_at
+
+
+def own_instant(life: Life, event: StoredEvent) -> dt.datetime:
+    """The instant of the event's own date and time."""
+    return instant(life.zone(), event.event.on, event.event.clock)
+
+
+def known(life: Life, at: dt.datetime | None, on: dt.date | None) -> dt.datetime:
+    """The instant at which something became known: as it says, or at the end of a stepped day in the account's zone."""
+    if at is not None:
+        return at
+    return instant(life.zone(), (on or dt.date.min) + _ONE_DAY, dt.time(0))
+
+
+def correction(event: StoredEvent, life: Life) -> Entry:
+    """What the journal says of a correction: what was, and what is."""
+    at = known(life, event.known_at, event.known_on)
+    local = life.local(at)
+    what = f"{event.event.kind} {event.event.id or ''}".strip()
+    return Entry(
+        kind=EntryKind.CORRECTION,
+        account=event.event.account,
+        at=at,
+        on=local.date(),
+        clock=local.time().replace(tzinfo=None),
+        cause="correction",
+        name=what,
+        reason=f"was {_shown(event.was or {})}; is {events.canonical(event.event)}",
+    )
+
+
+def _shown(content: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(content.items()))

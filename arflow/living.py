@@ -1,0 +1,301 @@
+"""The accounts of one transaction, with all that was read for them at once, lived together with the pure core.
+
+Reads in a fixed number of statements, and writes nothing: what came of each life is handed back. A family is lived
+payer first, and on a stepped clock none of it outruns another that waits for the result of a delivery.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from arflow import causes
+from arflow.accounts.entries import Account
+from arflow.clock import Now
+from arflow.life.life import Life
+from arflow.life.lives import Batch, Limit, Lived, PolicyChange, Script, payer_causes, payers_of
+from arflow.life.records import Entry, LedgerHistory, Part, Results, World
+from arflow.rules.calendar import instant
+from arflow.rules.decide import Evaluator
+from arflow.rules.policy import Policy
+from arflow.store import accounts, events, journal, policies, switch
+from arflow.store.accounts import Changed, Stored
+from arflow.store.events import StoredEvent
+from arflow.store.rows import Row
+from arflow.vocabulary import State
+
+_ONE_DAY = dt.timedelta(days=1)
+_LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engineering:
+    """How decisions are made: the evaluator, and how deliveries become known (`instant` or `recorded`)."""
+
+    evaluator: Evaluator
+    delivery: str = "instant"
+
+
+class Living:
+    """The accounts of one transaction, with everything that was read for them at once."""
+
+    def __init__(self, connection: Connection, ids: Sequence[str], now: Now, engineering: Engineering) -> None:
+        self.connection, self.now, self.engineering = connection, now, engineering
+        self.stored = accounts.load(connection, ids)
+        self.pending = events.pending(connection, ids, now.last_day)
+        self.later = events.next_pending(connection, ids, now.last_day)
+        self.activations = policies.activations(connection)
+        self.applied: list[int] = []
+        self.retried: dict[str, str] = {}
+        self.placed: dict[str, tuple[State, str, str]] = {}
+        self.switch = switch.latest(connection)
+        self._real = engineering.delivery == "recorded"
+        self._delivering = not self._real or (self.switch is not None and self.switch.is_on)
+        self._results = Results.AWAITED if self._real and now.at is None else Results.COME_LATER
+        self._present = now
+        self._ids = ids
+        self._histories: dict[str, list[StoredEvent]] | None = None
+        self._ledgers: dict[str, LedgerHistory] = {}
+        self._policies: dict[int, tuple[Policy, ...]] = {}
+
+    def forget(self) -> None:
+        """Take every account back to its beginning, with everything recorded still to come."""
+        everything = events.of_accounts(self.connection, self._ids)
+        self.pending = {key: [replace(e, applied=False, was=None) for e in found] for key, found in everything.items()}
+        self.stored = {key: _blank(stored) for key, stored in self.stored.items()}
+
+    def look_ahead(self, present: Now) -> None:
+        """Live on as if delivery were on from `present`, and every message arrived."""
+        self._delivering, self._results, self._present = True, Results.GOOD, present
+
+    def standing(self, key: str) -> Life:
+        """One account as it stands."""
+        stored = self.stored[key]
+        return Life(self._with_payer(stored.account), self._world(stored.policy_seen))
+
+    def live(self) -> list[tuple[Changed, Lived]]:
+        """Every account's life up to now, payers first."""
+        found = [self.stored[key] for key in self._ids if key in self.stored]
+        in_order = sorted(found, key=lambda stored: bool(self._payers(stored)))
+        if self._results is not Results.AWAITED:
+            return [self._live(stored, self.now.limit) for stored in in_order]
+        families: dict[str, list[Stored]] = {}
+        for stored in in_order:
+            families.setdefault(self.stored[stored.account.id].family, []).append(stored)
+        return [pair for family in families.values() for pair in self._live_together(family)]
+
+    def _live_together(self, family: Sequence[Stored]) -> list[tuple[Changed, Lived]]:
+        """A family's lives on a stepped clock: none outruns another that waits for the result of a delivery."""
+        applied = len(self.applied)
+        lived = [self._live(stored, self.now.limit) for stored in family]
+        waiting = [one.account.last_instant for change, one in lived if change.is_paused]
+        if not waiting:
+            return lived
+        if len(family) > 1:
+            del self.applied[applied:]
+            stop = min(waiting)
+            before = stop - dt.timedelta(microseconds=1)
+            stays = {
+                change.account.id: stop
+                for change, one in lived
+                if change.is_paused and one.account.last_instant == stop
+            }
+            lived = [self._live(stored, stays.get(stored.account.id, before)) for stored in family]
+        return [(replace(change, next_due=None, due_on=None), one) for change, one in lived]
+
+    def _live(self, stored: Stored, limit: Limit) -> tuple[Changed, Lived]:
+        life = Life(self._with_payer(self._placed(stored)), self._world(stored.policy_seen))
+        self._begin(life)
+        script, batches = self._script(life, stored)
+        lived = script.run(limit)
+        if script.payer and not script.is_paused and limit == self.now.limit:
+            script.run(script.payer[-1].at)  # its payer's day ends later than its own; its causes are not told twice
+        done = batches[: len(batches) - len(script.batches)]
+        self._note_ledgers(stored, lived)
+        self._note_applied(stored, done)
+        due = _earliest(life.next_due(), script.next_cause(), self._later(life))
+        changed = Changed(
+            before=stored,
+            account=lived.account,
+            next_due=due,
+            due_on=self._due_on(life, due),
+            is_paused=script.is_paused,
+            applied_to=self._applied_to(life, stored, done),
+            journal_length=stored.journal_length,
+            journal_head=stored.journal_head,
+            policy_seen=max([stored.policy_seen, *(a.id for a in self.activations)]),
+            folded_anew=any(batch.history for batch in done),
+        )
+        return self._with_journal(changed, lived), lived
+
+    def _begin(self, life: Life) -> None:
+        """What comes before anything else: the end of a time without delivery, a placing, a retry."""
+        key = life.account.id
+        if self._delivering and life.waits_for_delivery:
+            life.release(self._switched_on(life))
+        if key in self.placed:
+            life.place(self.placed[key][0], self._at(life), *self.placed[key][1:])
+        if key in self.retried:
+            life.retry(self._at(life), self.retried[key])
+
+    def _at(self, life: Life) -> dt.datetime:
+        """The present instant of an account."""
+        return causes.known(life, self._present.at, self._present.day)
+
+    def _switched_on(self, life: Life) -> dt.datetime:
+        if self._results is Results.GOOD or self.switch is None:
+            return self._at(life)
+        return causes.known(life, self.switch.known_at, self.switch.known_on)
+
+    def _due_on(self, life: Life, due: dt.datetime | None) -> dt.date | None:
+        """The local date of `due`; never a day that has been lived through."""
+        if due is None:
+            return None
+        on = life.local(due).date()
+        return on if self.now.day is None else max(on, self.now.day + _ONE_DAY)
+
+    # --- what an account lives in ------------------------------------------------------------------------------------
+
+    def _world(self, seen: int) -> World:
+        return World(
+            policies=self._active(seen),
+            evaluator=self.engineering.evaluator,
+            delivery=self.engineering.delivery,
+            delivering=self._delivering,
+            results=self._results,
+            ledgers=self._ledgers,
+        )
+
+    def _active(self, upto: int) -> tuple[Policy, ...]:
+        if upto not in self._policies:
+            self._policies[upto] = policies.active(self.connection, self.activations, upto)
+        return self._policies[upto]
+
+    def _placed(self, stored: Stored) -> Account:
+        """The account; one that is still to come in the zone in which it will be."""
+        if stored.account.born:
+            return stored.account
+        pending = (stored.event for stored in self.pending.get(stored.account.id, ()))
+        zones = (event.text("timezone") for event in pending if "timezone" in event.data)
+        return replace(stored.account, timezone=next(zones, stored.account.timezone))
+
+    def _with_payer(self, account: Account) -> Account:
+        payer = account.pays_through
+        if payer is None or payer not in self.stored:
+            return account
+        return replace(account, payer_ledger=self.stored[payer].account.ledger)
+
+    def _note_ledgers(self, stored: Stored, lived: Lived) -> None:
+        """Keep a payer's ledger as it was and as it became, for those who pay through it."""
+        before = (_LONG_AGO, stored.account.ledger)
+        self._ledgers[stored.account.id] = LedgerHistory(changes=(before, *lived.ledgers.changes))
+
+    def _script(self, life: Life, stored: Stored) -> tuple[Script, list[Batch]]:
+        batches = self._batches(life, stored)
+        script = Script(
+            life,
+            list(batches),
+            self._changes(life, stored),
+            [cause for cause in payer_causes(self._ledgers, self._payers(stored)) if cause.at > _LONG_AGO],
+        )
+        return script, batches
+
+    def _payers(self, stored: Stored) -> frozenset[str]:
+        """Every account through which this one pays, or will as far as is known."""
+        now = {stored.account.pays_through} if stored.account.pays_through else set()
+        return payers_of(event.event for event in self.pending.get(stored.account.id, ())) | now
+
+    def _changes(self, life: Life, stored: Stored) -> list[PolicyChange]:
+        """The activations that this account has not lived through yet, as causes."""
+        found = []
+        for activation in self.activations:
+            if activation.id > stored.policy_seen:
+                at = causes.known(life, activation.known_at, activation.known_on)
+                active = self._active(activation.id)
+                found.append(PolicyChange(on=at.date(), clock=at.time(), policies=active, at=at))
+        return found
+
+    # --- events as causes --------------------------------------------------------------------------------------------
+
+    def _batches(self, life: Life, stored: Stored) -> list[Batch]:
+        """The pending events as causes: what became known late is one cause at that moment, the rest at their own."""
+        late: dict[dt.datetime, list[StoredEvent]] = {}
+        own: list[StoredEvent] = []
+        for event in self.pending.get(stored.account.id, ()):
+            known = causes.known(life, event.known_at, event.known_on)
+            (late.setdefault(known, []) if causes.is_late(life, event) else own).append(event)
+        found = [(at, self._late_batch(life, stored, at, group)) for at, group in late.items()]
+        found += [(life.instant_of(part), Batch(parts=(part,))) for part in events.parts_of(own)]
+        actors = {id(event.event): event.actor for event in self.pending.get(stored.account.id, ()) if event.actor}
+        in_order = [batch for _, batch in sorted(found, key=lambda pair: pair[0])]
+        return [replace(batch, actor=causes.actors_of(batch, actors)) for batch in in_order]
+
+    def _late_batch(self, life: Life, stored: Stored, at: dt.datetime, group: list[StoredEvent]) -> Batch:
+        parts = tuple(events.parts_of(group))
+        if not self._needs_history(life, stored, group):
+            return Batch(parts=parts, at=at)
+        rows = {event.row for event in group}
+        history = [e for e in self._history(stored.account.id) if e.applied or e.row in rows]
+        return Batch(parts=parts, at=at, history=tuple(events.parts_of(history)))
+
+    def _needs_history(self, life: Life, stored: Stored, group: list[StoredEvent]) -> bool:
+        """Whether an event is dated before what has been applied already, or corrects some of it."""
+        if any(event.was is not None for event in group):
+            return True
+        return stored.applied_to is not None and any(
+            causes.own_instant(life, event) < stored.applied_to for event in group
+        )
+
+    def _history(self, account: str) -> list[StoredEvent]:
+        if self._histories is None:
+            self._histories = events.of_accounts(self.connection, self._ids)
+        return self._histories.get(account, [])
+
+    def _later(self, life: Life) -> dt.datetime | None:
+        """The instant of the first event that is still too far ahead to have been read."""
+        if life.account.id not in self.later:
+            return None
+        on, time = self.later[life.account.id]
+        return life.instant_of(Part(on=on, clock=time, events=()))
+
+    def _note_applied(self, stored: Stored, done: Sequence[Batch]) -> None:
+        taken = {id(event) for batch in done for part in batch.parts for event in part.events}
+        for event in self.pending.get(stored.account.id, ()):
+            if id(event.event) in taken:
+                self.applied.append(event.row)
+
+    def _applied_to(self, life: Life, stored: Stored, done: Sequence[Batch]) -> dt.datetime | None:
+        zone = life.zone()
+        found = [instant(zone, part.on, part.clock) for batch in done for part in batch.parts]
+        return max([*found, *([stored.applied_to] if stored.applied_to else [])], default=None)
+
+    # --- the journal -------------------------------------------------------------------------------------------------
+
+    def _with_journal(self, changed: Changed, lived: Lived) -> Changed:
+        rows = self.journal_rows(changed, lived)
+        if not rows:
+            return changed
+        return replace(changed, journal_length=rows[-1]["seq"], journal_head=rows[-1]["hash"])
+
+    def journal_rows(self, changed: Changed, lived: Lived) -> list[Row]:
+        """The rows that this life adds to the account's journal."""
+        stored = changed.before
+        entries = [*self._corrections(stored, lived), *lived.entries]
+        return journal.chained(entries, stored.journal_length, stored.journal_head)
+
+    def _corrections(self, stored: Stored, lived: Lived) -> Iterator[Entry]:
+        for event in self.pending.get(stored.account.id, ()):
+            if event.was is not None and event.row in self.applied:
+                yield causes.correction(event, lived.life)
+
+
+def _blank(stored: Stored) -> Stored:
+    account = Account(id=stored.account.id, currency=stored.account.currency)
+    return replace(
+        stored, account=account, version=0, journal_length=0, journal_head=None, applied_to=None, policy_seen=0
+    )
+
+
+def _earliest(*instants: dt.datetime | None) -> dt.datetime | None:
+    return min((at for at in instants if at is not None), default=None)
