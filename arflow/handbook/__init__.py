@@ -10,9 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from arflow.errors import Refused, did_you_mean
-from arflow.handbook import mistakes, pictures, tables, timelines
+from arflow.handbook import letters, mistakes, pictures, tables, timelines
 
-PAGES = ("README.md", "docs/policies.md", "docs/semantics.md")
+PAGES = ("README.md", "docs/policies.md", "docs/semantics.md", "docs/templates.md")
 """The documents that may have generated parts, from the folder of the project on."""
 
 Part = Callable[[str, str], str]
@@ -33,6 +33,10 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "outcomes": _fixed(tables.outcomes),
         "templates": _fixed(tables.templates),
         "limits": _fixed(tables.limits),
+        "letter": lambda argument, _page: letters.letter(argument),
+        "names": _fixed(letters.names),
+        "letterlimits": _fixed(letters.letter_limits),
+        "languages": _fixed(letters.usual_languages),
         "mistakes": _fixed(mistakes.refusals),
         "diagram": lambda argument, _page: pictures.diagram_of(argument),
         "timelines": lambda _argument, page: timelines.links(page),
