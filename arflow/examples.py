@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from arflow.accounts.events import Event, parse
 from arflow.errors import Refused
-from arflow.replay import Request, replay
+from arflow.replay import Line, Request, replay
 from arflow.rules.decide import Evaluator
 from arflow.rules.policy import Example, Policy
 
@@ -24,11 +24,12 @@ def failures(policy: Policy, evaluator: Evaluator) -> list[Failure]:
     return [
         Failure(example=example.name, line=example.line, what=what)
         for example in policy.examples
-        for what in _wrong(policy, example, evaluator)
+        for what in wrong(policy, example, evaluator)
     ]
 
 
-def _wrong(policy: Policy, example: Example, evaluator: Evaluator) -> Iterator[str]:
+def wrong(policy: Policy, example: Example, evaluator: Evaluator) -> Iterator[str]:
+    """What does not come out as `example` says; nothing when it passes."""
     try:
         events = tuple(_events(example))
         for day, account, state in example.expect:
@@ -38,6 +39,15 @@ def _wrong(policy: Policy, example: Example, evaluator: Evaluator) -> Iterator[s
                 yield f"on {day} account `{account}` is {found.get(account, 'not there')}, expected {state.value}"
     except Refused as refused:
         yield str(refused)
+
+
+def story(policy: Policy, example: Example, evaluator: Evaluator) -> list[Line]:
+    """What happens in `example` up to the last day it speaks of, as a replay prints it; nothing if it is refused."""
+    last = max((day for day, _, _ in example.expect), default=None)
+    try:
+        return replay(Request(events=tuple(_events(example)), policy=policy, until=last), evaluator)
+    except Refused:
+        return []
 
 
 def _events(example: Example) -> Iterator[Event]:

@@ -26,7 +26,7 @@ from arflow.rules.yamlnodes import (
 )
 from arflow.vocabulary import State
 
-__all__ = ["MAX_BYTES", "MAX_NAME", "MAX_ORDER_COMPARISONS", "MAX_RULES", "load_policy", "version_of"]
+__all__ = ["MAX_BYTES", "MAX_NAME", "MAX_ORDER_COMPARISONS", "MAX_RULES", "load_policy", "read_policy", "version_of"]
 
 MAX_BYTES = 1_000_000
 MAX_ORDER_COMPARISONS = 64
@@ -48,7 +48,12 @@ def load_policy(text: str | bytes, *, file: str, templates: Collection[str] | No
     """
     root = load(text, file=file, max_bytes=MAX_BYTES)
     source = text if isinstance(text, str) else text.decode("utf-8-sig")
-    return _Loader(root, file, templates).policy(source.removeprefix("\ufeff"))
+    return read_policy(root, source.removeprefix("\ufeff"), templates=templates)
+
+
+def read_policy(root: Node, source: str, *, templates: Collection[str] | None = None) -> Policy:
+    """The policy whose document `source` has been read as `root`. Raises Refused as `load_policy` does."""
+    return _Loader(root, root.file, templates).policy(source)
 
 
 def version_of(source: str) -> str:

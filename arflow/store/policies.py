@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.dialects import postgresql
 
 from arflow.errors import Refused
@@ -23,8 +23,35 @@ class Activation:
     version: str
     message: str
     actor: str
+    at: dt.datetime
+    """When that was by the real clock."""
+
     known_at: dt.datetime | None
     known_on: dt.date | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A version as it is kept: when it was saved and became active, and how many accounts stand under it now."""
+
+    name: str
+    version: str
+    saved_at: dt.datetime
+    saved_by: str
+    activations: tuple[Activation, ...]
+    accounts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """How far the accounts have come since the latest activation."""
+
+    accounts: int
+    waiting: int
+    """Those that still have to be looked at anew."""
+
+    set_aside: int
+    """Those that could not be decided since; people see them among the parked ones."""
 
 
 def save(connection: Connection, policy: Policy, actor: str = "") -> None:
@@ -58,7 +85,7 @@ def activate(
 def activations(connection: Connection) -> list[Activation]:
     """Every activation, in order."""
     table = tables.policy_activation
-    names = ("id", "name", "version", "message", "actor", "known_at", "known_on")
+    names = ("id", "name", "version", "message", "actor", "at", "known_at", "known_on")
     query = select(*(table.c[name] for name in names)).order_by(table.c.id)
     return [Activation(**row) for row in connection.execute(query).mappings()]
 
@@ -66,6 +93,47 @@ def activations(connection: Connection) -> list[Activation]:
 def latest_activation(connection: Connection) -> int:
     """The number of the latest activation, 0 before the first."""
     return int(connection.execute(select(func.coalesce(func.max(tables.policy_activation.c.id), 0))).scalar_one())
+
+
+def kept(connection: Connection) -> list[Kept]:
+    """Every version, in the order in which they were saved."""
+    table, account = tables.policy_version, tables.account
+    known = activations(connection)
+    counted = select(account.c.policy_version, func.count()).group_by(account.c.policy_version)
+    accounts: dict[str | None, int] = dict(connection.execute(counted).tuples().all())
+    query = select(table.c.name, table.c.version, table.c.saved_at, table.c.saved_by)
+    rows = connection.execute(query.order_by(table.c.saved_at, table.c.version)).all()
+    return [
+        Kept(
+            name=row.name,
+            version=row.version,
+            saved_at=row.saved_at,
+            saved_by=row.saved_by,
+            activations=tuple(one for one in known if one.version == row.version),
+            accounts=accounts.get(row.version, 0),
+        )
+        for row in rows
+    ]
+
+
+def active_one(connection: Connection, name: str) -> Activation | None:
+    """The activation that says which version of the policy `name` is active; None when none ever was."""
+    return next((one for one in reversed(activations(connection)) if one.name == name), None)
+
+
+def let_nobody_activate(connection: Connection) -> None:
+    """Let other activations wait until the end of this transaction, so that what is active now stays so."""
+    connection.execute(text("LOCK TABLE policy_activation IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def change(connection: Connection) -> Change:
+    """How far the accounts have come since the latest activation."""
+    account = tables.account
+    is_behind = account.c.policy_seen < latest_activation(connection)
+    is_due = account.c.next_due.is_not(None)
+    counts = (func.count(), func.count().filter(is_behind & is_due), func.count().filter(is_behind & ~is_due))
+    total, waiting, set_aside = connection.execute(select(*counts).select_from(account)).one()
+    return Change(accounts=total, waiting=waiting, set_aside=set_aside)
 
 
 def version(connection: Connection, name: str) -> Policy:

@@ -1,0 +1,205 @@
+"""Checks a policy document as somebody typed it: whether it can be read, compiles, and its examples come out.
+
+What a document holds may never end: some rules make `durable_rules` compile for ever, and an example may be as long as
+its author likes. So all of it runs in a process of its own, which is ended when its time is up; what it found until
+then is told. `python -m arflow.checking` is that process: it reads a document and writes findings as lines of JSON.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from arflow.errors import Refused
+from arflow.examples import story, wrong
+from arflow.replay import Line
+from arflow.rules.engine import DurableRules
+from arflow.rules.loader import load_policy, version_of
+from arflow.rules.policy import Policy
+from arflow.rules.refusals import refusals
+from arflow.rules.templates import KNOWN
+
+SECONDS = 30.0
+"""How long a check may take."""
+
+AT_ONCE = 2
+"""How many checks one process runs at the same time, so that the machine stays free for its work."""
+
+_FILE = "policy"
+_WAIT_SECONDS = 3.0
+_MOST_KEPT = 64
+_MOST_TOLD = 40
+
+_turns = threading.BoundedSemaphore(AT_ONCE)
+_kept: "dict[str, Checked]" = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """An example: what did not come out as it says, and, if so, what happened instead."""
+
+    name: str
+    line: int
+    wrong: tuple[str, ...] = ()
+    story: tuple[Line, ...] = ()
+    is_over: bool = True
+    """Whether it was played to its end in time."""
+
+    @property
+    def passes(self) -> bool:
+        """Whether all came out as it says."""
+        return self.is_over and not self.wrong
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """All that a check found. A sound document can be saved, one that is ready can be activated."""
+
+    policy: Policy | None = None
+    """The policy of the document; None when it cannot be read."""
+
+    refusals: tuple[Refused, ...] = ()
+    warnings: tuple[str, ...] = ()
+    examples: tuple[Tried, ...] = ()
+    is_over: bool = True
+    """Whether the check came to its end in time."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the document can be read, and its rules compile."""
+        return self.policy is not None and not self.refusals
+
+    @property
+    def failing(self) -> tuple[Tried, ...]:
+        """The examples that do not come out."""
+        return tuple(tried for tried in self.examples if not tried.passes)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is sound and all its examples come out."""
+        return self.is_sound and not self.failing
+
+    def require_ready(self) -> Policy:
+        """The policy. Raises Refused, saying why, when it may not be activated."""
+        if self.refusals:
+            raise self.refusals[0]
+        if self.policy is None or self.failing:
+            names = ", ".join(f"`{tried.name}`" for tried in self.failing[:5])
+            raise Refused(f"{len(self.failing)} of {len(self.examples)} examples do not come out ({names})")
+        return self.policy
+
+
+def known(version: str) -> Checked | None:
+    """What a check of a version found, when this process has checked it already."""
+    return _kept.get(version)
+
+
+def check(source: str, seconds: float = SECONDS) -> Checked:
+    """All that is to be said of the document `source`, found within about `seconds`."""
+    version = version_of(source)
+    if version not in _kept:
+        found = _check_in_turn(source, seconds)
+        if not found.is_over:
+            return found
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        _kept[version] = found
+    return _kept[version]
+
+
+def _check_in_turn(source: str, seconds: float) -> Checked:
+    if not _turns.acquire(timeout=_WAIT_SECONDS):
+        busy = Refused("others are checking policies just now, and this was not looked at; try again in a moment")
+        return Checked(refusals=(busy,), is_over=False)
+    try:
+        return _understood(source, _run(source, seconds))
+    finally:
+        _turns.release()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What the process wrote, and what went wrong with it: nothing, most often."""
+
+    findings: tuple[Mapping[str, Any], ...]
+    trouble: str = ""
+    is_over: bool = True
+
+
+def _run(source: str, seconds: float) -> _Run:
+    command = [sys.executable, "-P", "-W", "ignore", "-m", "arflow.checking"]
+    try:
+        done = subprocess.run(  # noqa: S603  # our own interpreter and module, no shell
+            command, input=source.encode(), capture_output=True, timeout=seconds, check=False, env=dict(os.environ)
+        )
+    except subprocess.TimeoutExpired as expired:
+        trouble = f"{seconds:g} seconds were not enough; make it simpler"
+        return _Run(findings=_findings(expired.stdout or b""), trouble=trouble, is_over=False)
+    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    trouble = (last or [f"exit {done.returncode}"])[0] if done.returncode else ""
+    return _Run(findings=_findings(done.stdout), trouble=trouble)
+
+
+def _findings(written: bytes) -> tuple[Mapping[str, Any], ...]:
+    """The whole lines of what was written; the last one may have been cut off."""
+    return tuple(json.loads(line) for line in written.split(b"\n")[:-1])
+
+
+def _understood(source: str, run: _Run) -> Checked:
+    refused = tuple(Refused(one["refused"], line=one["line"]) for one in run.findings if "refused" in one)
+    if refused:
+        return Checked(refusals=refused)
+    if not any("warnings" in one for one in run.findings):
+        return Checked(refusals=(Refused(f"the document cannot be read: {run.trouble}"),), is_over=run.is_over)
+    policy = load_policy(source, file=_FILE, templates=KNOWN)
+    found = Checked(policy=policy, warnings=policy.warnings, is_over=run.is_over)
+    if not any("compiles" in one for one in run.findings):
+        return replace(found, refusals=(Refused(f"the rules do not compile: {run.trouble}"),))
+    played = tuple(_tried(one) for one in run.findings if "example" in one)
+    return replace(found, examples=(*played, *_not_played(policy, len(played), run.trouble)))
+
+
+def _tried(finding: Mapping[str, Any]) -> Tried:
+    return Tried(
+        name=finding["example"], line=finding["line"], wrong=tuple(finding["wrong"]), story=tuple(finding["story"])
+    )
+
+
+def _not_played(policy: Policy, played: int, trouble: str) -> Iterator[Tried]:
+    for at, example in enumerate(policy.examples[played:]):
+        what = f"it was not played to its end: {trouble}" if at == 0 else "it was not played, because of the one before"
+        yield Tried(name=example.name, line=example.line, wrong=(what,), is_over=False)
+
+
+# --- the process ------------------------------------------------------------------------------------------------------
+
+
+def findings(source: str) -> Iterator[Mapping[str, object]]:
+    """What the process writes of a document, one after the other."""
+    refused = refusals(source, file=_FILE, templates=KNOWN)
+    yield from ({"refused": one.reason, "line": one.line} for one in refused)
+    if refused:
+        return
+    policy, evaluator = load_policy(source, file=_FILE, templates=KNOWN), DurableRules()
+    yield {"warnings": len(policy.warnings)}
+    evaluator.compile(policy)
+    yield {"compiles": True}
+    for example in policy.examples:
+        found = list(wrong(policy, example, evaluator))
+        told = story(policy, example, evaluator)[:_MOST_TOLD] if found else []
+        yield {"example": example.name, "line": example.line, "wrong": found, "story": told}
+
+
+def main() -> None:
+    """Check the document on standard input."""
+    for finding in findings(sys.stdin.buffer.read().decode()):
+        sys.stdout.write(json.dumps(finding) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""A check tells all that is wrong, plays the examples, and ends in time whatever the document holds."""
+
+import time
+
+import pytest
+
+from arflow import checking
+from arflow.checking import check, known
+from arflow.errors import Refused
+from arflow.rules.loader import version_of
+
+HEAD = "policy: p\ncurrency: USD\nrules:\n"
+RULES = """\
+  - {id: write, from: current, when: days_overdue >= 3, to: reminded, do: [{send: first-reminder}], why: Late.}
+  - {id: ring, from: reminded, when: days_overdue >= 14, to: called, do: [{call: collections}], why: Later.}
+"""
+EXAMPLE = """\
+  - name: %s
+    events: [{date: 2026-02-01, event: invoice, id: I1, amount: "50.00", due: 2026-03-01}]
+    expect: [{date: %s, state: %s}]
+"""
+GOOD = HEAD + RULES + "examples:\n" + EXAMPLE % ("is called", "2026-03-15", "called")
+
+
+def test_a_good_document_is_ready_with_its_warnings_and_examples() -> None:
+    found = check(GOOD)
+    assert found.is_sound
+    assert found.is_ready
+    assert 2 == len(found.warnings)
+    assert [("is called", True)] == [(tried.name, tried.passes) for tried in found.examples]
+    assert GOOD == found.require_ready().source
+
+
+def test_all_refusals_are_told_with_their_lines() -> None:
+    text = GOOD.replace("send: first-reminder", "send: frist-reminder").replace("days_overdue >= 14", "days >= 14")
+    found = check(text)
+    assert not found.is_sound
+    assert [4, 5] == [refused.line for refused in found.refusals]
+    assert "did you mean `first-reminder`?" in found.refusals[0].reason
+    with pytest.raises(Refused, match="frist-reminder"):
+        found.require_ready()
+
+
+def test_an_example_that_fails_says_how_and_what_happened_instead() -> None:
+    text = GOOD + EXAMPLE % ("is called early", "2026-03-11", "called")
+    found = check(text)
+    assert found.is_sound
+    assert not found.is_ready
+    (failed,) = found.failing
+    assert ("on 2026-03-11 account `A` is reminded, expected called",) == failed.wrong
+    assert [("step", "write"), ("effect", "write")] == [(line["kind"], line["rule"]) for line in failed.story]
+    with pytest.raises(Refused, match=r"1 of 2 examples do not come out \(`is called early`\)"):
+        found.require_ready()
+
+
+def test_an_example_whose_events_contradict_each_other_fails_with_the_reason() -> None:
+    text = GOOD.replace('id: I1, amount: "50.00", due: 2026-03-01', 'id: P1, amount: "50.00", invoice: I9')
+    text = text.replace("event: invoice", "event: payment")
+    (failed,) = check(text).failing
+    assert "I9" in failed.wrong[0]
+
+
+def test_what_takes_too_long_is_ended_and_what_was_found_until_then_is_told() -> None:
+    """An example that acts every day for three hundred years; the one before it was played."""
+    forever = (
+        "  - name: for ever\n"
+        '    events: [{date: 1900-02-01, event: invoice, id: I1, amount: "50.00", due: 1900-03-01}]\n'
+        "    expect: [{date: 2199-01-01, state: called}, {date: 2199-01-02, state: called}]\n"
+    )
+    act = "  - {id: again, from: called, when: on_hold == false, repeat_after_days: 1, do: [{tag: t}], why: x.}\n"
+    text = HEAD + RULES + act + "examples:\n" + EXAMPLE % ("short", "2026-03-15", "called") + forever
+    began = time.monotonic()
+    found = check(text + EXAMPLE % ("after it", "2026-03-15", "called"), seconds=3)
+    assert time.monotonic() - began < 20
+    assert not found.is_over
+    assert found.is_sound
+    assert [True, False, False] == [tried.passes for tried in found.examples]
+    assert "3 seconds" in found.examples[1].wrong[0]
+    with pytest.raises(Refused, match="`for ever`, `after it`"):
+        found.require_ready()
+
+
+def test_a_document_that_is_too_large_is_refused() -> None:
+    (refused,) = check(GOOD + "#" * 1_000_000).refusals
+    assert "1,000,000 bytes" in refused.reason
+
+
+def test_what_was_checked_is_known_by_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = GOOD + "# known\n"
+    assert known(version_of(text)) is None
+    first = check(text)
+    assert first is known(version_of(text))
+    assert first is check(text)
+
+
+def test_only_so_many_checks_run_at_once_and_a_further_one_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "_WAIT_SECONDS", 0.01)
+    for _ in range(checking.AT_ONCE):
+        assert checking._turns.acquire(timeout=1)
+    try:
+        found = check(GOOD + "# busy\n")
+    finally:
+        for _ in range(checking.AT_ONCE):
+            checking._turns.release()
+    assert not found.is_sound
+    assert "try again" in found.refusals[0].reason
+    assert check(GOOD + "# busy\n").is_ready
