@@ -114,7 +114,7 @@ def _live_to_the_beginning(engine: Engine, at: Progress) -> None:
     """Live through the days before the one that a newcomer sees first; letters count as delivered in them."""
     doors = Engineering(evaluator=DurableRules(), delivery="instant")
     total = (BEGINS_ON - OPENED_ON).days
-    while (day := _day(engine)) < BEGINS_ON:
+    while OPENED_ON <= (day := _day(engine)) < BEGINS_ON:
         at(f"the company's day {day}", 1 - (BEGINS_ON - day).days / total)
         while drain(engine, doors) is not None:
             pass

@@ -1,0 +1,128 @@
+"""Ledgers driven through `arflow up`'s own processes on a clock that runs by itself: what a replay of them prints.
+
+The ticker rings, RQ workers drain and deliver, messages become files, their results come back as causes, and the day
+moves on only when nothing is due and nothing is queued. ARFLOW_WHOLE_DAYS lives through more days than the suite does.
+"""
+
+import datetime as dt
+import json
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from arflow import clock
+from arflow.accounts.events import parse
+from arflow.advance import activate, turn_delivery
+from arflow.ledger import importing, profileloader
+from arflow.ledger.csvfile import CsvFile
+from arflow.ledger.profiles import Profile
+from arflow.ledger.rowevents import Row
+from arflow.replay import Request, replay
+from arflow.rules.engine import DurableRules
+from arflow.sample import generate
+from arflow.store import database, embedded
+from tests.production import journal_lines, replay_lines, standard, write_events
+from tests.servers import Up, until
+
+pytestmark = [pytest.mark.database, pytest.mark.slow]
+
+DAYS = int(os.environ.get("ARFLOW_WHOLE_DAYS", "45"))
+_ONE_DAY = dt.timedelta(days=1)
+SPEED = 0.2
+PATIENCE = 120.0 + 8.0 * DAYS
+CURRENCIES = ("USD", "EUR", "GBP")
+Events = list[dict[str, object]]
+
+
+@pytest.fixture
+def home(folder: Path, request: pytest.FixtureRequest) -> Path:
+    """A home of this test's own."""
+    return folder / str(request.node.name)[:20]
+
+
+def prepare(home: Path, file: Path, profile: Profile | None, eve: dt.date) -> None:
+    """A database whose clock runs by itself from the evening of `eve`, with a ledger and the standard policies."""
+    engine = database.connect(embedded.start(home))
+    database.migrate(engine)
+    with engine.begin() as connection:
+        clock.begin_demo(connection, eve, SPEED)
+        for currency in CURRENCIES:
+            activate(connection, standard(f"standard-{currency.lower()}"), message="for a test", actor="tester")
+        turn_delivery(connection, is_on=True, actor="tester", reason="for a test")
+        importing.import_file(
+            connection, file, clock.read(connection), importing.Options(profile=profile), lambda *_: None
+        )
+        clock.run_demo(connection, is_running=True)
+    engine.dispose()
+
+
+def drive(home: Path, last: dt.date) -> tuple[list[str], Events]:
+    """Let the processes live to the end of `last`; gives the journal's steps and effects, and the delivery results."""
+    up = Up(home, "--demo").wait()
+    try:
+        engine = database.connect(up.database_url)
+        until(lambda: _has_passed(engine, last), PATIENCE)
+        found, told = journal_lines(engine), results(engine)
+        engine.dispose()
+    finally:
+        up.end()
+    return [line for line in found if json.loads(line)["date"] <= last.isoformat()], told
+
+
+def _has_passed(engine: Engine, last: dt.date) -> bool:
+    with engine.begin() as connection:
+        present = clock.demo(connection)
+        if present is None or present.day <= last:
+            return False
+        clock.run_demo(connection, is_running=False)
+        return clock.is_at_rest(connection, clock.read(connection))
+
+
+def results(engine: Engine) -> Events:
+    """The delivery results that were recorded, in the order of their recording."""
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT * FROM event WHERE kind LIKE 'notice%' ORDER BY id")).all()
+    return [{**row.content, "event": row.kind, "account": row.account_id} for row in rows]
+
+
+def replayed(events: Events, last: dt.date, currency: str, accounts: set[object]) -> list[str]:
+    """What `arflow replay --delivery recorded --until LAST` prints of `accounts` under the policy of their currency."""
+    parsed = tuple(parse(event, at) for at, event in enumerate(events, start=1) if event["account"] in accounts)
+    request = Request(events=parsed, policy=standard(f"standard-{currency.lower()}"), until=last, delivery="recorded")
+    return replay_lines(replay(request, DurableRules()))
+
+
+def _first_day(events: Events) -> dt.date:
+    return min(dt.date.fromisoformat(str(event["date"])) for event in events)
+
+
+def test_the_sample_ledger_through_all_processes_is_its_replay(home: Path, tmp_path: Path) -> None:
+    """Reminders, calls, repeats and promises of three currencies and four zones: the same sorted steps and effects."""
+    events = list(generate(seed=5, accounts=60, months=4, until=dt.date(2026, 6, 30)))
+    eve = _first_day(events) - 2 * _ONE_DAY
+    last = eve + DAYS * _ONE_DAY
+    prepare(home, write_events(tmp_path / "sample.jsonl", events), None, eve)
+    lived, told = drive(home, last)
+    expected: list[str] = []
+    for currency in CURRENCIES:
+        mine = {e["account"] for e in events if e["event"] == "account" and e.get("currency") == currency}
+        expected += replayed([*events, *told], last, currency, mine)
+    assert {"notice_delivered"} <= {event["event"] for event in told}
+    assert sorted(expected) == lived
+
+
+@pytest.mark.sample_data
+def test_the_ibm_ledger_through_all_processes_is_its_replay(home: Path, sample_data: Path) -> None:
+    """A real ledger without addresses: every message fails to be delivered, is told so, and the ladder waits."""
+    file, profile = sample_data / "ibm" / "WA_Fn-UseC_-Accounts-Receivable.csv", profileloader.find("ibm-us")
+    events = [dict(event) for row in CsvFile(file, profile) if isinstance(row, Row) for event in row.events]
+    unique = list({json.dumps(event): event for event in events}.values())
+    eve = _first_day(unique) - _ONE_DAY
+    last = eve + DAYS * _ONE_DAY
+    prepare(home, file, profile, eve)
+    lived, told = drive(home, last)
+    mine = {event["account"] for event in unique}
+    assert {"notice_failed"} == {event["event"] for event in told}
+    assert replayed([*unique, *told], last, "USD", mine) == lived
