@@ -18,6 +18,10 @@ AWAY = (*queues.Unreachable, DBAPIError, DatabaseRefused)
 """What is raised while PostgreSQL or Redis is away. It is logged and tried again, for ever."""
 
 
+class Stopped(BaseException):
+    """Told to end before the work could begin."""
+
+
 class Ending:
     """Whether this process was told to end; SIGTERM and SIGINT tell it."""
 
@@ -36,6 +40,11 @@ class Ending:
     def is_told(self) -> bool:
         """Whether it was told to end."""
         return self._told.is_set()
+
+    def stop_if_told(self) -> None:
+        """Raise Stopped when it was told to end."""
+        if self.is_told():
+            raise Stopped
 
     def wait(self, seconds: float) -> bool:
         """Wait; gives whether it was told to end meanwhile."""

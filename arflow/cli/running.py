@@ -14,7 +14,8 @@ from arflow.config import Settings
 from arflow.desk import links
 from arflow.errors import Refused
 from arflow.stack import sample_company, supervisor
-from arflow.stack.supervisor import Options, Stopped
+from arflow.stack.supervisor import Options
+from workers.patience import Stopped
 
 _MOST_WORKERS = 64
 _LOOK_SECONDS = 5.0

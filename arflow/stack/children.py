@@ -91,18 +91,19 @@ class Child:
         log(__name__).warning("a process ended", child=self.plan.name, status=status, again_in=self._wait)
         return None if status == 0 else f"{self.plan.name} ended ({_said(status)}) and is started again"
 
-    def wait_for_url(self, is_ending: Callable[[], bool]) -> str:
+    def wait_for_url(self, stop_if_told: Callable[[], None]) -> str:
         """What a child that speaks says when it is ready. Raises ChildRefused with its reason when it cannot be."""
-        told = json.loads(self._line(is_ending) or "{}")
+        told = json.loads(self._line(stop_if_told) or "{}")
         if "url" in told:
             return str(told["url"])
         errors = self.surroundings.home / "logs" / f"{self.plan.name}.err"
         raise ChildRefused(told.get("refused") or f"{self.plan.name} does not start; {errors} says why")
 
-    def _line(self, is_ending: Callable[[], bool]) -> str:
+    def _line(self, stop_if_told: Callable[[], None]) -> str:
         pipe = cast(IO[bytes], self.process.stdout)
         until = time.monotonic() + READY_SECONDS
-        while time.monotonic() < until and not is_ending():
+        while time.monotonic() < until:
+            stop_if_told()
             if select.select([pipe], [], [], LOOK_SECONDS)[0]:
                 return pipe.readline().decode()
         return ""

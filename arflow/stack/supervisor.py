@@ -41,10 +41,6 @@ class PortTaken(ArflowError):
     """The port of the pages is not free."""
 
 
-class Stopped(BaseException):
-    """Told to end on the way up."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What a person may choose: the port, and how many workers listen on each queue."""
@@ -73,7 +69,7 @@ def up(settings: Settings, options: Options, tell: Tell, prepare: Prepare, look:
         run.bring_up_servers()
         engine = stack.enter_context(_engine(run.environment))
         address = f"http://{ADDRESS}:{listening.getsockname()[1]}"
-        lines = prepare(engine, address, run.stop_if_told)
+        lines = prepare(engine, address, ending.stop_if_told)
         run.bring_up_processes(options)
         tell("\n".join([*lines, f"arflow is at {address}/ (Ctrl-C ends it)"]))
         run.watch(tell, lambda: look(engine))
@@ -84,9 +80,11 @@ def up(settings: Settings, options: Options, tell: Tell, prepare: Prepare, look:
 def _locked(places: Places, ending: Ending) -> Iterator[Locks]:
     locks = Locks(places)
     try:
-        locks.wait_for_the_last_run(ending.is_told)
-        yield locks
-        places.clear()
+        locks.wait_for_the_last_run(ending.stop_if_told)
+        try:
+            yield locks
+        finally:
+            places.clear()
     finally:
         locks.release()
 
@@ -138,13 +136,8 @@ class _Run:
             os.close(self._reads)
             os.close(self._holds)
 
-    def stop_if_told(self) -> None:
-        """Raise Stopped when told to end."""
-        if self.ending.is_told():
-            raise Stopped
-
     def _begin(self, plan: Plan, *, inherits: Sequence[int] = ()) -> Child:
-        self.stop_if_told()
+        self.ending.stop_if_told()
         return Child(
             plan,
             Surroundings(
@@ -167,7 +160,7 @@ class _Run:
                 begun[variable] = self._begin(Plan(name=name, module=f"arflow.stack.{name}", speaks=True))
                 self.servers.append(begun[variable])
         for variable, (url, _) in wanted.items():
-            self.environment[variable] = url or begun[variable].wait_for_url(self.ending.is_told)
+            self.environment[variable] = url or begun[variable].wait_for_url(self.ending.stop_if_told)
         queues.connect(self.environment[config.REDIS_URL]).close()
 
     def bring_up_processes(self, options: Options) -> None:
