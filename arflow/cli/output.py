@@ -1,11 +1,8 @@
 """How the command line prints: tables for people, JSON and CSV for programs, progress on standard error."""
 
-import csv
-import io
 import json
-import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
@@ -13,16 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-FORMATS = ("table", "json", "csv")
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""How a cell begins that a spreadsheet computes; the last four are the first four in full width."""
+from arflow.reports.sheets import Record, as_csv, is_number
 
+FORMATS = ("table", "json", "csv")
 _STEERING = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Control characters, halves of characters, and ends of lines and paragraphs."""
-
-_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
-
-Record = Mapping[str, object]
 
 
 def show(records: Sequence[Record], form: str, *, title: str = "") -> None:
@@ -40,41 +32,6 @@ def on_one_line(text: str) -> str:
     return "".join("?" if unicodedata.category(char) in _STEERING else char for char in text)
 
 
-def as_csv(records: Sequence[Record]) -> str:
-    """Records as CSV; a text that a spreadsheet would take for a formula is quoted with an apostrophe."""
-    flat = [_flat(record) for record in records]
-    if not flat:
-        return ""
-    rows: list[list[object]] = [list(flat[0]), *([record[name] for name in flat[0]] for record in flat)]
-    return "".join(_csv_line(row) for row in rows)
-
-
-def _csv_line(values: Iterable[object]) -> str:
-    """One row; the writer quotes an end of line in a cell only if rows end with its characters."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow([_safe(value) for value in values])
-    return out.getvalue().removesuffix("\r\n") + "\n"
-
-
-def _safe(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_DANGEROUS) and not _NUMBER.fullmatch(value):
-        return f"'{value}"
-    return value
-
-
-def _flat(record: Record) -> dict[str, object]:
-    """A record without nested lists: each of their entries gets columns of its own."""
-    found: dict[str, object] = {}
-    for name, value in record.items():
-        if isinstance(value, list):
-            for at, entry in enumerate(value, start=1):
-                inner = entry if isinstance(entry, Mapping) else {"value": entry}
-                found.update({f"{name}_{at}_{key}": text for key, text in inner.items()})
-        else:
-            found[name] = value
-    return found
-
-
 def _table(records: Sequence[Record], title: str) -> None:
     if not records:
         click.echo(f"{title}: nothing" if title else "nothing")
@@ -82,7 +39,7 @@ def _table(records: Sequence[Record], title: str) -> None:
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     names = [name for name, value in records[0].items() if not isinstance(value, list) and not name.endswith("_minor")]
     for name in names:
-        number = all(_NUMBER.fullmatch(str(record[name])) for record in records)
+        number = all(is_number(str(record[name])) for record in records)
         table.add_column(name.replace("_", " "), justify="right" if number else "left", overflow="fold")
     for record in records:
         table.add_row(*(_shown(record[name]) for name in names))

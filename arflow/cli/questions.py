@@ -4,7 +4,6 @@ import datetime as dt
 import json
 
 import click
-from sqlalchemy import Engine
 
 from arflow import clock
 from arflow.audit import Finding, verify
@@ -12,9 +11,10 @@ from arflow.cli import told
 from arflow.cli.arguments import DATE, TEXT, examples, table_format, text_format
 from arflow.cli.opened import engineering, opened
 from arflow.cli.output import console, progress, show
-from arflow.errors import Refused, SaysNo
+from arflow.errors import SaysNo
 from arflow.explain import explained
 from arflow.reports import ageing as ageings
+from arflow.reports import days
 from arflow.reports import pipeline as pipelines
 from arflow.reports.positions import positions
 from arflow.rules.decide import Evaluator
@@ -42,9 +42,6 @@ def report() -> None:
     """Reports as of the end of any date, per currency."""
 
 
-_FURTHEST_EAST = dt.timedelta(hours=14)
-"""How far the first place on earth is ahead of UTC."""
-
 _as_of = click.option("--as-of", type=DATE, help="The date, at its end in each account's zone; default is today.")
 
 
@@ -53,10 +50,9 @@ _as_of = click.option("--as-of", type=DATE, help="The date, at its end in each a
 @table_format
 def report_ageing(*, as_of: dt.date | None, form: str) -> None:
     """What is open and overdue, by age."""
-    with opened() as engine:
-        day = _day(engine, as_of)
-        with engine.connect() as connection:
-            lines = ageings.ageing(positions(connection, day), day)
+    with opened() as engine, engine.connect() as connection:
+        day = days.asked_for(connection, as_of)
+        lines = ageings.ageing(positions(connection, day))
     show([ageings.as_json(line) for line in lines], form, title=f"ageing at the end of {day}")
 
 
@@ -65,24 +61,10 @@ def report_ageing(*, as_of: dt.date | None, form: str) -> None:
 @table_format
 def report_pipeline(*, as_of: dt.date | None, form: str) -> None:
     """How many accounts and how much money stand in each state."""
-    with opened() as engine:
-        day = _day(engine, as_of)
-        with engine.connect() as connection:
-            lines = pipelines.pipeline(positions(connection, day))
+    with opened() as engine, engine.connect() as connection:
+        day = days.asked_for(connection, as_of)
+        lines = pipelines.pipeline(positions(connection, day))
     show([pipelines.as_json(line) for line in lines], form, title=f"pipeline at the end of {day}")
-
-
-def _day(engine: Engine, as_of: dt.date | None) -> dt.date:
-    """The date to report of: by default that of the stepped clock, else today's in UTC.
-
-    Raises Refused for one that has not begun anywhere yet: what is going to be paid by then is not known.
-    """
-    with engine.connect() as connection:
-        now = clock.read(connection)
-    today = now.day or now.latest.date()
-    if as_of is not None and as_of > (now.day or (now.latest + _FURTHEST_EAST).date()):
-        raise Refused(f"{as_of} is still to come, today is {today}; a report looks back")
-    return as_of or today
 
 
 @click.group(epilog=examples("arflow audit verify"))

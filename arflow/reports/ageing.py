@@ -1,14 +1,10 @@
 """`arflow report ageing`: what is open and overdue at the end of a date, by age; one line a currency."""
 
-import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from arflow import money
-from arflow.reports.positions import Position
-
-BUCKETS = ((1, 7), (8, 14), (15, 30), (31, 60), (61, 90), (91, None))
-"""Days overdue, both ends included; the last bucket has no end."""
+from arflow.reports.positions import BUCKETS, Position
 
 
 @dataclass(kw_only=True)
@@ -30,37 +26,29 @@ class Ageing:
     buckets: list[list[int]] = field(default_factory=lambda: [[0, 0] for _ in BUCKETS])
     """[invoices, amount] of each bucket; an invoice is in the bucket of its oldest overdue instalment."""
 
-    def add(self, position: Position, day: dt.date) -> None:
+    def add(self, position: Position) -> None:
         """Count one account's position."""
         self.accounts += 1
         self.open_accounts += position.open_invoices > 0
         self.open_invoices += position.open_invoices
         self.open_amount += position.open_amount
-        self.overdue_accounts += bool(position.overdue)
+        self.overdue_accounts += position.gross > 0
+        self.overdue_invoices += position.overdue_invoices
         self.gross += position.gross
         self.disputed += position.disputed
         self.promised += position.promised
         self.collectible += position.collectible
-        invoices: dict[str, int] = {}
-        for item in position.overdue:
-            age = (day - item.due).days
-            self.oldest_days = max(self.oldest_days, age)
-            bucket = invoices.setdefault(item.invoice, _bucket(age))
-            self.buckets[bucket][1] += item.open
-        self.overdue_invoices += len(invoices)
-        for bucket in invoices.values():
-            self.buckets[bucket][0] += 1
+        self.oldest_days = max(self.oldest_days, position.oldest_days)
+        for total, (invoices, amount) in zip(self.buckets, position.buckets, strict=True):
+            total[0] += invoices
+            total[1] += amount
 
 
-def _bucket(age: int) -> int:
-    return next(at for at, (_, last) in enumerate(BUCKETS) if last is None or age <= last)
-
-
-def ageing(positions: Iterable[Position], day: dt.date) -> list[Ageing]:
+def ageing(positions: Iterable[Position]) -> list[Ageing]:
     """One Ageing a currency, in the order of the currencies; sums are never made across."""
     found: dict[str, Ageing] = {}
     for position in positions:
-        found.setdefault(position.currency, Ageing(currency=position.currency)).add(position, day)
+        found.setdefault(position.currency, Ageing(currency=position.currency)).add(position)
     return [found[currency] for currency in sorted(found)]
 
 

@@ -1,13 +1,13 @@
 """How each account stood at the end of a date, in its own zone: its books folded from its events up to that date."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
 from arflow.accounts.applying import apply
-from arflow.accounts.entries import Account, OpenItem
+from arflow.accounts.entries import Account, Ledger, OpenItem, Promise
 from arflow.accounts.exposure import exposure
 from arflow.accounts.promises import Terms, verdicts
 from arflow.accounts.timeline import references_first
@@ -16,30 +16,47 @@ from arflow.store.events import StoredEvent
 
 BATCH = 1000
 
+BUCKETS = ((1, 7), (8, 14), (15, 30), (31, 60), (61, 90), (91, None))
+"""Days overdue, both ends included; the last bucket has no end."""
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Position:
-    """One account at the end of a date. Amounts are minor units; `overdue` holds every overdue instalment, gross."""
+    """One account at the end of a date. Amounts are minor units; `gross` = `disputed` + `promised` + `collectible`."""
 
     account: str
     currency: str
     state: str
     open_invoices: int
     open_amount: int
-    overdue: tuple[OpenItem, ...]
+    gross: int
+    disputed: int
+    promised: int
+    collectible: int
+    oldest_days: int
+    """How long the oldest overdue instalment has been overdue; 0 when none is."""
+
+    buckets: tuple[tuple[int, int], ...]
+    """(invoices, amount) overdue in each of BUCKETS; an invoice is in that of its oldest overdue instalment."""
+
+    @property
+    def overdue_invoices(self) -> int:
+        """How many invoices have something overdue."""
+        return sum(invoices for invoices, _ in self.buckets)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Division:
+    """How the overdue part of a ledger divides."""
+
     disputed: int
     promised: int
     collectible: int
 
-    @property
-    def gross(self) -> int:
-        """All that was overdue."""
-        return sum(item.open for item in self.overdue)
-
 
 def positions(connection: Connection, day: dt.date) -> Iterator[Position]:
     """Every account that anything was recorded of by `day`, in the order of their ids."""
-    terms = _terms(connection)
+    terms = terms_by_currency(connection)
     after = ""
     while ids := accounts.all_ids(connection, after, BATCH):
         currencies = accounts.known_among(connection, ids)
@@ -53,7 +70,7 @@ def positions(connection: Connection, day: dt.date) -> Iterator[Position]:
         after = ids[-1]
 
 
-def _terms(connection: Connection) -> dict[str, Terms]:
+def terms_by_currency(connection: Connection) -> dict[str, Terms]:
     """How promises are judged in each currency: as the policy with the highest precedence says."""
     known = policies.activations(connection)
     active = policies.active(connection, known, policies.latest_activation(connection))
@@ -71,24 +88,47 @@ def _folded(account: Account, recorded: list[StoredEvent]) -> Account:
     return account
 
 
-def _position(account: Account, day: dt.date, state: str, terms: dict[str, Terms]) -> Position:
+def _position(account: Account, day: dt.date, state: str, terms: Mapping[str, Terms]) -> Position:
     book = account.ledger
-    judged = verdicts(account.promises.values(), book.payments, day, terms.get(account.currency, Terms()))
-    stands = exposure(book, day, judged)
-    overdue = tuple(item for item in book.open_items if item.due < day)
-    collectible = sum(item.open for item in stands.collectible)
-    gross = sum(item.open for item in overdue)
+    overdue = [item for item in book.open_items if item.due < day]
+    divides = division(book, account.promises.values(), day, terms.get(account.currency, Terms()))
     return Position(
         account=account.id,
         currency=account.currency,
         state=state,
         open_invoices=len({item.invoice for item in book.open_items}),
         open_amount=sum(item.open for item in book.open_items),
-        overdue=overdue,
-        disputed=gross - stands.promised - collectible,
-        promised=stands.promised,
-        collectible=collectible,
+        gross=sum(item.open for item in overdue),
+        disputed=divides.disputed,
+        promised=divides.promised,
+        collectible=divides.collectible,
+        oldest_days=max(((day - item.due).days for item in overdue), default=0),
+        buckets=_buckets(overdue, day),
     )
+
+
+def division(book: Ledger, promises: Iterable[Promise], day: dt.date, terms: Terms) -> Division:
+    """How what is overdue at the end of `day` divides, promises judged by `terms`."""
+    stands = exposure(book, day, verdicts(promises, book.payments, day, terms))
+    collectible = sum(item.open for item in stands.collectible)
+    disputed = book.gross_overdue(day) - stands.promised - collectible
+    return Division(disputed=disputed, promised=stands.promised, collectible=collectible)
+
+
+def _buckets(overdue: Iterable[OpenItem], day: dt.date) -> tuple[tuple[int, int], ...]:
+    """What is overdue by age; the items come oldest first."""
+    invoices, amounts = [0] * len(BUCKETS), [0] * len(BUCKETS)
+    found: dict[str, int] = {}
+    for item in overdue:
+        if item.invoice not in found:
+            found[item.invoice] = _bucket((day - item.due).days)
+            invoices[found[item.invoice]] += 1
+        amounts[found[item.invoice]] += item.open
+    return tuple(zip(invoices, amounts, strict=True))
+
+
+def _bucket(age: int) -> int:
+    return next(at for at, (_, last) in enumerate(BUCKETS) if last is None or age <= last)
 
 
 def _states(connection: Connection, ids: list[str], day: dt.date) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from arflow.cli.output import as_csv
+from arflow.reports.sheets import as_csv
 from tests.cli.books import contents
 from tests.cli.conftest import Command
 from tests.production import write_events

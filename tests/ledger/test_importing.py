@@ -251,7 +251,7 @@ def test_the_ageing_of_real_ledgers(engine: Engine, sample_data: Path) -> None:
     take_in(engine, sample_data / "ibm" / "WA_Fn-UseC_-Accounts-Receivable.csv", profileloader.find("ibm-us"))
     day = dt.date(2012, 12, 31)
     with engine.connect() as connection:
-        (ibm,) = ageing(positions(connection, day), day)
+        (ibm,) = ageing(positions(connection, day))
     assert (99, 572506, 61) == (ibm.open_invoices, ibm.open_amount, ibm.open_accounts)
     assert (13, 78874, 11, 23) == (ibm.overdue_invoices, ibm.gross, ibm.overdue_accounts, ibm.oldest_days)
     assert [6, 5, 2] == [count for count, _ in ibm.buckets[:3]]
@@ -263,6 +263,6 @@ def test_the_ageing_of_the_open_items(engine: Engine, sample_data: Path) -> None
     take_in(engine, sample_data / "open_items" / "open_items.csv.gz", profileloader.find("open-items"))
     day = dt.date(2020, 5, 22)
     with engine.connect() as connection:
-        canada, states_ = ageing(positions(connection, day), day)
+        canada, states_ = ageing(positions(connection, day))
     assert (8953, 8460, 574) == (states_.open_invoices, states_.overdue_invoices, states_.overdue_accounts)
     assert (747, 734, 73) == (canada.open_invoices, canada.overdue_invoices, canada.overdue_accounts)

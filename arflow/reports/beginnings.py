@@ -1,0 +1,88 @@
+"""Before go-live: the old debts that may begin in a state of a person's choice, counted before anybody decides."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, select
+
+from arflow.store import tables
+from arflow.vocabulary import State
+
+BEGIN_IN = (State.REMINDED, State.CALLED, State.ESCALATED)
+"""The states in which an old debt can begin."""
+
+_LEFT_ALONE = (State.PROMISED, State.DISPUTED)
+_account, _item = tables.account, tables.item
+
+
+@dataclass(frozen=True, kw_only=True)
+class Old:
+    """Accounts of one currency that now stand in `state`, and what they have overdue."""
+
+    currency: str
+    state: str
+    has_policy: bool
+    """False: no active policy is for them, so they stay where they are."""
+
+    accounts: int
+    gross: int
+
+
+def _oldest(day: dt.date) -> Any:  # noqa: ANN401  # a subquery
+    return (
+        select(
+            _item.c.account_id,
+            func.min(_item.c.due).label("oldest"),
+            cast(func.sum(_item.c.open), BigInteger).label("gross"),
+        )
+        .where(_item.c.open > 0, _item.c.due < day)
+        .group_by(_item.c.account_id)
+        .subquery()
+    )
+
+
+def _has_policy() -> ColumnElement[bool]:
+    return func.coalesce(_account.c.parked["reason"].astext, "") != "no policy"  # as `life.passes` says it
+
+
+def _which(oldest: Any, older_than: dt.date, to: State) -> tuple[ColumnElement[bool], ...]:  # noqa: ANN401
+    elsewhere = _account.c.state.not_in([str(state) for state in (*_LEFT_ALONE, to)])
+    return oldest.c.account_id == _account.c.id, oldest.c.oldest < older_than, elsewhere
+
+
+def old_debts(connection: Connection, day: dt.date, older_than: dt.date, to: State) -> list[Old]:
+    """The accounts whose oldest overdue instalment was due before `older_than`, by currency and present state.
+
+    Those that stand in `to` already, and those with a promise or a dispute over all they owe, are not among them.
+    """
+    oldest = _oldest(day)
+    places = case({str(state): place for place, state in enumerate(State)}, value=_account.c.state)
+    query = (
+        select(
+            _account.c.currency,
+            _account.c.state,
+            _has_policy().label("has_policy"),
+            func.count().label("accounts"),
+            cast(func.sum(oldest.c.gross), BigInteger).label("gross"),
+        )
+        .where(*_which(oldest, older_than, to))
+        .group_by(_account.c.currency, _account.c.state, _has_policy())
+        .order_by(_has_policy().desc(), _account.c.currency, places)
+    )
+    return [Old(**row) for row in connection.execute(query).mappings()]
+
+
+def ids_of_old_debts(connection: Connection, day: dt.date, older_than: dt.date, to: State) -> Sequence[str]:
+    """The ids of those accounts that have a policy, in order."""
+    oldest = _oldest(day)
+    query = select(_account.c.id).where(*_which(oldest, older_than, to), _has_policy()).order_by(_account.c.id)
+    return list(connection.execute(query).scalars())
+
+
+def messages_to_hand_over(connection: Connection) -> int:
+    """How many messages have left their accounts and wait to be handed over, until delivery is on."""
+    message = tables.metadata.tables["message"]
+    query = select(func.count()).select_from(message).where(message.c.settled_at.is_(None))
+    return int(connection.execute(query).scalar_one())

@@ -1,0 +1,47 @@
+"""How each account stood at the end of a day: today's from the books, a past day's folded from the events.
+
+A past day is kept in memory as long as nothing is recorded, because a list that is sorted and paged asks for it again.
+"""
+
+import datetime as dt
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine
+
+from arflow.reports import changes, days
+from arflow.reports.positions import Position, positions
+from arflow.reports.present import present_positions
+
+_MOST_KEPT = 8
+
+_Key = tuple[dt.date, changes.Mark]
+
+
+class _Kept:
+    """The last few days that were folded of one database; one at a time is."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._days: OrderedDict[_Key, Sequence[Position]] = OrderedDict()
+
+    def get(self, key: _Key, fold: Callable[[], Sequence[Position]]) -> Sequence[Position]:
+        with self._lock:
+            found = self._days.pop(key, None)
+            self._days[key] = fold() if found is None else found
+            while len(self._days) > _MOST_KEPT:
+                self._days.popitem(last=False)
+            return self._days[key]
+
+
+_kept: WeakKeyDictionary[Engine, _Kept] = WeakKeyDictionary()
+
+
+def stood(connection: Connection, day: dt.date) -> Sequence[Position]:
+    """Every account that anything was recorded of by the end of `day`, in the order of their ids."""
+    if day == days.today(connection):
+        return present_positions(connection, day)
+    kept = _kept.setdefault(connection.engine, _Kept())
+    return kept.get((day, changes.mark(connection)), lambda: list(positions(connection, day)))

@@ -1,0 +1,29 @@
+"""Which day a report is of: today unless another is asked for, and none that is still to come."""
+
+import datetime as dt
+
+from sqlalchemy import Connection
+
+from arflow import clock
+from arflow.errors import Refused
+
+_FURTHEST_EAST = dt.timedelta(hours=14)
+"""How far the first place on earth is ahead of UTC."""
+
+
+def today(connection: Connection) -> dt.date:
+    """The date of the business clock: that of a stepped clock, else today's in UTC."""
+    now = clock.read(connection)
+    return now.day or now.latest.date()
+
+
+def asked_for(connection: Connection, day: dt.date | None) -> dt.date:
+    """The day to report of.
+
+    Raises Refused for one that has not begun anywhere yet: what is going to be paid by then is not known.
+    """
+    now = clock.read(connection)
+    present = now.day or now.latest.date()
+    if day is not None and day > (now.day or (now.latest + _FURTHEST_EAST).date()):
+        raise Refused(f"{day} is still to come, today is {present}; a report looks back")
+    return day or present

@@ -1,0 +1,57 @@
+"""PURE. Records as CSV that a spreadsheet opens and never computes."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+Record = Mapping[str, object]
+
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a cell begins that a spreadsheet computes; the last four are the first four in full width."""
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+
+
+def is_number(text: str) -> bool:
+    """Whether `text` is a plain decimal number."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def as_csv(records: Sequence[Record], columns: Sequence[str] = ()) -> str:
+    """Records as CSV; a text that a spreadsheet would take for a formula is quoted with an apostrophe.
+
+    `columns` are those of a table that may have no records; otherwise no records make no text.
+    """
+    flat = [_flat(record) for record in records]
+    names = list(flat[0]) if flat else list(columns)
+    if not names:
+        return ""
+    rows: list[list[object]] = [list(names), *([record[name] for name in names] for record in flat)]
+    return "".join(_line(row) for row in rows)
+
+
+def _line(values: Iterable[object]) -> str:
+    """One row; the writer quotes an end of line in a cell only if rows end with its characters."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow([_safe(value) for value in values])
+    return out.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _safe(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_DANGEROUS) and not is_number(value):
+        return f"'{value}"
+    return value
+
+
+def _flat(record: Record) -> dict[str, object]:
+    """A record without nested lists: each of their entries gets columns of its own."""
+    found: dict[str, object] = {}
+    for name, value in record.items():
+        if isinstance(value, list):
+            for at, entry in enumerate(value, start=1):
+                inner = entry if isinstance(entry, Mapping) else {"value": entry}
+                found.update({f"{name}_{at}_{key}": text for key, text in inner.items()})
+        else:
+            found[name] = value
+    return found
