@@ -4,8 +4,8 @@ from flask import Flask, Response
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from arflow.web import assets, demo_clock, health, layout, sign_in
-from arflow.web.admin import delivery, parked_pages, people, queue_pages, system_pages
+from arflow.web import assets, callers, demo_clock, health, layout, sign_in
+from arflow.web.admin import delivery, failed_pages, parked_pages, people, queue_pages, system_pages
 from arflow.web.browsers import BrowserCookies
 from arflow.web.failures import answer_failures
 from arflow.web.gate import guard
@@ -20,10 +20,12 @@ BLUEPRINTS: tuple[Pages, ...] = (
     layout.pages,
     sign_in.pages,
     demo_clock.pages,
+    *callers.BLUEPRINTS,
     people.pages,
     queue_pages.pages,
     delivery.pages,
     parked_pages.pages,
+    failed_pages.pages,
     system_pages.pages,
 )
 """All pages; the navigation is ordered by the places that entries name."""

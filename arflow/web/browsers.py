@@ -24,7 +24,8 @@ class Browser(dict[str, Any], SessionMixin):
 
     def __init__(self, token: str | None, notices: list[Any]) -> None:
         super().__init__()
-        self.is_known = token is not None
+        self.is_known = token is not None  # else no session can be its
+        self.is_to_be_told = token is None
         self.had_notices = bool(notices)
         self.set_token(token or new_token())
         if notices:
@@ -38,7 +39,7 @@ class Browser(dict[str, Any], SessionMixin):
     def change_token(self, token: str) -> None:
         """Be somebody else from this answer on."""
         self.set_token(token)
-        self.is_known = False
+        self.is_known = self.is_to_be_told = True
         g.pop("csrf_token", None)
 
 
@@ -61,7 +62,7 @@ class BrowserCookies(SessionInterface):
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Give the browser its token when it is new, and the notices that were not shown yet."""
         kept = cast("Browser", session)
-        if not kept.is_known and response.mimetype == "text/html":
+        if kept.is_to_be_told and response.mimetype == "text/html":
             self._set(app, response, self._name(app, request), kept.token)
         name = self._notices_name(app, request)
         if notices := kept.get(_NOTICES):

@@ -96,7 +96,8 @@ def page(status: int, text: str = "") -> ResponseReturnValue:
     heading, advice = _TEXTS.get(status, _TEXTS[400])
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         settle(is_good=False)
-        return make_response(render_template("broken.html", heading=heading, text=advice), status)
+        broken = current_app.jinja_env.get_template("broken.html")  # without what other pages look up
+        return make_response(broken.render(heading=heading, text=advice), status)
     read_anew()
     fields = carried.form_fields() if status in _KEEPS_FORM and request.method == "POST" else []
     return make_response(

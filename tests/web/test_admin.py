@@ -1,0 +1,218 @@
+"""The admins' pages: people, queues, the delivery switch, parked accounts, failed deliveries, the system, the demo."""
+
+import datetime as dt
+import html
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from arflow import clock
+from arflow.rules.loader import load_policy
+from arflow.web import create_app
+from tests.cli.books import invoice
+from tests.desk.conftest import POLICY, shop_with
+from tests.production import activate, step, take_in, write_events
+from tests.web.conftest import PASSWORD, Site, Visitor, settings_for
+
+pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def boss(site: Site) -> Visitor:
+    return site.user("boss", "admin")
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_admin_makes_a_user_who_sets_a_password_by_a_link(site: Site, boss: Visitor) -> None:
+    boss.post("/admin/queues/", {"name": "Collections", "title": "Collections"})
+    fields = {"name": "Cara", "full_name": "Cara C.", "email": "c@example.com", "roles": ["caller", "lead"]}
+    made = boss.post("/admin/users/", fields | {"queues": ["collections"]})
+    assert (303, "/admin/users/cara") == (made.status_code, made.location)
+    page = boss.get("/admin/users/cara").text
+    token = page.partition("http://localhost/password/")[2].partition("<")[0]
+    cara = site.anybody()
+    assert 303 == cara.post(f"/password/{token}", {"password": PASSWORD, "password_again": PASSWORD}).status_code
+    own = cara.get("/password").text
+    for word in ("Cara C.", "caller", "lead", "collections"):
+        assert word in own
+    assert token not in boss.get("/admin/users/cara").text
+
+
+def test_what_is_wrong_with_a_new_user_stands_in_the_form(boss: Visitor) -> None:
+    answer = boss.post("/admin/users/", {"name": "boss", "full_name": "Another", "roles": ["lead"]})
+    assert 422 == answer.status_code
+    assert "there is a user `boss` already" in answer.text
+    assert 'value="Another"' in answer.text
+    assert 'value="lead" checked' in answer.text
+    assert "is not one of them" in boss.post("/admin/users/", {"name": "new", "roles": ["king"]}).text
+    assert "no e-mail address" in boss.post("/admin/users/", {"name": "new", "email": "nowhere"}).text
+
+
+def test_roles_and_queues_are_changed(site: Site, boss: Visitor) -> None:
+    site.add("cara", "caller", queue=["one", "two"])
+    boss.post("/admin/users/cara", {"full_name": "C", "roles": ["lead"], "queues": ["two"]})
+    (row,) = site.sql("SELECT roles, full_name FROM app_user WHERE name = 'cara'")
+    assert (["lead"], "C") == (row.roles, row.full_name)
+    assert ["two"] == [row.queue for row in site.sql("SELECT queue FROM queue_member")]
+
+
+def test_the_last_admin_stays(site: Site, boss: Visitor) -> None:
+    for path, fields in (("/admin/users/boss", {"roles": ["lead"]}), ("/admin/users/boss/disable", {})):
+        answer = boss.post(path, fields)
+        assert 422 == answer.status_code
+        assert "the last admin" in answer.text
+    assert 200 == boss.get("/admin/users/").status_code
+
+
+def test_the_accounts_of_a_disabled_user_go_back(site: Site, boss: Visitor, tmp_path: Path) -> None:
+    shop_with(site.engine, tmp_path)
+    cara = site.user("cara", "caller", queue="collections")
+    assert 303 == boss.post("/admin/users/cara/disable").status_code
+    assert 303 == cara.get("/password").status_code
+    assert "1 accounts went back" in boss.get("/admin/users/cara").text
+    assert ["collections"] == [row.owner for row in site.sql("SELECT owner FROM account WHERE id = 'CARA'")]
+    boss.post("/admin/users/cara/enable")
+    assert 200 == site.logged_in("cara").get("/password").status_code
+
+
+def test_what_a_rule_gives_a_disabled_user_later_is_seen_and_given_back(
+    site: Site, boss: Visitor, tmp_path: Path
+) -> None:
+    shop_with(site.engine, tmp_path)
+    site.user("carl", "caller")
+    site.sql("UPDATE app_user SET disabled_at = now() WHERE name = 'carl'")
+    assert "still owns 1 accounts" in boss.get("/admin/users/").text
+    assert 303 == boss.post("/admin/users/carl/give-back").status_code
+    assert "still owns" not in boss.get("/admin/users/").text
+
+
+def test_nobody_finds_a_user_that_is_not_there(boss: Visitor) -> None:
+    for path in ("/admin/users/ghost", "/admin/queues/ghost"):
+        assert 404 == boss.get(path).status_code
+
+
+# --- queues -----------------------------------------------------------------------------------------------------------
+
+
+def test_queues_are_made_changed_and_taken_away(site: Site, boss: Visitor, tmp_path: Path) -> None:
+    shop_with(site.engine, tmp_path)
+    site.add("cara", "caller")
+    assert 303 == boss.post("/admin/queues/", {"name": "seniors", "members": ["cara"]}).status_code
+    assert "there is a user" in boss.post("/admin/queues/", {"name": "cara"}).text
+    answer = boss.post("/admin/queues/seniors/remove")
+    assert 422 == answer.status_code
+    assert "owns 1 accounts" in answer.text
+    assert 303 == boss.post("/admin/queues/seniors", {"title": "Seniors", "members": []}).status_code
+    assert [] == site.sql("SELECT * FROM queue_member")
+    boss.post("/admin/queues/", {"name": "spare"})
+    assert 303 == boss.post("/admin/queues/spare/remove").status_code
+    assert ["seniors"] == [row.name for row in site.sql("SELECT name FROM queue")]
+
+
+# --- the delivery switch ----------------------------------------------------------------------------------------------
+
+
+def test_delivery_is_turned_off_by_one_click_and_on_with_a_reason(site: Site, boss: Visitor) -> None:
+    lead = site.user("lena", "lead")
+    assert "Delivery is off" in lead.get("/admin/delivery/").text
+    assert 422 == lead.post("/admin/delivery/on").status_code
+    assert 303 == lead.post("/admin/delivery/on", {"reason": "Go-live <1>"}).status_code
+    page = boss.get("/admin/delivery/").text
+    assert "Delivery is on" in page
+    assert "Go-live &lt;1&gt;" in page
+    assert 303 == boss.post("/admin/delivery/off").status_code
+    assert 303 == boss.post("/admin/delivery/off").status_code
+    assert "done that already" in boss.get("/admin/delivery/").text
+    turns = [(row.is_on, row.actor) for row in site.sql("SELECT is_on, actor FROM delivery_switch ORDER BY id")]
+    assert [(True, "lena"), (False, "boss")] == turns
+
+
+# --- parked accounts, failed deliveries, the system -------------------------------------------------------------------
+
+
+def test_a_parked_account_is_tried_again(site: Site, boss: Visitor, tmp_path: Path) -> None:
+    """Without a policy it stays; with one it goes on."""
+    step(site.engine, dt.date(2026, 1, 4))
+    key = "A/EUR & <1>"
+    opened = {"event": "account", "date": "2026-01-05", "currency": "USD", "account": key}
+    take_in(site.engine, write_events(tmp_path / "one.jsonl", [opened, invoice(key)]))
+    step(site.engine, dt.date(2026, 1, 6))
+    page = boss.get("/admin/parked/").text
+    assert "A/EUR &amp; &lt;1&gt;" in page
+    assert "no policy" in page
+    action = html.unescape(page.partition('action="/admin/parked/')[2].partition('"')[0])
+    assert 303 == boss.post(f"/admin/parked/{action}").status_code
+    assert "is still parked" in boss.get("/admin/parked/").text
+    with site.engine.begin() as connection:
+        connection.execute(text("UPDATE account SET next_due = NULL, due_on = NULL"))
+    activate(site.engine, load_policy(POLICY, file="shop.yaml"))
+    boss.post(f"/admin/parked/{action}")
+    assert "None. Every account goes its way." in boss.get("/admin/parked/").text
+    assert 404 == boss.post("/admin/parked/GHOST/retry").status_code
+
+
+def test_a_failed_message_is_queued_again(site: Site, boss: Visitor, tmp_path: Path) -> None:
+    shop_with(site.engine, tmp_path)
+    site.sql(
+        """INSERT INTO message (account_id, template, recipient, decided_at, status, error, settled_at)
+           VALUES ('CARA', 'notice', 'boss', now(), 'failed', 'mailbox <full>', now())"""
+    )
+    assert "mailbox &lt;full&gt;" in boss.get("/admin/failed/").text
+    (row,) = site.sql("SELECT id FROM message WHERE status = 'failed'")
+    assert 303 == boss.post(f"/admin/failed/{row.id}/retry").status_code
+    assert 404 == boss.post(f"/admin/failed/{row.id}/retry").status_code
+    assert "None failed." in boss.get("/admin/failed/").text
+
+
+def test_the_system_page_tells_what_is_due_and_what_waits(site: Site, boss: Visitor, tmp_path: Path) -> None:
+    shop_with(site.engine, tmp_path)
+    site.sql("UPDATE account SET next_due = '2026-01-19 08:00+00', due_on = '2026-01-19' WHERE id = 'CARA'")
+    site.sql("INSERT INTO heartbeat (name, seen_at) VALUES ('ticker', now() - interval '3 minutes')")
+    page = " ".join(boss.get("/admin/system/").text.split())
+    for row in (
+        'Due now</th><td class="number">1<',
+        'All</th><td class="number">5<',
+        'Unassigned</th><td class="number">2<',
+    ):
+        assert row in page
+    assert "ticker</th><td>3 minutes ago" in page
+    assert "no Redis was named" in page
+
+
+def test_the_system_page_is_there_without_redis(site: Site, boss: Visitor) -> None:
+    app = create_app(settings_for(site.engine, redis_url="redis://127.0.0.1:1/0"))
+    there = Site(app=app, engine=site.engine).logged_in("boss")
+    assert "cannot be reached" in there.get("/admin/system/").text
+
+
+# --- the demo's clock -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def demo(site: Site) -> Visitor:
+    """A caller in a demo whose clock stands."""
+    with site.engine.begin() as connection:
+        clock.begin_demo(connection, dt.date(2026, 3, 1), 5)
+    return site.user("cara", "caller")
+
+
+def test_the_demos_clock_is_driven_from_every_page(site: Site, demo: Visitor) -> None:
+    assert 'Today is <time datetime="2026-03-01">1 Mar 2026</time>' in demo.get("/password").text
+    assert "/password" == demo.post("/demo/step", {"there": "/password"}).location
+    assert "2026-03-02" in demo.get("/password").text
+    demo.post("/demo/run", {"seconds_per_day": "2"})
+    assert "A day takes 2 seconds" in demo.get("/password").text
+    demo.post("/demo/pause")
+    assert "The clock is paused" in demo.get("/password").text
+    assert 422 == demo.post("/demo/run", {"seconds_per_day": "0"}).status_code
+    assert "Demo." not in site.anybody().get("/log-in").text
+
+
+def test_the_clock_of_a_real_database_is_not_driven(site: Site) -> None:
+    cara = site.user("cara", "caller")
+    assert "Demo." not in cara.get("/password").text
+    for path in ("/demo/pause", "/demo/run", "/demo/step"):
+        assert 422 == cara.post(path).status_code

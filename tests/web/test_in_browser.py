@@ -1,0 +1,118 @@
+"""The pages in a real browser: by keyboard, without JavaScript, light and dark, for everybody."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.desk.conftest import shop_with
+from tests.web.conftest import PASSWORD, Live, Site, look_at, violations
+
+pytestmark = [pytest.mark.database]
+
+PAGES = {
+    "users": "/admin/users/",
+    "user": "/admin/users/cara",
+    "queues": "/admin/queues/",
+    "queue": "/admin/queues/collections",
+    "delivery": "/admin/delivery/",
+    "parked": "/admin/parked/",
+    "failed": "/admin/failed/",
+    "system": "/admin/system/",
+    "password": "/password",
+    "missing": "/nothing",
+}
+
+
+def furnish(site: Site, folder: Path) -> None:
+    """People, queues, and something to be seen on each page."""
+    shop_with(site.engine, folder)
+    site.add("boss", "admin", "lead")
+    site.add("cara", "caller", queue=["collections", "seniors"], password=PASSWORD)
+    site.sql("UPDATE account SET wake = NULL, parked = :why WHERE id = 'CARL'", why=_PARKED)
+    site.sql(
+        """INSERT INTO message (account_id, template, recipient, decided_at, status, error, settled_at)
+           VALUES ('CARA', 'notice', 'boss', now(), 'failed', 'mailbox full', now())"""
+    )
+
+
+_PARKED = '{"reason": "the machine refused it", "rule": "phone", "to": "called", "at": "2026-01-20T08:00:00+00:00"}'
+
+
+def test_every_page_is_for_everybody_light_and_dark(live: Live, tmp_path: Path) -> None:
+    """No axe-core violation, nothing that the policy of the page blocks, no scrolling sideways at 1366 x 768."""
+    furnish(live.site, tmp_path)
+    complaints: list[str] = []
+    for dark in (False, True):
+        page = live.page("boss", dark=dark)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        for name, path in PAGES.items():
+            page.goto(path)
+            look_at(page, f"{name}-{'dark' if dark else 'light'}")
+            assert [] == violations(page), (name, dark)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 1366
+    assert ["missing" for _ in (0, 1)] == ["missing" if "404" in text else text for text in complaints]
+
+
+def test_the_log_in_and_its_mistakes_are_for_everybody(live: Live, tmp_path: Path) -> None:
+    furnish(live.site, tmp_path)
+    for dark in (False, True):
+        page = live.page(dark=dark)
+        page.goto("/log-in")
+        assert [] == violations(page)
+        page.get_by_label("Name").fill("cara")
+        page.get_by_label("Password").fill("wrong")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+        look_at(page, f"log-in-{'dark' if dark else 'light'}")
+        assert [] == violations(page)
+
+
+def test_one_logs_in_by_keyboard_only(live: Live, tmp_path: Path) -> None:
+    """The name has the focus; the first stop of every page skips the navigation; the focus can be seen."""
+    furnish(live.site, tmp_path)
+    page = live.page()
+    page.goto("/password")
+    page.keyboard.type("cara")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/password$"))
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    assert "none" != page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Your present password")).to_be_focused()
+
+
+def test_everything_works_without_javascript(live: Live, tmp_path: Path) -> None:
+    """Log in, choose dark, lose the session in the middle of a form, log in again, send what was typed, log out."""
+    furnish(live.site, tmp_path)
+    live.site.sql("UPDATE app_user SET roles = '{admin}' WHERE name = 'cara'")
+    page = live.page(java_script=False)
+    page.goto("/admin/queues/")
+    _log_in(page)
+    expect(page.get_by_role("heading", name="Queues", level=1)).to_be_visible()
+    page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.get_by_label("Name", exact=True).fill("agency")
+    page.get_by_label(re.compile("^Title")).fill("The agency")
+    live.site.sql("UPDATE session SET seen_at = now() - interval '1 day'")
+    page.get_by_role("button", name="Make the queue").click()
+    expect(page.get_by_text("What you typed is kept")).to_be_visible()
+    look_at(page, "carried")
+    _log_in(page)
+    expect(page.get_by_text("The agency")).to_be_visible()
+    look_at(page, "not-sent")
+    page.get_by_role("button", name="Send it now").click()
+    expect(page.get_by_role("status")).to_contain_text("The queue agency is made")
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def _log_in(page: Page) -> None:
+    page.get_by_label("Name").fill("cara")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
