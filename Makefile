@@ -1,7 +1,9 @@
 # PYTHON names the interpreter (else python3, else the newest python3.x), VENV the folder of the virtual environment.
+# SERVERS=debian runs the tests on Debian's PostgreSQL and Redis, in place of those that come with the packages.
 PYTHON ?=
 VENV ?= .venv
 STRICT ?= 0
+SERVERS ?= embedded
 python := "$(VENV)/bin/python"
 
 .PHONY: help run test check fix bench clean lock setup
@@ -12,8 +14,9 @@ help: ## print this
 run: setup ## set up, and run the demo
 	@$(python) -m arflow.demo
 
-test: check ## set up, check, and run the tests (STRICT=1: a skipped test is a failure)
-	@$(python) -m pytest -n 2 --dist worksteal --durations=10 $(if $(filter-out 0,$(STRICT)),--strict-skips)
+test: check ## set up, check, and run the tests (STRICT=1: a skipped test is a failure; SERVERS=debian: on its servers)
+	@setup/packages "$(SERVERS)"
+	@ARFLOW_TEST_SERVERS="$(SERVERS)" $(python) -m pytest -n 2 --dist worksteal --durations=10 $(if $(filter-out 0,$(STRICT)),--strict-skips)
 
 check: setup ## set up, and run the formatter's check, the linter, the types and the import contracts
 	@$(python) -m ruff format --check --output-format concise .

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
 from arflow.store import database, embedded
+from tests.servers import ON_DEBIAN, postgresql
 
 VARIABLES = {"sample_data": "ARFLOW_SAMPLE_DATA", "golden": "ARFLOW_GOLDEN"}
 """Each kind of real data, and the environment variable that names its folder."""
@@ -36,12 +37,16 @@ def golden() -> Path:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The URL of an embedded PostgreSQL of this test process, gone when its tests are over."""
+    """The URL of a PostgreSQL of this test process, embedded or Debian's, gone when its tests are over."""
     home = Path(tempfile.mkdtemp(prefix="arflow-tests-"))
     home.chmod(0o755)
     try:
-        yield embedded.start(home)
-        embedded.stop(home)
+        if ON_DEBIAN:
+            with postgresql(home) as url:
+                yield url
+        else:
+            yield embedded.start(home)
+            embedded.stop(home)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

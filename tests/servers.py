@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,9 +36,53 @@ def is_alive(pid: int) -> bool:
     return bool(said.strip()) and not said.startswith("Z")
 
 
+ON_DEBIAN = os.environ.get("ARFLOW_TEST_SERVERS") == "debian"
+"""Whether the tests run on Debian's own PostgreSQL and Redis."""
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """The URL of Debian's PostgreSQL in `folder`, with an empty database; it does not run as root."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if as_user:
+        shutil.chown(folder, "postgres", "postgres")
+    data = folder / "data"
+    control = [*as_user, programs / "pg_ctl", "--pgdata", data, "--wait", "--log", folder / "log"]
+    initdb = [*as_user, programs / "initdb", "--pgdata", data, "--auth", "trust", "--username", "postgres"]
+    _quietly(*initdb, "--encoding", "UTF8", "--no-sync")
+    _quietly(*control, "-o", f"-k {folder} -h ''", "start")
+    try:
+        _quietly(programs / "createdb", "--host", folder, "--username", "postgres", "arflow")
+        yield f"postgresql://postgres:@/arflow?host={folder}"
+    finally:
+        _quietly(*control, "--mode", "immediate", "stop")
+
+
+def _quietly(*command: str | Path) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """The URL of Debian's Redis in `folder`."""
+    socket = folder / "r.sock"
+    command: list[str | Path] = ["redis-server", "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        until(socket.exists, PATIENCE)
+        try:
+            yield queues.unix_url(str(socket))
+        finally:
+            server.terminate()
+
+
 @contextmanager
 def valkey(folder: Path) -> Iterator[str]:
-    """The URL of a Valkey in `folder`."""
+    """The URL of a Valkey in `folder`, or of Debian's Redis."""
+    if ON_DEBIAN:
+        with redis_server(folder) as url:
+            yield url
+        return
     server = ValkeyServer(port=0, unix_socket_path=folder / "v.sock", data_dir=folder, persist=True)
     server.start()
     try:
@@ -52,6 +97,7 @@ class Up:
 
     def __init__(self, home: Path, *arguments: str, **environment: str) -> None:
         self.home = home
+        self.servers = environment
         env = {name: value for name, value in os.environ.items() if not name.startswith("ARFLOW_")}
         self.said = home.with_name(f"{home.name}.said")
         with self.said.open("wb") as out:
@@ -83,18 +129,22 @@ class Up:
 
     @property
     def database_url(self) -> str:
-        """Its embedded database."""
+        """Its database."""
+        if "ARFLOW_DATABASE_URL" in self.servers:
+            return self.servers["ARFLOW_DATABASE_URL"]
         folder = (self.home / "postgres" / "postmaster.pid").read_text().splitlines()[4]
         return f"postgresql://postgres:@/arflow?host={folder}"
 
     @property
     def redis(self) -> Redis:
-        """A client of its embedded Valkey."""
+        """A client of its Valkey or Redis."""
+        if "ARFLOW_REDIS_URL" in self.servers:
+            return queues.connect(self.servers["ARFLOW_REDIS_URL"])
         return queues.connect(queues.unix_url(str(self.home / "valkey" / "valkey.sock")))
 
     def children(self) -> dict[str, int]:
         """Its child processes by name, and the servers that they keep."""
-        lines = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+        lines = subprocess.run(["ps", "-ewwo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
         rows = [line.split(None, 2) for line in lines.splitlines()]
         found = {}
         for pid, parent, arguments in rows:

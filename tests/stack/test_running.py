@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from arflow import queues
 from arflow.queues import DELIVER, DRAIN
 from arflow.store import accounts, database, tables
-from tests.servers import PROGRAM, Up, is_alive, until
+from tests.servers import ON_DEBIAN, PROGRAM, Up, is_alive, until
 from tests.workers.books import NAME, open_account
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
@@ -21,14 +21,15 @@ pytestmark = [pytest.mark.database, pytest.mark.slow]
 SECONDS = 10.0
 """Within which work goes on."""
 
-PROCESSES = ("ticker", "drain-1", "deliver-1", "web", "valkey", "Valkey", "postgres", "PostgreSQL")
+SERVERS = () if ON_DEBIAN else ("valkey", "Valkey", "postgres", "PostgreSQL")
+PROCESSES = ("ticker", "drain-1", "deliver-1", "web", *SERVERS)
 _PAST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 @pytest.fixture(scope="module")
-def up(folder: Path) -> Iterator[Up]:
+def up(folder: Path, servers: dict[str, str]) -> Iterator[Up]:
     """One running stack for all tests of this module."""
-    made = Up(folder / "home").wait()
+    made = Up(folder / "home", **servers).wait()
     yield made
     made.end()
 
@@ -106,7 +107,7 @@ def test_a_second_up_says_so(up: Up) -> None:
 def test_other_commands_come_and_go(up: Up, engine: Engine) -> None:
     """A command that ends does not take the database with it."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("ARFLOW_")}
-    names = {"ARFLOW_HOME": str(up.home)}
+    names = {"ARFLOW_HOME": str(up.home), **up.servers}
     said = subprocess.run([PROGRAM, "report", "pipeline"], env=env | names, capture_output=True, text=True, check=False)
     assert (0, "") == (said.returncode, said.stderr)
     assert _made_due(engine)

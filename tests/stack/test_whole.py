@@ -23,6 +23,7 @@ from arflow.replay import Request, replay
 from arflow.rules.engine import DurableRules
 from arflow.sample import generate
 from arflow.store import database, embedded
+from tests.conftest import copied_database
 from tests.production import journal_lines, replay_lines, standard, write_events
 from tests.servers import Up, until
 
@@ -42,9 +43,18 @@ def home(folder: Path, request: pytest.FixtureRequest) -> Path:
     return folder / str(request.node.name)[:20]
 
 
-def prepare(home: Path, file: Path, profile: Profile | None, eve: dt.date) -> None:
+@pytest.fixture
+def own_servers(servers: dict[str, str]) -> dict[str, str]:
+    """As `servers`, with a database of this test's own."""
+    if "ARFLOW_DATABASE_URL" not in servers:
+        return servers
+    url = servers["ARFLOW_DATABASE_URL"].replace("/arflow?", "/template1?")
+    return servers | {"ARFLOW_DATABASE_URL": copied_database(url, "whole")}
+
+
+def prepare(url: str, file: Path, profile: Profile | None, eve: dt.date) -> None:
     """A database whose clock runs by itself from the evening of `eve`, with a ledger and the standard policies."""
-    engine = database.connect(embedded.start(home))
+    engine = database.connect(url)
     database.migrate(engine)
     with engine.begin() as connection:
         clock.begin_demo(connection, eve, SPEED)
@@ -58,9 +68,9 @@ def prepare(home: Path, file: Path, profile: Profile | None, eve: dt.date) -> No
     engine.dispose()
 
 
-def drive(home: Path, last: dt.date) -> tuple[list[str], Events]:
+def drive(home: Path, servers: dict[str, str], last: dt.date) -> tuple[list[str], Events]:
     """Let the processes live to the end of `last`; gives the journal's steps and effects, and the delivery results."""
-    up = Up(home, "--demo").wait()
+    up = Up(home, "--demo", **servers).wait()
     try:
         engine = database.connect(up.database_url)
         until(lambda: _has_passed(engine, last), PATIENCE)
@@ -98,13 +108,20 @@ def _first_day(events: Events) -> dt.date:
     return min(dt.date.fromisoformat(str(event["date"])) for event in events)
 
 
-def test_the_sample_ledger_through_all_processes_is_its_replay(home: Path, tmp_path: Path) -> None:
+def test_the_sample_ledger_through_all_processes_is_its_replay(
+    home: Path, own_servers: dict[str, str], tmp_path: Path
+) -> None:
     """Reminders, calls, repeats and promises of three currencies and four zones: the same sorted steps and effects."""
     events = list(generate(seed=5, accounts=60, months=4, until=dt.date(2026, 6, 30)))
     eve = _first_day(events) - 2 * _ONE_DAY
     last = eve + DAYS * _ONE_DAY
-    prepare(home, write_events(tmp_path / "sample.jsonl", events), None, eve)
-    lived, told = drive(home, last)
+    prepare(
+        own_servers.get("ARFLOW_DATABASE_URL") or embedded.start(home),
+        write_events(tmp_path / "sample.jsonl", events),
+        None,
+        eve,
+    )
+    lived, told = drive(home, own_servers, last)
     expected: list[str] = []
     for currency in CURRENCIES:
         mine = {e["account"] for e in events if e["event"] == "account" and e.get("currency") == currency}
@@ -114,15 +131,17 @@ def test_the_sample_ledger_through_all_processes_is_its_replay(home: Path, tmp_p
 
 
 @pytest.mark.sample_data
-def test_the_ibm_ledger_through_all_processes_is_its_replay(home: Path, sample_data: Path) -> None:
+def test_the_ibm_ledger_through_all_processes_is_its_replay(
+    home: Path, own_servers: dict[str, str], sample_data: Path
+) -> None:
     """A real ledger without addresses: every message fails to be delivered, is told so, and the ladder waits."""
     file, profile = sample_data / "ibm" / "WA_Fn-UseC_-Accounts-Receivable.csv", profileloader.find("ibm-us")
     events = [dict(event) for row in CsvFile(file, profile) if isinstance(row, Row) for event in row.events]
     unique = list({json.dumps(event): event for event in events}.values())
     eve = _first_day(unique) - _ONE_DAY
     last = eve + DAYS * _ONE_DAY
-    prepare(home, file, profile, eve)
-    lived, told = drive(home, last)
+    prepare(own_servers.get("ARFLOW_DATABASE_URL") or embedded.start(home), file, profile, eve)
+    lived, told = drive(home, own_servers, last)
     mine = {event["account"] for event in unique}
     assert {"notice_failed"} == {event["event"] for event in told}
     assert replayed([*unique, *told], last, "USD", mine) == lived
