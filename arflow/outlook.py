@@ -20,7 +20,7 @@ from arflow.desk.worklist import LastStep
 from arflow.life.life import Life, reading
 from arflow.rules.calendar import Calendar
 from arflow.rules.policy import Policy
-from arflow.store import policies, tables
+from arflow.store import journal, policies, tables
 from arflow.store.accounts import listed
 
 
@@ -56,6 +56,13 @@ def outlooks(connection: Connection, ids: Sequence[str], engineering: Engineerin
         key: _outlook(life, now, versions[key], steps.get(key), _why(steps.get(key), deciding))
         for key, life in lives.items()
     }
+
+
+def explained(connection: Connection, one: Outlook) -> explain.Explanation:
+    """Why the account stands where it stands, rule by rule, and what comes next."""
+    last = journal.last_step(connection, one.account.id, dt.date.max)
+    deciding = policies.version(connection, last.policy_version) if last and last.policy_version else None
+    return explain.explain(one.life, one.at, last, deciding)
 
 
 def _versions(connection: Connection, ids: Sequence[str]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, literal, or_, select, union_all
 from arflow.errors import Refused, did_you_mean
 from arflow.store.desk_tables import queue, user
 
-_WORKS = ["caller", "lead"]
+_WORKS = ("caller", "lead")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Assignee:
 def assignees(connection: Connection) -> list[Assignee]:
     """Everybody to whom an account can be given: queues first, then the callers and leads who are not disabled."""
     people = select(user.c.name, user.c.full_name.label("title"), literal(False).label("is_queue")).where(
-        user.c.disabled_at.is_(None), or_(*(user.c.roles.contains([role]) for role in _WORKS))
+        user.c.disabled_at.is_(None), or_(*(user.c.roles.any_() == role for role in _WORKS))
     )
     queues = select(queue.c.name, queue.c.title, literal(True).label("is_queue"))
     found = union_all(queues, people).subquery()

@@ -93,6 +93,12 @@ def promises(seen: Snapshot) -> Promises:
     )
 
 
+def usual_terms(account: Account) -> int | None:
+    """The days to pay that the customer's latest invoice gives, None without any invoice."""
+    latest = max(account.book.invoices.values(), key=lambda invoice: (invoice.issued, invoice.id), default=None)
+    return (latest.last_due - latest.issued).days if latest else None
+
+
 def red_flags(account: Account, seen: Snapshot) -> list[str]:
     """What a caller must know before anything else."""
     return list(_red_flags(account, seen))

@@ -203,6 +203,13 @@ def _agreed(connection: Connection, view: View, calls: Sequence[_Row]) -> dict[t
     return found
 
 
+def hold_ends(connection: Connection, account: str) -> dt.date | None:
+    """The date on whose morning the hold of an account ends by itself."""
+    event = tables.event
+    coming = (event.c.account_id == account, event.c.kind == "hold_released", ~event.c.applied)
+    return connection.execute(select(func.min(event.c.on)).where(*coming)).scalar()
+
+
 # --- finding ----------------------------------------------------------------------------------------------------------
 
 
@@ -261,7 +268,16 @@ def _filled(connection: Connection, view: View, lines: Sequence[_Row]) -> list[E
     }
     made |= {(_NOTE, key): entry for key, entry in _note_entries(connection, keys[_NOTE]).items()}
     made |= {(_JOURNAL, key): entry for key, entry in _journal_entries(connection, view, keys[_JOURNAL]).items()}
-    return [replace(made[line.place, line.key], clock=line.clock, topic=line.topic) for line in lines]
+    return _said_once([replace(made[line.place, line.key], clock=line.clock, topic=line.topic) for line in lines])
+
+
+def _said_once(entries: Sequence[Entry]) -> list[Entry]:
+    """The reason of a rule stands with the step that it made; what it put out besides does not repeat it."""
+    steps = {(entry.on, entry.clock, entry.rule) for entry in entries if entry.topic == "steps" and entry.rule}
+    return [
+        replace(entry, why="") if entry.topic != "steps" and (entry.on, entry.clock, entry.rule) in steps else entry
+        for entry in entries
+    ]
 
 
 def _events(connection: Connection, keys: Sequence[int]) -> dict[int, _Row]:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, Select, case, func, literal, or_, select
+from sqlalchemy import CTE, ColumnElement, Connection, Select, case, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from arflow.clock import Now
@@ -57,9 +57,24 @@ def today(now: Now) -> dt.date:
     return now.start.date()
 
 
-def mine(user: User) -> ColumnElement[bool]:
-    """Whether an account is for `user` to work, whatever else they may reach."""
-    return access.reachable(replace(user, roles=frozenset({"caller"})))
+def mine(user: User, day: dt.date) -> ColumnElement[bool]:
+    """Whether an account is for `user` to work, whatever else they may reach: theirs, or with a task due for them."""
+    return access.reachable(replace(user, roles=frozenset({"caller"}))) | _has_task(user, day)
+
+
+def _has_task(user: User, day: dt.date) -> ColumnElement[bool]:
+    task = desk_tables.task
+    return select(task.c.id).where(task.c.account_id == _account.c.id, tasks.is_due(user, day)).exists()
+
+
+def everything() -> ColumnElement[bool]:
+    """Every account that the user reaches."""
+    return true()
+
+
+def owned_by(name: str) -> ColumnElement[bool]:
+    """Whether an account belongs to the user or queue `name`."""
+    return _account.c.owner == name
 
 
 def unassigned() -> ColumnElement[bool]:
@@ -88,16 +103,14 @@ def page(
 
 
 def _chosen(user: User, wanted: Sequence[ColumnElement[bool]], day: dt.date) -> CTE:
-    task = desk_tables.task
     has_call = _account.c.call_open & or_(_account.c.owner == user.name, access.called_on(user.queues))
-    has_task = select(task.c.id).where(task.c.account_id == _account.c.id, tasks.is_due(user, day)).exists()
     return (
         select(
             _account.c.id,
             _account.c.currency,
             func.coalesce(_account.c.pays_through, _account.c.id).label("book"),
             has_call.label("has_call"),
-            has_task.label("has_task"),
+            _has_task(user, day).label("has_task"),
         )
         .where(*wanted)
         .cte("chosen")

@@ -1,0 +1,94 @@
+"""The account's page: everything before a call, everything that may be done, why, and what happened."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from flask import render_template, request
+
+from arflow import clock, explain, money, outlook
+from arflow.desk import assignments, brief, outcomes, reasons, tasks, timeline, wording
+from arflow.desk.timeline import TOPICS, Entry, Mark, View
+from arflow.outlook import Outlook
+from arflow.web.callers.blueprint import look, pages
+from arflow.web.forms import typed
+from arflow.web.paging import paged, window
+from arflow.web.transactions import connection
+from arflow.web.visitors import current_user
+
+TIMELINE_SIZE = 25
+_FOLLOW_UP = dt.timedelta(days=3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """What was recorded since somebody opened the account whose form comes too late."""
+
+    entries: Sequence[Entry]
+
+
+@pages.get("/<path:account_id>", merge_slashes=False, provide_automatic_options=False)
+def page(account_id: str) -> str:
+    """An account."""
+    one = look(account_id)
+    view, topic = view_of(one), request.args.get("topic", "")
+    explained = outlook.explained(connection(), one)
+    offset, limit = window(TIMELINE_SIZE)
+    chosen = topic if topic in TOPICS else ""
+    return render_template(
+        "callers/account.html",
+        one=one,
+        account=one.account,
+        facts=one.seen.facts,
+        parts_open=brief.open_parts(one.account, one.seen),
+        promises=brief.promises(one.seen),
+        flags=brief.red_flags(one.account, one.seen),
+        terms=brief.usual_terms(one.account),
+        there=clock.real_now().astimezone(ZoneInfo(one.zone)),
+        explained=explained,
+        next_sentence=explain.sentence(explained.next, one.account.currency),
+        contacts=timeline.contacts(connection(), view),
+        tasks=tasks.open_of(connection(), [account_id]).get(account_id, []),
+        hold_ends=timeline.hold_ends(connection(), account_id),
+        mark=timeline.mark(connection(), account_id),
+        changed=_changed(view),
+        entries=paged(timeline.page(connection(), view, topic=chosen, offset=offset, limit=limit), TIMELINE_SIZE),
+        topic=chosen,
+        topics=TOPICS,
+        names=assignments.shown_names(connection()),
+        assignees=assignments.assignees(connection()) if current_user().is_any_of("lead", "admin") else [],
+        follow_up_on=follow_up_day(one),
+        outcomes=outcomes,
+        reasons=reasons.LABELS,
+        reason_shown=reasons.shown,
+        money_text=money.show,
+        typed_form=typed(),
+        open_hint=f"At most {wording.amount(one.seen.facts.open_amount, one.account.currency)} is open.",
+    )
+
+
+def view_of(one: Outlook) -> View:
+    """How the timeline of an account is read."""
+    return View(
+        account=one.account.id,
+        currency=one.account.currency,
+        zone=one.zone,
+        verdicts={verdict.promise.id: verdict for verdict in one.seen.view.promised},
+    )
+
+
+def follow_up_day(one: Outlook) -> dt.date:
+    """The day that a form proposes for the next try: the first working day in three days or later."""
+    day, calendar = one.today + _FOLLOW_UP, one.life.calendar()
+    while not calendar.is_working_day(day):
+        day += dt.timedelta(days=1)
+    return day
+
+
+def _changed(view: View) -> Changed | None:
+    late = typed()
+    if late is None or not late.is_conflict:
+        return None
+    mark = Mark.of(late.values.get("mark", ""))
+    return Changed(entries=timeline.since(connection(), view, mark) if mark else ())

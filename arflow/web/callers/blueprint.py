@@ -1,0 +1,69 @@
+"""The blueprint of the account's page and of its forms, and what each of their views begins with."""
+
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from flask import flash, redirect, url_for
+from flask.typing import ResponseReturnValue
+
+from arflow import outlook, recording
+from arflow.desk import access
+from arflow.desk.actions import Doing
+from arflow.errors import SaysNo
+from arflow.outlook import Outlook
+from arflow.web.forms import Reading
+from arflow.web.pages import Pages
+from arflow.web.transactions import connection, settings
+from arflow.web.visitors import current_user
+
+pages = Pages("account", __name__, roles={"caller", "lead", "admin"}, url_prefix="/accounts")
+
+View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
+_ID = "<path:account_id>"
+_LARGEST = 2**62
+
+
+def form_of(name: str, roles: Collection[str] | None = None) -> Callable[[View], View]:
+    """The route of a form of the account's page; what is refused is shown on that page."""
+    return pages.post(
+        f"/do/{name}/{_ID}", again="page", roles=roles, merge_slashes=False, provide_automatic_options=False
+    )
+
+
+def look(account_id: str) -> Outlook:
+    """The account, if whoever asks reaches it. Raises SaysNo."""
+    access.require(connection(), current_user(), account_id)
+    found = outlook.outlooks(connection(), [account_id], settings().engineering)[account_id]
+    if not found.account.born:
+        raise SaysNo(f"nothing has been recorded of account `{account_id}` yet")
+    return found
+
+
+def seen(read: Reading) -> int:
+    """The version of the account that the form was made for."""
+    return int(read.number("seen", least=0, most=_LARGEST))
+
+
+def done(one: Outlook, doing: Doing, read: Reading, said: str) -> ResponseReturnValue:
+    """Carry out what a form means, and go back to the account."""
+    read.check()
+    recording.carry_out(
+        connection(),
+        one.account.id,
+        doing,
+        user=current_user(),
+        zone=one.zone,
+        engineering=settings().engineering,
+        seen=seen(read),
+    )
+    return back(one.account.id, said)
+
+
+def back(account_id: str, said: str) -> ResponseReturnValue:
+    """Go back to the account, or to the list when it is not theirs any more."""
+    flash(said, "success")
+    try:
+        access.require(connection(), current_user(), account_id)
+    except SaysNo:
+        return redirect(url_for("lists.mine"), code=303)
+    return redirect(url_for("account.page", account_id=account_id), code=303)

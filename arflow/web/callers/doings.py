@@ -1,0 +1,120 @@
+"""The forms of what people decide by hand: notes, follow-ups, holds, escalation, tags, owners."""
+
+from flask.typing import ResponseReturnValue
+
+from arflow import recording
+from arflow.desk import access, actions, assignments, notes, tasks
+from arflow.desk.actions import Doing, FollowUp
+from arflow.errors import SaysNo
+from arflow.web.callers.blueprint import back, done, form_of, look, seen
+from arflow.web.callers.talks import planned_day
+from arflow.web.forms import Reading
+from arflow.web.transactions import connection, settings
+from arflow.web.visitors import current_user
+
+
+@form_of("note")
+def note(account_id: str) -> ResponseReturnValue:
+    """A note."""
+    one, read = look(account_id), Reading()
+    text = read.text("text", required=True, longest=notes.LONGEST)
+    return done(one, Doing(note=text), read, "Note kept.")
+
+
+@form_of("follow-up")
+def follow_up(account_id: str) -> ResponseReturnValue:
+    """Something to be done later."""
+    one, read = look(account_id), Reading()
+    day = planned_day(read, "due_on", one.today)
+    text = read.text("text", required=True, longest=tasks.LONGEST_TEXT)
+    planned = FollowUp(due_on=day, text=text, assignee=current_user().name)
+    return done(one, Doing(follow_up=planned), read, "Follow-up planned.")
+
+
+@form_of("task-done/<int:number>")
+def task_done(account_id: str, number: int) -> ResponseReturnValue:
+    """A task is done."""
+    _require_task(account_id, number)
+    tasks.finish(connection(), number, current_user().name)
+    return back(account_id, "Done.")
+
+
+@form_of("task-later/<int:number>")
+def task_later(account_id: str, number: int) -> ResponseReturnValue:
+    """A task is put off."""
+    one, read = look(account_id), Reading()
+    _require_task(account_id, number)
+    day = planned_day(read, "due_on", one.today)
+    read.check()
+    tasks.postpone(connection(), number, day)
+    return back(account_id, "Put off.")
+
+
+def _require_task(account_id: str, number: int) -> None:
+    """Raise SaysNo unless it is an open task of an account that whoever asks reaches."""
+    access.require(connection(), current_user(), account_id)
+    if tasks.find(connection(), number).account != account_id:
+        raise SaysNo("there is no such task on this account")
+
+
+@form_of("hold")
+def hold(account_id: str) -> ResponseReturnValue:
+    """A hold with an end."""
+    one, read = look(account_id), Reading()
+    until, reason = read.day("until"), read.text("reason", required=True, longest=actions.LONGEST_REASON)
+    read.check()
+    with read.beside("until"):
+        doing = actions.hold(until=until, reason=reason, today=one.today)
+    read.check()
+    return done(one, doing, read, "On hold.")
+
+
+@form_of("release")
+def release(account_id: str) -> ResponseReturnValue:
+    """The end of a hold, now."""
+    one, read = look(account_id), Reading()
+    doing = actions.release(one.account, read.text("reason", longest=actions.LONGEST_REASON))
+    return done(one, doing, read, "The hold has ended.")
+
+
+@form_of("escalate")
+def escalate(account_id: str) -> ResponseReturnValue:
+    """To a senior."""
+    one, read = look(account_id), Reading()
+    reason = read.text("reason", required=True, longest=actions.LONGEST_REASON)
+    read.check()
+    doing = actions.escalate(one.account, reason=reason, actor=current_user().name)
+    return done(one, doing, read, "Escalated.")
+
+
+@form_of("take-back")
+def take_back(account_id: str) -> ResponseReturnValue:
+    """Back from a senior."""
+    one, read = look(account_id), Reading()
+    to = read.choice("to", [state.value for state in actions.BACK_TO])
+    reason = read.text("reason", required=True, longest=actions.LONGEST_REASON)
+    read.check()
+    doing = actions.take_back(one.account, to=to, reason=reason, actor=current_user().name)
+    return done(one, doing, read, "Taken back.")
+
+
+@form_of("untag", roles={"lead", "admin"})
+def untag(account_id: str) -> ResponseReturnValue:
+    """A tag that stops letters and calls comes off by a lead only."""
+    one, read = look(account_id), Reading()
+    return done(one, actions.untag(one.account, read.text("tag")), read, "The tag is off.")
+
+
+@form_of("assign", roles={"lead", "admin"})
+def assign(account_id: str) -> ResponseReturnValue:
+    """Another owner."""
+    one, read = look(account_id), Reading()
+    owner = read.text("owner")
+    with read.beside("owner"):
+        assignments.check(connection(), owner)
+    read.check()
+    engineering = settings().engineering
+    recording.assign(
+        connection(), one.account.id, owner, actor=current_user().name, engineering=engineering, seen=seen(read)
+    )
+    return back(account_id, f"Assigned to {owner or 'nobody'}.")

@@ -1,0 +1,149 @@
+"""Lists of accounts: one's own, all, those that nobody has, and what a search finds."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import ColumnElement
+
+from arflow import clock, explain, outlook, recording
+from arflow.desk import access, assignments, brief, tasks, worklist
+from arflow.desk.tasks import Task
+from arflow.desk.worklist import Place
+from arflow.outlook import Outlook
+from arflow.web.forms import Reading
+from arflow.web.pages import Pages
+from arflow.web.paging import Paged, paged, window
+from arflow.web.transactions import connection, settings
+from arflow.web.visitors import current_user
+
+pages = Pages("lists", __name__, roles={"caller", "lead", "admin"})
+
+SIZE = 25
+MOST_AT_ONCE = 100
+_LEADS = {"lead", "admin"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """An account on a list: its place there, its outlook, tasks that are due, what was promised, what comes next."""
+
+    place: Place | None
+    one: Outlook
+    tasks: Sequence[Task]
+    promised_by: dt.date | None
+    next: str
+
+
+@pages.get("/accounts", menu=("My accounts", 10), roles={"caller", "lead"})
+def mine() -> str:
+    """One's own accounts, what is due first."""
+    which = worklist.mine(current_user(), _today())
+    return _page("callers/mine.html", which)
+
+
+@pages.get("/lists/all", menu=("All accounts", 21), roles=_LEADS)
+def everything() -> str:
+    """All accounts, or those of one owner."""
+    owner = request.args.get("owner", "")
+    which = worklist.owned_by(owner) if owner else worklist.everything()
+    return _page("callers/all.html", which, owner=owner)
+
+
+@pages.get("/lists/unassigned", menu=("Unassigned", 22), roles=_LEADS)
+def unassigned() -> str:
+    """What nobody who works here has."""
+    return _page("callers/unassigned.html", worklist.unassigned())
+
+
+@pages.get("/search")
+def search() -> ResponseReturnValue:
+    """What is found by id, name or invoice number; of one account only, its page at once."""
+    wanted = request.args.get("q", "")[:200]
+    found = worklist.search(connection(), current_user(), wanted)
+    if len(found) == 1:
+        return redirect(url_for("account.page", account_id=found[0]), code=303)
+    return render_template("callers/found.html", wanted=wanted, lines=_lines(found, {}), most=worklist.MOST_FOUND)
+
+
+@pages.post("/lists/all", again="everything", roles=_LEADS)
+def assign() -> ResponseReturnValue:
+    """Give the chosen accounts to another owner."""
+    chosen = _assigned()
+    flash(chosen, "success")
+    return redirect(url_for(".everything", owner=request.args.get("owner") or None), code=303)
+
+
+@pages.post("/lists/unassigned", again="unassigned", roles=_LEADS)
+def assign_unassigned() -> ResponseReturnValue:
+    """Give chosen accounts that nobody has to somebody."""
+    flash(_assigned(), "success")
+    return redirect(url_for(".unassigned"), code=303)
+
+
+def _assigned() -> str:
+    read = Reading()
+    owner, chosen = read.text("owner", required=True), request.form.getlist("accounts")
+    if not 0 < len(chosen) <= MOST_AT_ONCE:
+        read.refuse("accounts", f"tick 1 to {MOST_AT_ONCE} accounts")
+    with read.beside("owner"):
+        assignments.check(connection(), owner)
+    read.check()
+    for account_id in sorted(set(chosen)):
+        access.require(connection(), current_user(), account_id)
+        recording.assign(connection(), account_id, owner, actor=current_user().name, engineering=settings().engineering)
+    return f"{len(set(chosen))} accounts are assigned to {owner}."
+
+
+def _today() -> dt.date:
+    return worklist.today(clock.read(connection()))
+
+
+def _page(template: str, which: ColumnElement[bool], **values: object) -> str:
+    user, today = current_user(), _today()
+    known = worklist.currencies(connection(), user, which)
+    currency = request.args.get("currency", "")
+    offset, limit = window(SIZE)
+    places = worklist.page(
+        connection(),
+        user,
+        which,
+        today,
+        currency=currency if currency in known else "",
+        offset=offset,
+        limit=limit,
+    )
+    shown: Paged[Place] = paged(places, SIZE)
+    return render_template(
+        template,
+        page=shown,
+        lines=_lines([place.account for place in shown.rows], {place.account: place for place in shown.rows}),
+        currencies=known,
+        currency=currency,
+        names=assignments.shown_names(connection()),
+        assignees=assignments.assignees(connection()) if user.is_any_of(*_LEADS) else [],
+        today=today,
+        **values,
+    )
+
+
+def _lines(ids: Sequence[str], places: dict[str, Place]) -> list[Line]:
+    """The accounts `ids`, in their order, each with all that a list shows."""
+    found = outlook.outlooks(connection(), ids, settings().engineering)
+    due = tasks.open_of(connection(), ids, current_user())
+    return [
+        Line(
+            place=places.get(key),
+            one=found[key],
+            tasks=[task for task in due.get(key, ()) if task.due_on <= found[key].today],
+            promised_by=next((verdict.promise.due for verdict in brief.promises(found[key].seen).open), None),
+            next=_next(found[key]),
+        )
+        for key in ids
+    ]
+
+
+def _next(one: Outlook) -> str:
+    return explain.sentence(one.foresee(), one.account.currency).removeprefix("next: ")

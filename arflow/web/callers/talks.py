@@ -1,0 +1,127 @@
+"""The forms of what customers say: calls, promises and disputes."""
+
+import datetime as dt
+
+from flask.typing import ResponseReturnValue
+
+from arflow.desk import actions, outcomes, reasons, tasks
+from arflow.desk.actions import Content, Doing, FollowUp
+from arflow.outlook import Outlook
+from arflow.vocabulary import OUTCOMES
+from arflow.web.callers.blueprint import done, form_of, look, pages
+from arflow.web.forms import Reading
+from arflow.web.visitors import current_user
+
+__all__ = ["pages"]
+
+_NEXT = ("follow_up", "promise", "dispute", "none")
+_IMPLIES = {"promised": "promise", "disputes": "dispute"}
+"""What comes next after these outcomes, whatever else was chosen."""
+
+
+@form_of("call")
+def call(account_id: str) -> ResponseReturnValue:
+    """A call, with what was agreed in it."""
+    one, read = look(account_id), Reading()
+    outcome = read.choice("outcome", OUTCOMES)
+    direction = read.choice("direction", ("out", "in"))
+    spoke_to, text = read.text("spoke_to", longest=200), read.text("text")
+    follows = read.choice("next", _NEXT, required=outcome not in _IMPLIES)
+    follows = _IMPLIES.get(outcome, follows)
+    agreed, follow_up = _agreed(read, one, follows), _follow_up(read, one, follows)
+    if follows == "none" and outcome not in outcomes.TERMINAL:
+        read.refuse("next", "something comes next after this outcome; plan at least a follow-up")
+    read.check()
+    with read.beside("next"):
+        doing = actions.call(
+            outcome=outcome, direction=direction, spoke_to=spoke_to, text=text, agreed=agreed, follow_up=follow_up
+        )
+    read.check()
+    return done(one, doing, read, f"Call recorded: {outcomes.label(outcome).lower()}.")
+
+
+def _agreed(read: Reading, one: Outlook, follows: str) -> list[Content]:
+    found = {"promise": promised, "dispute": disputed}
+    return found[follows](read, one) if follows in found else []
+
+
+def _follow_up(read: Reading, one: Outlook, follows: str) -> FollowUp | None:
+    if follows != "follow_up":
+        return None
+    day = planned_day(read, "follow_up_on", one.today)
+    text = read.text("follow_up_text", longest=tasks.LONGEST_TEXT) or "call again"
+    return FollowUp(due_on=day, text=text, assignee=current_user().name)
+
+
+def planned_day(read: Reading, name: str, today: dt.date) -> dt.date:
+    """A day on which something is planned."""
+    day = read.day(name)
+    with read.beside(name):
+        tasks.check_day(day, today)
+    return day
+
+
+def promised(read: Reading, one: Outlook) -> list[Content]:
+    """The promise that a form holds, nothing where it is mistyped."""
+    amount = read.amount("promise_amount", one.account.currency)
+    due = read.day("promise_due")
+    invoices = read.choices("promise_invoices", one.account.book.invoices)
+    with read.beside("promise_due"):
+        actions.check_promised_day(due, one.today)
+    found: list[Content] = []
+    with read.beside("promise_amount"):
+        found.append(actions.promise(one.account, amount=amount, due=due, invoices=invoices))
+    return found
+
+
+def disputed(read: Reading, one: Outlook) -> list[Content]:
+    """The dispute that a form holds, nothing where it is mistyped."""
+    invoice = read.choice("dispute_invoice", one.account.ledger.invoices)
+    code = read.choice("dispute_code", reasons.LABELS)
+    amount = read.amount("dispute_amount", one.account.currency) if read.text("dispute_amount") else None
+    text = read.text("dispute_text", longest=actions.LONGEST_REASON)
+    found: list[Content] = []
+    if not invoice or not code:
+        return found
+    with read.beside("dispute_invoice" if amount is None else "dispute_amount"):
+        found.append(actions.dispute(one.account, invoice=invoice, amount=amount, code=code, text=text))
+    return found
+
+
+@form_of("promise")
+def promise(account_id: str) -> ResponseReturnValue:
+    """A promise that did not come in a call."""
+    one, read = look(account_id), Reading()
+    contents, text = promised(read, one), read.text("text")
+    read.check()
+    return done(one, Doing(contents=tuple(contents), note=text), read, "Promise recorded.")
+
+
+@form_of("promise-cancelled")
+def promise_cancelled(account_id: str) -> ResponseReturnValue:
+    """A promise that no longer holds."""
+    one, read = look(account_id), Reading()
+    doing = actions.promise_cancelled(one.account, read.text("promise"))
+    return done(one, doing, read, "Promise cancelled.")
+
+
+@form_of("dispute")
+def dispute(account_id: str) -> ResponseReturnValue:
+    """A dispute that did not come in a call."""
+    one, read = look(account_id), Reading()
+    contents = disputed(read, one)
+    read.check()
+    return done(one, Doing(contents=tuple(contents)), read, "Dispute recorded.")
+
+
+@form_of("dispute-closed", roles={"lead", "admin"})
+def dispute_closed(account_id: str) -> ResponseReturnValue:
+    """The end of a dispute; a credit is money, so leads decide."""
+    one, read = look(account_id), Reading()
+    outcome = read.choice("outcome", actions.CLOSINGS)
+    credit = read.amount("credit", one.account.currency) if read.text("credit") else None
+    read.check()
+    with read.beside("credit"):
+        doing = actions.dispute_closed(one.account, read.text("dispute"), outcome=outcome, credit=credit)
+    read.check()
+    return done(one, doing, read, "Dispute closed.")
