@@ -48,8 +48,17 @@ def postgresql(folder: Path) -> Iterator[str]:
     if as_user:
         shutil.chown(folder, "postgres", "postgres")
     data = folder / "data"
-    control = [*as_user, programs / "pg_ctl", "--pgdata", data, "--wait", "--log", folder / "log"]
-    initdb = [*as_user, programs / "initdb", "--pgdata", data, "--auth", "trust", "--username", "postgres"]
+    control: list[str | Path] = [*as_user, programs / "pg_ctl", "--pgdata", data, "--wait", "--log", folder / "log"]
+    initdb: list[str | Path] = [
+        *as_user,
+        programs / "initdb",
+        "--pgdata",
+        data,
+        "--auth",
+        "trust",
+        "--username",
+        "postgres",
+    ]
     _quietly(*initdb, "--encoding", "UTF8", "--no-sync")
     _quietly(*control, "-o", f"-k {folder} -h ''", "start")
     try:
