@@ -2,8 +2,8 @@
 
 An account is in the currency that is recorded of it; else in the one that the file's account events say, else its
 first invoice. A line with an invoice in another currency belongs to the customer's account in that one, `A/EUR` beside
-`A`, which is opened with what the file and the books say of the customer. Nothing else is moved: a payment in a foreign
-currency stays where it is, and is rejected there.
+`A` or `A/USD`, which is opened with what the file and the books say of the customer. Nothing else is moved: a payment
+in a foreign currency stays where it is, and is rejected there.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ _SETTLE = """CREATE TEMPORARY TABLE settled ON COMMIT DROP AS
     ORDER BY stage.account_id, stage.currency = '', stage.kind <> 'account', stage.kind <> 'invoice', day, place"""
 
 _MOVE = """CREATE TEMPORARY TABLE moved ON COMMIT DROP AS
-    SELECT DISTINCT line, settled.account_id AS customer, stage.account_id || '/' || stage.currency AS target,
-        stage.currency
+    SELECT DISTINCT line, settled.account_id AS customer, stage.currency,
+        regexp_replace(stage.account_id, '/' || settled.currency || '$', '') || '/' || stage.currency AS target
     FROM stage JOIN settled ON settled.account_id = stage.account_id
     WHERE kind = 'invoice' AND stage.currency <> '' AND stage.currency <> settled.currency"""
 

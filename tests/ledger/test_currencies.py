@@ -83,6 +83,18 @@ def test_later_files_find_the_account(engine: Engine, tmp_path: Path) -> None:
     assert ({"KWD": 3000}, {"KWD": 1125}) == (report.outcome.billed, report.outcome.paid)
 
 
+def test_an_account_named_after_its_currency_has_a_sister(engine: Engine, tmp_path: Path) -> None:
+    """Where a profile makes `A/USD` of a customer, an invoice in euros belongs to the `A/EUR` of that profile."""
+    lines = [
+        {**ANN, "account": "A/USD"},
+        _invoice("I1", "USD", account="A/USD"),
+        _invoice("I2", "EUR", account="A/USD"),
+    ]
+    take_in(engine, write_events(tmp_path / "e.jsonl", lines))
+    assert {"A/USD": ("current", 5000), "A/EUR": ("current", 5000)} == states(engine)
+    assert [] == take_in(engine, write_events(tmp_path / "e.jsonl", lines)).outcome.touched
+
+
 def test_without_an_account_event_the_first_invoice_decides(engine: Engine, tmp_path: Path) -> None:
     """The first by date, wherever it stands in the file."""
     lines = [_invoice("I2", "EUR", date="2026-01-07"), _invoice("I1", "GBP", date="2026-01-06")]
