@@ -4,13 +4,10 @@ import json
 import sys
 from collections.abc import Callable
 
+from arflow.logs import log
 from workers.patience import Ending
 
 LOOK_SECONDS = 0.5
-
-
-class ServerGone(Exception):
-    """The server that was kept is gone; its keeper ends, and is to be started again."""
 
 
 def say_ready(url: str) -> None:
@@ -28,10 +25,12 @@ def _say(told: dict[str, str]) -> None:
     sys.stdout.flush()
 
 
-def watch(ending: Ending, is_there: Callable[[], bool]) -> None:
-    """Look at the server until told to end. Raises ServerGone when it is not there twice in a row."""
+def watch(ending: Ending, is_there: Callable[[], bool], start_again: Callable[[], None]) -> None:
+    """Look at the server until told to end, and start it again when it is not there twice in a row."""
     missed = 0
     while not ending.wait(LOOK_SECONDS):
         missed = 0 if is_there() else missed + 1
         if missed > 1:
-            raise ServerGone
+            log(__name__).error("the server is gone and is started again")
+            start_again()
+            missed = 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from arflow.errors import DatabaseRefused
-from arflow.logs import log
+from arflow.logs import failure, log
 from arflow.stack import keeping
 from arflow.store import embedded
 from workers import entry, lifeline
@@ -29,14 +29,18 @@ def work(process: Process) -> None:
         raise
     keeping.say_ready(url)
     place = _listens_at(home)
-    try:
-        keeping.watch(process.ending, lambda: _answers(place))
-    except keeping.ServerGone:
-        log(__name__).error("PostgreSQL is gone")
-        _leave(1)
+    keeping.watch(process.ending, lambda: _answers(place), lambda: _start_again(home))
     _end(home)
     log(__name__).info("ends")
     _leave(0)
+
+
+def _start_again(home: Path) -> None:
+    try:
+        embedded.start_again(home)
+    except DatabaseRefused as refused:
+        log(__name__).error("PostgreSQL does not start", **failure(refused))
+        _leave(1)
 
 
 def _leave(status: int) -> NoReturn:

