@@ -9,10 +9,11 @@ the letter under the same Message-ID. While the delivery switch is off nothing i
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, exists, insert, literal, select
+from sqlalchemy import Connection, Engine, exists, insert, literal, select, text
 from sqlalchemy.exc import OperationalError
 
 from arflow import advance, clock
@@ -85,19 +86,39 @@ def deliver_batch(
     batch = _claimed(engine, mail, limit)
     if batch is None:
         return 0
+    left = list(batch.claims)
     with mail.transport.open() as post:
-        for at, claim in enumerate(batch.claims):
-            if is_ending() or not _is_on(engine):
-                _put_back(engine, batch.claims[at:])
+        while left and not is_ending():
+            group = [left.pop(0) for _ in range(min(mail.transport.group, len(left)))]
+            done, untouched = _group(engine, batch, group, mail, post)
+            post.keep()
+            _settle(engine, batch, done)
+            left = [*untouched, *left]
+            down = next((outcome for _, outcome in done if outcome.result.is_down), None)
+            if down is not None:  # no other would fare better now
+                _settle(engine, batch, [(claim, _Outcome(result=down.result)) for claim in left])
+                left = []
+            if untouched:
                 break
-            outcome = _handed_over(engine, batch, claim, mail, post)
-            if outcome is not None:
-                _settle(engine, batch, claim, outcome)
-            if outcome is not None and outcome.result.is_down:
-                for other in batch.claims[at + 1 :]:
-                    _settle(engine, batch, other, _Outcome(result=outcome.result))
-                break
+    _put_back(engine, left)
     return len(batch.claims)
+
+
+def _group(
+    engine: Engine, batch: _Batch, group: Sequence[Claim], mail: Mail, post: Post
+) -> tuple[list[tuple[Claim, _Outcome]], Sequence[Claim]]:
+    """What came of the messages that were tried, and those that were not, because delivery is off or a server down."""
+    done: list[tuple[Claim, _Outcome]] = []
+    for at, claim in enumerate(group):
+        turn = _turn(engine, batch, claim, mail)
+        if turn is _Turn.OFF:
+            return done, group[at:]
+        if turn is _Turn.OURS:
+            outcome = _handed_over(batch, claim, mail, post)
+            done.append((claim, outcome))
+            if outcome.result.is_down:
+                return done, group[at + 1 :]
+    return done, ()
 
 
 def failed(connection: Connection, limit: int = 100) -> list[Failed]:
@@ -180,26 +201,37 @@ def _colleagues(connection: Connection, names: Iterable[str]) -> dict[str, str]:
 # --- one message ------------------------------------------------------------------------------------------------------
 
 
-def _is_on(engine: Engine) -> bool:
-    with engine.connect() as connection:
-        return switch.is_on(connection)
+class _Turn(StrEnum):
+    """Whether a message may be sent now: delivery may have been turned off, and it may not be ours any more."""
+
+    OURS = "ours"
+    OFF = "off"
+    SKIPPED = "skipped"
 
 
-def _put_back(engine: Engine, claims: Iterable[Claim]) -> None:
+def _turn(engine: Engine, batch: _Batch, claim: Claim, mail: Mail) -> _Turn:
+    """Look again, directly before the letter leaves: at the switch, at working hours, and at the lease."""
     with engine.begin() as connection:
-        for claim in claims:
-            leases.put_back(connection, claim)
-
-
-def _handed_over(engine: Engine, batch: _Batch, claim: Claim, mail: Mail, post: Post) -> _Outcome | None:
-    """What came of one message; None when it is not ours any more, or waits for working hours."""
-    later = _later(batch, claim)
-    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL synchronous_commit = off"))  # a lost lease is only a lease that ran out
+        if not switch.is_on(connection):
+            return _Turn.OFF
+        later = _later(batch, claim)
         if later is not None:
             leases.put_back(connection, claim, not_before=later)
-            return None
-        if not leases.renew(connection, claim, mail.transport.patience):
-            return None
+            return _Turn.SKIPPED
+        return _Turn.OURS if leases.renew(connection, claim, mail.transport.patience) else _Turn.SKIPPED
+
+
+def _put_back(engine: Engine, claims: Sequence[Claim]) -> None:
+    """Queue messages that were not tried."""
+    if claims:
+        with engine.begin() as connection:
+            for claim in claims:
+                leases.put_back(connection, claim)
+
+
+def _handed_over(batch: _Batch, claim: Claim, mail: Mail, post: Post) -> _Outcome:
+    """What came of one message."""
     try:
         letter = _written(batch, claim, mail)
         composed = mail.composed(letter) if is_address(letter.to) else None
@@ -281,12 +313,33 @@ def _said(batch: _Batch, claim: Claim, mail: Mail, on: dt.date, name: str) -> Me
 # --- what came of it --------------------------------------------------------------------------------------------------
 
 
-def _settle(engine: Engine, batch: _Batch, claim: Claim, outcome: _Outcome) -> None:
-    """Write what came of a message. A lost connection or a deadlock is tried again: the letter may be on its way."""
+def _settle(engine: Engine, batch: _Batch, done: Sequence[tuple[Claim, _Outcome]]) -> None:
+    """Write what came of messages, in one transaction; where that fails, of each in one of its own."""
+    if not done:
+        return
+    try:
+        _write_all(engine, batch, done)
+    except OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a letter that has left must not leave again and again
+        if len(done) > 1:
+            for one in done:
+                _settle(engine, batch, [one])
+            return
+        claim, outcome = done[0]
+        reason = f"what came of it could not be told to the rules: {error!r}"
+        with engine.begin() as connection:
+            is_sent = outcome.result.fate is Fate.ACCEPTED
+            leases.settle(connection, claim, is_sent=is_sent, error=reason, **_kept(outcome.letter))
+
+
+def _write_all(engine: Engine, batch: _Batch, done: Sequence[tuple[Claim, _Outcome]]) -> None:
+    """A lost connection or a deadlock is tried again: the letters may be on their way."""
     for left in reversed(range(_TRIES)):
         try:
             with engine.begin() as connection:
-                _write(connection, batch, claim, outcome)
+                for claim, outcome in done:
+                    _write(connection, batch, claim, outcome)
         except OperationalError:
             if not left:
                 raise

@@ -11,7 +11,7 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -80,13 +80,23 @@ class Post(Protocol):
     def send(self, mail: EmailMessage, to: str, on: dt.date) -> Result:
         """Hand over one letter."""
 
+    def keep(self) -> None:
+        """Make sure that what was accepted so far is not lost any more."""
+
 
 class Transport(Protocol):
-    """A way for letters to leave. `patience` is how many seconds one letter may take at most."""
+    """A way for letters to leave."""
 
     @property
     def patience(self) -> int:
         """How many seconds one letter may take at most."""
+
+    @property
+    def group(self) -> int:
+        """How many letters may be handed over before it is written down what came of them.
+
+        More than one only where a letter that is handed over twice is there once.
+        """
 
     @contextmanager
     def open(self) -> Iterator[Post]:
@@ -160,22 +170,31 @@ class Folder:
 
     path: Path
     patience: int = 10
+    group: int = 20
+    _changed: set[Path] = field(default_factory=set, compare=False)
 
     @contextmanager
     def open(self) -> Iterator[Post]:
         """The folder itself."""
-        yield self
+        yield replace(self, _changed=set())
+
+    def keep(self) -> None:
+        """Have the names of new letters survive a power cut; what is in them does already."""
+        while self._changed:
+            _sync(self._changed.pop())
 
     def send(self, mail: EmailMessage, to: str, on: dt.date) -> Result:  # noqa: ARG002 - the mail says to whom
         """Write one letter: aside first, so that there is never half a letter."""
         name = str(mail["Message-ID"]).strip("<>").partition("@")[0]
         if not _KEY.fullmatch(f"{on}/{name}"):
             raise ValueError(name)
+        folder = self.path / on.isoformat()
         try:
-            _write(self.path / on.isoformat(), f"{name}.eml", mail.as_bytes())
+            _write(folder, f"{name}.eml", mail.as_bytes())
         except OSError as error:
             reason = f"the letter could not be written to {self.path}: {error.strerror or error}"
             return Result(fate=Fate.AGAIN, reason=reason, is_down=True)
+        self._changed.add(folder)
         return ACCEPTED
 
     def keys(self, limit: int) -> list[str]:
@@ -216,7 +235,6 @@ def _write(folder: Path, name: str, content: bytes) -> None:
         opened.flush()
         os.fsync(opened.fileno())
     aside.rename(folder / name)
-    _sync(folder)
 
 
 def _sync(folder: Path) -> None:
@@ -277,6 +295,7 @@ class Smtp:
     server: Server
     sender: str
     seconds: float = SECONDS
+    group: int = 1
 
     @property
     def patience(self) -> int:
@@ -315,6 +334,9 @@ class _SmtpPost:
         except (smtplib.SMTPException, OSError) as error:
             return self._lost(error)
         return ACCEPTED
+
+    def keep(self) -> None:
+        """A server that has accepted a letter keeps it."""
 
     def close(self) -> None:
         """Say good-bye, if there is somebody to say it to."""

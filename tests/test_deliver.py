@@ -228,11 +228,15 @@ class Between:
     act: Callable[[], object]
     at: int = 0
     patience: int = 10
+    group: int = 1
     seen: list[str] = field(default_factory=list)
 
     @contextmanager
     def open(self) -> Iterator[Post]:
         yield self
+
+    def keep(self) -> None:
+        """The folder is kept by the next one."""
 
     def send(self, mail: EmailMessage, to: str, on: dt.date) -> Result:
         self.seen.append(to)
@@ -241,15 +245,16 @@ class Between:
         return self.inner.send(mail, to, on)
 
 
-def between(mail: Mail, act: Callable[[], object], at: int = 0) -> Mail:
+def between(mail: Mail, act: Callable[[], object], group: int = 1) -> Mail:
     assert isinstance(mail.transport, Folder)
-    return replace(mail, transport=Between(mail.transport, act, at))
+    return replace(mail, transport=Between(mail.transport, act, group=group))
 
 
-def test_turned_off_after_the_claim_the_rest_stays(book: Callable[..., Engine], folder: Mail) -> None:
+@pytest.mark.parametrize("group", [1, 2, 20])
+def test_turned_off_after_the_claim_the_rest_stays(book: Callable[..., Engine], folder: Mail, group: int) -> None:
     """The letter at hand still leaves; the others are as if they had not been claimed."""
     engine = book(3)
-    deliver_batch(engine, between(folder, lambda: turn(engine, is_on=False)))
+    deliver_batch(engine, between(folder, lambda: turn(engine, is_on=False), group))
     assert [("sent", 1), ("queued", 0), ("queued", 0)] == rows(engine, "status", "attempts")
     assert 1 == len(letters(folder))
     turn(engine, is_on=True)
@@ -511,6 +516,18 @@ def test_one_letter_that_cannot_be_written_does_not_stop_the_others(book: Callab
     assert [("sent",), ("failed",), ("sent",)] == rows(engine, "status")
     ((error,),) = rows(engine, "error")[1:2]
     assert "there is no template `first-remainder`" in str(error)
+
+
+def test_a_result_that_cannot_be_told_is_written_at_the_message_and_nothing_is_sent_again(
+    book: Callable[..., Engine], folder: Mail
+) -> None:
+    engine = book(3)
+    with engine.begin() as connection:
+        connection.execute(update(message).where(message.c.account_id == "A1").values(zone="Nowhere/Town"))
+    assert 6 == deliver_batch(engine, folder)
+    assert [("sent",), ("failed",), ("sent",)] == rows(engine, "status")
+    assert "what came of it could not be told to the rules" in str(rows(engine, "error")[1][0])
+    assert [EffectStatus.DELIVERED] == told(engine, "A2")
 
 
 def test_names_bring_no_headers(book: Callable[..., Engine], folder: Mail) -> None:
