@@ -104,7 +104,7 @@ _FRENCH = Language(
     point=",",
     amount=f"{{number}}{_HARD_SPACE}{{currency}}",
     heads=MappingProxyType(
-        {"number": "Facture", "due": "Échéance", "open": "Montant ouvert", "paid": "Payé", "total": "Total"}
+        {"number": "Facture", "due": "Échéance", "open": "Reste dû", "paid": "Payé", "total": "Total"}
     ),
     also="et {count} autres",
     reference=f"Votre compte chez nous{_HARD_SPACE}: {{account}}",
