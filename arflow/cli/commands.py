@@ -10,12 +10,13 @@ from arflow import clock
 from arflow.cli import told
 from arflow.cli.arguments import DATE, FILE, examples, text_format
 from arflow.cli.driven import run_now, step_through
+from arflow.cli.keeping_commands import backup, restore, status
 from arflow.cli.opened import engineering, opened
 from arflow.cli.output import progress
 from arflow.cli.policy_commands import policy
 from arflow.cli.questions import audit, explain, report
-from arflow.cli.user_commands import user
 from arflow.cli.running import up
+from arflow.cli.user_commands import user
 from arflow.errors import Refused
 from arflow.ledger import importing, profileloader
 from arflow.ledger.importing import Options
@@ -36,7 +37,7 @@ def cli() -> None:
     """A workflow engine for overdue customer accounts."""
 
 
-for command in (policy, report, explain, audit, up, user):
+for command in (policy, report, explain, audit, up, user, status, backup, restore):
     cli.add_command(command)
 
 

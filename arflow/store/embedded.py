@@ -85,9 +85,9 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def programs(home: Path) -> Path:
-    """The folder of `pg_dump` and its like of the embedded PostgreSQL in `home`, once it was started."""
-    return get_server(home / "postgres", cleanup_mode="stop", postgres_version=MAJOR).bin_path
+def programs() -> Path:
+    """The folder of `pg_dump` and its like of this PostgreSQL; they need no server of ours."""
+    return Path(wheel.__file__).parent / f"pginstall{MAJOR}" / "bin"
 
 
 def stop(home: Path) -> None:

@@ -1,0 +1,171 @@
+"""The commands that look after a running arflow: status, backup and restore."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+from sqlalchemy import Engine, func, select
+
+from arflow import config, deliver, forecast, queues
+from arflow.cli import told
+from arflow.cli.arguments import FILE, examples, text_format
+from arflow.cli.opened import engineering, opened
+from arflow.cli.output import Bar, progress
+from arflow.desk import users, worklist
+from arflow.errors import SaysNo
+from arflow.queues import RedisRefused
+from arflow.reports import system
+from arflow.stack import backups
+from arflow.stack.places import Places
+from arflow.store import database, embedded, tables
+
+TICKER = "ticker"
+_TICKER_SILENT, _LATE, _STUCK = dt.timedelta(seconds=15), dt.timedelta(minutes=1), dt.timedelta(hours=1)
+_FAILED_WITHIN = dt.timedelta(days=7)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """Something that needs a person."""
+
+    what: str
+    text: str
+
+
+@click.command(epilog=examples("arflow status", "arflow status --format json"))
+@text_format
+def status(*, form: str) -> None:
+    """Say what needs a person, and how the work stands; exit status 1 when something does."""
+    with opened() as engine, progress() as bar:
+        with engine.connect() as connection:
+            found = system.read(connection)
+            unowned = connection.execute(
+                select(func.count()).select_from(tables.account).where(worklist.unassigned())
+            ).scalar_one()
+        needs = [
+            *_delivery(engine, found, bar),
+            *_accounts(found, unowned),
+            *_messages(engine, found),
+            *_processes(found),
+            *_people(engine),
+        ]
+    numbers = {
+        "accounts": found.accounts,
+        "due": found.due,
+        "parked": found.parked,
+        "unassigned": unowned,
+        "moving_to_a_new_policy": found.behind_policy,
+        "delivery": "on" if found.is_delivering else "off",
+        **{f"messages_{name}": count for name, count in found.messages.items()},
+    }
+    shown = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in numbers.items())
+    lines = [*(f"needs a person: {need.text}" for need in needs), shown]
+    facts = {"needs": [asdict(need) for need in needs], **numbers}
+    told.said("\n".join(lines), facts, form)
+    if needs:
+        raise SaysNo(f"{len(needs)} {'things need' if len(needs) > 1 else 'thing needs'} a person")
+
+
+def _delivery(engine: Engine, found: system.System, bar: Bar) -> Iterator[Need]:
+    if found.is_delivering or not found.accounts:
+        return
+    with engine.connect() as connection:
+        ahead = forecast.forecast(connection, engineering(found.now), progress=bar.at)
+    text = (
+        f"delivery is off; turned on now, {ahead.due_today:,} messages and calls would go out today and "
+        f"{ahead.total:,} by {ahead.today + dt.timedelta(days=ahead.days)}; an admin turns it on, on the pages"
+    )
+    yield Need(what="delivery_off", text=text)
+
+
+def _accounts(found: system.System, unowned: int) -> Iterator[Need]:
+    if found.parked:
+        yield Need(what="parked", text=f"{found.parked:,} accounts are parked; the pages say why, and try again")
+    if unowned:
+        yield Need(what="unassigned", text=f"{unowned:,} accounts belong to nobody who works here; a lead assigns them")
+    if found.late_by and found.late_by > _LATE:
+        yield Need(what="late", text=f"an account is due since {_ago(found.late_by)}; is `arflow up` running?")
+
+
+def _messages(engine: Engine, found: system.System) -> Iterator[Need]:
+    with engine.connect() as connection:
+        now = connection.execute(select(func.now())).scalar_one()
+        failed = [one for one in deliver.failed(connection, limit=1000) if now - one.settled_at < _FAILED_WITHIN]
+    if failed:
+        yield Need(what="failed", text=f"{len(failed):,} messages failed in the last 7 days; the pages say why")
+    if found.is_delivering and found.oldest_queued and found.oldest_queued > _STUCK:
+        yield Need(what="stuck", text=f"a message waits since {_ago(found.oldest_queued)}; is the mail server there?")
+
+
+def _processes(found: system.System) -> Iterator[Need]:
+    seen = found.seen.get(TICKER)
+    if seen is None or seen > _TICKER_SILENT:
+        when = "never" if seen is None else f"{_ago(seen)} ago"
+        yield Need(what="ticker", text=f"the ticker was last seen {when}; start `arflow up`")
+        return
+    settings = config.from_environment()
+    url = settings.redis_url or queues.unix_url(str(Places(home=settings.home).socket))
+    try:
+        with queues.connect(url) as redis:
+            workers = queues.workers_seen(redis)
+            failed = sum(queues.refused_or_failed(redis, kind) for kind in queues.KINDS)
+    except (RedisRefused, *queues.Unreachable) as error:
+        yield Need(what="redis", text=str(error))
+        return
+    for kind, count in workers.items():
+        if not count:
+            yield Need(what=f"no_{kind}_worker", text=f"no {kind} worker is there; start `arflow up`")
+    if failed:
+        yield Need(what="jobs", text=f"{failed:,} jobs failed or were refused within a day; the workers' logs say why")
+
+
+def _people(engine: Engine) -> Iterator[Need]:
+    with engine.connect() as connection:
+        if not users.has_admin(connection):
+            yield Need(what="no_admin", text="no admin can log in; `arflow up` prints a link that makes one")
+
+
+def _ago(past: dt.timedelta) -> str:
+    return f"{past.total_seconds():,.0f} seconds" if past < dt.timedelta(minutes=2) else str(past).partition(".")[0]
+
+
+@click.command(epilog=examples("arflow backup /backups/2026-03-31"))
+@click.argument("folder", type=FILE)
+@text_format
+def backup(*, folder: Path, form: str) -> None:
+    """Back everything in the database up into a new folder, while it runs."""
+    with opened() as engine, progress() as bar:
+        made = backups.make(engine, folder.absolute(), bar.at)
+    _say(made, f"{folder} holds", form)
+
+
+@click.command(epilog=examples("arflow restore /backups/2026-03-31"))
+@click.argument("folder", type=FILE)
+@text_format
+def restore(*, folder: Path, form: str) -> None:
+    """Restore a backup into an empty database; the copy begins with delivery off."""
+    backups.read(folder)
+    with _unopened() as engine, progress() as bar:
+        made = backups.restore(engine, folder, bar.at)
+    _say(made, "restored, with delivery off:", form)
+
+
+@contextmanager
+def _unopened() -> Iterator[Engine]:
+    """The engine of the configured database, in which nothing was made yet."""
+    settings = config.from_environment()
+    engine = database.connect(settings.database_url or embedded.start(settings.home))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _say(made: backups.Manifest, what: str, form: str) -> None:
+    facts: Mapping[str, object] = json.loads(json.dumps(asdict(made)))
+    rows = f"{made.rows['account']:,} accounts, {made.rows['event']:,} events, {made.rows['journal']:,} journal rows"
+    told.said(f"{what} {rows}, as of {made.made_at}, schema {made.schema}", facts, form)

@@ -1,0 +1,69 @@
+"""`arflow status` says what needs a person, one line for each, and ends with 1 when something does."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, insert, text
+
+from arflow import queues
+from arflow.advance import turn_delivery
+from arflow.cli.keeping_commands import TICKER
+from arflow.desk import users
+from arflow.store import desk_tables, waiting
+from tests.servers import valkey
+from tests.stack.test_backups import Command, command
+from tests.workers.books import NAME, open_account
+
+__all__ = ["command"]
+pytestmark = pytest.mark.database
+
+
+def _needs(command: Command, url: str) -> set[str]:
+    _, said, _ = command(url, "status", "--format", "json")
+    return {need["what"] for need in json.loads(said)["needs"]}
+
+
+def test_each_thing_that_needs_a_person_is_named(
+    engine: Engine, database_url: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was mended is not named any more."""
+    monkeypatch.setenv("ARFLOW_HOME", str(tmp_path))
+    assert {"ticker", "no_admin"} == _needs(command, database_url)
+    open_account(engine)
+    with engine.begin() as connection:
+        waiting.beat(connection, TICKER)
+        users.add(connection, name="ada", roles=["admin"], password="a long password")  # noqa: S106  # of nobody
+    assert {"delivery_off", "unassigned", "redis"} == _needs(command, database_url)
+    with engine.begin() as connection:
+        turn_delivery(connection, is_on=True, actor="ada", reason="")
+        connection.execute(text("UPDATE account SET owner = 'ada'"))
+    with valkey(tmp_path) as url:
+        monkeypatch.setenv("ARFLOW_REDIS_URL", url)
+        assert {"no_drain_worker", "no_deliver_worker"} == _needs(command, database_url)
+        with engine.begin() as connection:
+            connection.execute(text('UPDATE account SET parked = \'{"reason": "x"}\', wake = NULL'))
+            connection.execute(
+                insert(desk_tables.message).values(
+                    account_id=NAME,
+                    number=1,
+                    template="friendly-reminder",
+                    decided_at=text("now()"),
+                    status="failed",
+                    settled_at=text("now()"),
+                )
+            )
+        with queues.connect(url) as redis:
+            failed = queues.queue(redis, queues.DRAIN).enqueue_call(queues.ENTRY, args=(queues.DRAIN,))
+            failed.failed_job_registry.add(failed, ttl=60)
+        found = _needs(command, database_url)
+    assert {"parked", "failed", "jobs", "no_drain_worker", "no_deliver_worker"} == found
+
+
+def test_it_speaks_to_people_and_ends_with_1(engine: Engine, database_url: str, command: Command) -> None:
+    open_account(engine)
+    status, said, err = command(database_url, "status")
+    assert 1 == status
+    lines = [line for line in said.splitlines() if line.startswith("needs a person: ")]
+    assert any("delivery is off; turned on now, 0 messages and calls would go out today" in line for line in lines)
+    assert f"arflow: {len(lines)} things need a person\n" == err
