@@ -1,7 +1,10 @@
 """The door out: what is decided is handed over once, what comes of it is told, and nothing leaves while it is off."""
 
 import datetime as dt
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -339,6 +342,41 @@ def test_killed_after_the_letter_was_written_it_is_not_written_twice(book: Calla
     change(engine, leased_until=text("now() - interval '1 second'"))
     deliver_batch(engine, folder)
     assert 2 == len(letters(folder))
+    assert [EffectStatus.DELIVERED] == told(engine)
+
+
+DELIVERER = """
+import sys
+from arflow.deliver import deliver_batch
+from arflow.mail import Mail, Server, Smtp
+from arflow.store import database
+
+server = Server(host="127.0.0.1", port=int(sys.argv[2]))
+sender = "accounts@hill.example"
+transport = Smtp(server=server, sender=sender)
+deliver_batch(database.connect(sys.argv[1]), Mail(transport=transport, address=sender, company="Hill & Sons"))
+"""
+
+
+def test_a_deliverer_that_is_killed_leaves_its_letters_to_the_next_one(
+    book: Callable[..., Engine], database_url: str
+) -> None:
+    """Killed with -9 while the server thinks about the first letter: nothing is lost, and nothing changes its name."""
+    engine, behaviour = book(2), Behaviour(moods=("hang",))
+    with served(behaviour) as port:
+        with subprocess.Popen([sys.executable, "-c", DELIVERER, database_url, str(port)]) as deliverer:
+            until = time.monotonic() + 30
+            while behaviour.moods and time.monotonic() < until:
+                time.sleep(0.05)
+            deliverer.kill()
+        names = rows(engine, "message_id")
+        assert [("sending", 1)] * 2 == rows(engine, "status", "attempts")
+        assert 0 == deliver_batch(engine, smtp(port))
+        change(engine, leased_until=text("now() - interval '1 second'"))
+        assert 4 == deliver_batch(engine, smtp(port))
+    assert [("sent", 2)] * 2 == rows(engine, "status", "attempts")
+    assert names == rows(engine, "message_id")
+    assert {name for (name,) in names} <= {taken["Message-ID"] for _, taken in behaviour.taken}
     assert [EffectStatus.DELIVERED] == told(engine)
 
 
