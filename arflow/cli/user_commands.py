@@ -72,7 +72,8 @@ def user_disable(*, name: str, form: str) -> None:
             given += batch
             if not batch:
                 break
-    told.said(f"{name} is disabled, {given} accounts went back", {"user": name, "accounts": given}, form)
+    text = f"{name} is disabled, {given:,} account{'' if given == 1 else 's'} went back"
+    told.said(text, {"user": name, "accounts": given}, form)
 
 
 @user.command("password", epilog=examples("arflow user password carla"))

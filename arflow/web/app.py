@@ -1,10 +1,12 @@
 """Makes the application: its blueprints in one list, and what every request passes, in order."""
 
-from flask import Flask, Response
+from typing import Any
+
+from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from arflow.web import assets, callers, demo_clock, health, layout, sign_in
+from arflow.web import assets, callers, demo_clock, golive, health, layout, leads, policies, sign_in
 from arflow.web.admin import delivery, failed_pages, parked_pages, people, queue_pages, system_pages
 from arflow.web.browsers import BrowserCookies
 from arflow.web.failures import answer_failures
@@ -21,6 +23,9 @@ BLUEPRINTS: tuple[Pages, ...] = (
     sign_in.pages,
     demo_clock.pages,
     *callers.BLUEPRINTS,
+    *leads.BLUEPRINTS,
+    *policies.BLUEPRINTS,
+    *golive.BLUEPRINTS,
     people.pages,
     queue_pages.pages,
     delivery.pages,
@@ -45,11 +50,16 @@ class Application(Flask):
         settle(is_good=response.status_code < 400)  # noqa: PLR2004  # an error, as HTTP counts them
         return response
 
+    def log_exception(self, exc_info: Any) -> None:  # noqa: ANN401  # Flask's
+        """Log a mistake of ours by the route's name: an address may hold an account, or the token of a link."""
+        self.logger.error("a mistake of ours at %s [%s]", request.endpoint, request.method, exc_info=exc_info)
+
 
 def create_app(settings: Settings, blueprints: tuple[Pages, ...] = BLUEPRINTS) -> Application:
     """The WSGI application. Raises TypeError when a route does not say who may use it."""
     app, directory = Application(__name__, static_folder=None), Directory(blueprints)
     app.extensions["arflow"], app.extensions["directory"] = settings, directory
+    app.url_map.merge_slashes = False  # an account's name may hold any
     app.config.update(
         SECRET_KEY=settings.key,
         MAX_CONTENT_LENGTH=LARGEST_BODY,

@@ -90,7 +90,7 @@ def form_fields() -> list[tuple[str, str]]:
 def came_from_here() -> bool:
     """Whether the form of this request stood on a page of ours: the browser says so, or it knows the form's secret."""
     site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
+    if site in ("same-origin", "same-site", "cross-site"):
         return site == "same-origin"
     origin = request.headers.get("Origin")
     if origin is not None:

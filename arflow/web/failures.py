@@ -78,9 +78,14 @@ def answer_failures(app: Flask, directory: Directory) -> None:
     @app.errorhandler(CSRFError)
     def old_form(_: CSRFError) -> ResponseReturnValue:
         """A form whose secret is not that of this browser: shown, so that its person can send it."""
-        if request.endpoint == "sign_in.log_in":
-            reason = "This form was too old. Please log in once more."
-            return carried.log_in_page(status=400, reason=reason, name=request.form.get("name", ""))
+        if request.endpoint == "sign_in.try_log_in":
+            return carried.log_in_page(
+                status=400,
+                carrying=request.form.get("carried", ""),
+                reason="This form was too old. Please log in once more.",
+                name=request.form.get("name", ""),
+                goes_to=carried.local_path(request.form.get("goes_to", "/")),
+            )
         typed = carried.unpack(carried.pack()) if visitor() else None
         if typed is None:
             return page(HTTPStatus.BAD_REQUEST, "The form was too old, or was not one of ours. Nothing was changed.")

@@ -9,6 +9,7 @@ from arflow import clock
 from arflow.clock import Demo
 from arflow.web import assets, forms, shown
 from arflow.web.carried import local_path
+from arflow.web.navigation import Navigation, navigation
 from arflow.web.pages import PUBLIC, SIGNED_IN, Directory, Pages
 from arflow.web.transactions import connection
 from arflow.web.visitors import visitor, words
@@ -30,7 +31,7 @@ def lay_out(app: Flask, directory: Directory) -> None:
     def around() -> dict[str, Any]:
         return {
             "user": visitor(),
-            "menu": list(directory.menu(words())) if visitor() else [],
+            "menu": navigation(directory, words()) if visitor() else Navigation(),
             "may_use": lambda endpoint: directory.may_use(endpoint, words()),
             "theme": theme(),
             "demo": _demo(),

@@ -4,7 +4,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Flask
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from arflow import money
 
@@ -23,11 +23,15 @@ def amount(minor: int | None, currency: str) -> Markup:
     """Exact money: `1,234.50 USD`, all decimals of the currency, digits of one width."""
     if minor is None:
         return Markup("")
+    return Markup('<span class="money">{}&nbsp;<small>{}</small></span>').format(figures(minor, currency), currency)
+
+
+def figures(minor: int, currency: str) -> str:
+    """Exact money where its currency is said already: `1,234.50`."""
     text = money.show(minor, currency)
     sign, digits = ("\u2212", text[1:]) if text.startswith("-") else ("", text)
     whole, point, decimals = digits.partition(".")
-    shown = f"{sign}{int(whole):,}{point}{decimals}"
-    return Markup('<span class="money">{}&nbsp;<small>{}</small></span>').format(shown, currency)
+    return f"{sign}{int(whole):,}{point}{decimals}"
 
 
 def day(date: dt.date | None) -> Markup:
@@ -70,6 +74,14 @@ def words(code: str) -> str:
     return code.replace("_", " ")
 
 
+def ticked(text: str) -> Markup:
+    """A sentence of the house, whose words of others stand in backticks: shown as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one is left open: it is none of ours
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
+
+
 def count(number: int) -> str:
     """A number of things: `12,345`."""
     return f"{number:,}"
@@ -78,5 +90,13 @@ def count(number: int) -> str:
 def teach(app: Flask) -> None:
     """Let the templates of `app` show values so."""
     app.jinja_env.filters.update(
-        money=amount, day=day, instant=instant, span=span, badge=badge, words=words, count=count
+        money=amount,
+        figures=figures,
+        day=day,
+        instant=instant,
+        span=span,
+        badge=badge,
+        words=words,
+        count=count,
+        ticked=ticked,
     )

@@ -44,7 +44,7 @@ def test_an_admin_makes_a_user_who_sets_a_password_by_a_link(site: Site, boss: V
 def test_what_is_wrong_with_a_new_user_stands_in_the_form(boss: Visitor) -> None:
     answer = boss.post("/admin/users/", {"name": "boss", "full_name": "Another", "roles": ["lead"]})
     assert 422 == answer.status_code
-    assert "there is a user `boss` already" in answer.text
+    assert "there is a user <code>boss</code> already" in answer.text
     assert 'value="Another"' in answer.text
     assert 'value="lead" checked' in answer.text
     assert "is not one of them" in boss.post("/admin/users/", {"name": "new", "roles": ["king"]}).text
@@ -72,7 +72,7 @@ def test_the_accounts_of_a_disabled_user_go_back(site: Site, boss: Visitor, tmp_
     cara = site.user("cara", "caller", queue="collections")
     assert 303 == boss.post("/admin/users/cara/disable").status_code
     assert 303 == cara.get("/password").status_code
-    assert "1 accounts went back" in boss.get("/admin/users/cara").text
+    assert "1 account went back" in boss.get("/admin/users/cara").text
     assert ["collections"] == [row.owner for row in site.sql("SELECT owner FROM account WHERE id = 'CARA'")]
     boss.post("/admin/users/cara/enable")
     assert 200 == site.logged_in("cara").get("/password").status_code

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine
 
-from arflow.web import assets, create_app, key
+from arflow.web import assets, create_app, key, shown
 from arflow.web.app import BLUEPRINTS
 from arflow.web.pages import PUBLIC, Pages
 from arflow.web.transactions import connection
@@ -130,3 +130,15 @@ def test_the_key_is_made_once_and_read_by_its_owner_only(tmp_path: Path) -> None
     assert first == key.of_home(tmp_path)
     assert 32 == len(first)
     assert 0o600 == (tmp_path / "web.key").stat().st_mode & 0o777
+
+
+def test_words_of_others_in_our_sentences_are_never_markup() -> None:
+    """Backticks become code; what stands in them stays text."""
+    assert "no <code>&lt;b&gt;</code> &amp; no more" == shown.ticked("no `<b>` & no more")
+    assert "open ` &lt;i&gt;" == shown.ticked("open ` <i>")
+
+
+def test_money_is_shown_exactly() -> None:
+    shows = [(123450, "USD", "1,234.50"), (-5, "USD", "\u22120.05"), (1234567, "JPY", "1,234,567"), (1, "KWD", "0.001")]
+    for minor, currency, text in shows:
+        assert f'<span class="money">{text}&nbsp;<small>{currency}</small></span>' == shown.amount(minor, currency)

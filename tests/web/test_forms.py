@@ -125,7 +125,7 @@ def test_all_mistakes_stand_beside_their_fields_and_what_was_typed_is_kept(site:
     for text in (
         "has more decimals than USD",
         "Due:",
-        "`ugly` is not one of them",
+        "<code>ugly</code> is not one of them",
         'value="1.234"',
         'value="31 March"',
     ):
@@ -137,15 +137,15 @@ def test_all_mistakes_stand_beside_their_fields_and_what_was_typed_is_kept(site:
     assert not written(site)
 
 
-@pytest.mark.parametrize(("text", "status"), [("refuse", 422), ("late", 409)])
-def test_what_a_door_refuses_is_undone_and_the_form_is_kept(site: Site, cara: Visitor, text: str, status: int) -> None:
-    answer = cara.post("/letters/A", FIELDS | {"text": text})
-    assert status == answer.status_code
-    reason = str(FAILURES[text])
-    assert reason[0].upper() + reason[1:] in answer.text
-    assert f'value="{text}"' in answer.text
-    assert 'name="seen" value="7"' in answer.text
-    assert not written(site)
+def test_what_a_door_refuses_is_undone_and_the_form_is_kept(site: Site, cara: Visitor) -> None:
+    for text, status in (("refuse", 422), ("late", 409)):
+        answer = cara.post("/letters/A", FIELDS | {"text": text})
+        assert status == answer.status_code
+        reason = str(FAILURES[text])
+        assert reason[0].upper() + reason[1:] in answer.text
+        assert f'value="{text}"' in answer.text
+        assert 'name="seen" value="7"' in answer.text
+        assert not written(site)
 
 
 def test_what_is_not_there_is_404_and_undone(site: Site, cara: Visitor) -> None:
@@ -162,10 +162,10 @@ def test_without_a_page_to_show_again_what_was_typed_is_listed(cara: Visitor) ->
     assert "as typed &lt;b&gt;" in answer.text
 
 
-@pytest.mark.parametrize(("status", "stays"), [(200, True), (303, True), (400, False), (422, False), (500, False)])
-def test_only_a_good_answer_keeps_what_was_written(site: Site, cara: Visitor, status: int, *, stays: bool) -> None:
-    cara.post("/letters/A/status", {"status": str(status)})
-    assert stays == written(site)
+def test_only_a_good_answer_keeps_what_was_written(site: Site, cara: Visitor) -> None:
+    for status, stays in ((400, False), (422, False), (500, False), (303, True)):
+        cara.post("/letters/A/status", {"status": str(status)})
+        assert stays == written(site)
 
 
 def test_text_that_no_database_keeps_is_refused(cara: Visitor) -> None:

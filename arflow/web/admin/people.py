@@ -121,7 +121,7 @@ def _give_back(name: str) -> ResponseReturnValue:
         if batch < _AT_ONCE:
             break
     if given:
-        flash(f"{given:,} accounts went back to their queue.", "info")
+        flash(f"{given:,} account{'' if given == 1 else 's'} went back to their queue.", "info")
     return redirect(url_for(".one", name=name), code=303)
 
 
