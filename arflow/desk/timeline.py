@@ -180,27 +180,32 @@ def contacts(connection: Connection, view: View, limit: int = 3) -> list[Entry]:
     rows = _events(connection, list(connection.execute(query).scalars()))
     agreed = _agreed(connection, view, list(rows.values()))
     about = notes.about(connection, list(rows))
-    made = [(row, replace(_of_event(row, view), notes=tuple(about[key]))) for key, row in rows.items()]
-    return [replace(entry, body="; ".join(agreed.get(_moment(row), []))) for row, entry in made]
+    return [
+        replace(
+            _of_event(row, view),
+            notes=tuple(about[key]),
+            body="; ".join(_of_event(other, view).title for other in _agreed_in(row, agreed)),
+        )
+        for key, row in rows.items()
+    ]
 
 
-def _moment(row: _Row) -> tuple[dt.date, dt.time, str]:
-    return row.on, row.clock, row.actor
+_NEXT = 3
+"""What was agreed in a call is the next event after it; other people may record something in between."""
 
 
-def _agreed(connection: Connection, view: View, calls: Sequence[_Row]) -> dict[tuple[dt.date, dt.time, str], list[str]]:
-    """The promises and disputes that were recorded at the moments of these calls."""
+def _agreed_in(call: _Row, agreed: Sequence[_Row]) -> Sequence[_Row]:
+    """What was agreed in a call: all of its moment; where people record by a form, one promise or dispute with it."""
+    same = [other for other in agreed if (other.on, other.clock, other.actor) == (call.on, call.clock, call.actor)]
+    return [other for other in same if 0 < other.id - call.id <= _NEXT][:1] if call.actor else same
+
+
+def _agreed(connection: Connection, view: View, calls: Sequence[_Row]) -> Sequence[_Row]:
+    """The promises and disputes that were recorded on the days of these calls."""
     event = tables.event
-    same = or_(
-        *((event.c.on == call.on) & (event.c.clock == call.clock) & (event.c.actor == call.actor) for call in calls)
-    )
-    if not calls:
-        return {}
-    query = select(event).where(event.c.account_id == view.account, event.c.kind.in_(("promise", "dispute")), same)
-    found: dict[tuple[dt.date, dt.time, str], list[str]] = {}
-    for row in connection.execute(query.order_by(event.c.id)):
-        found.setdefault(_moment(row), []).append(_of_event(row, view).title)
-    return found
+    kinds, days = event.c.kind.in_(("promise", "dispute")), event.c.on.in_({call.on for call in calls})
+    query = select(event).where(event.c.account_id == view.account, kinds, days)
+    return connection.execute(query.order_by(event.c.id)).all()
 
 
 def hold_ends(connection: Connection, account: str) -> dt.date | None:

@@ -18,7 +18,8 @@ from arflow.desk.users import User
 from arflow.outlook import Outlook, outlooks
 from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
-from arflow.store import desk_tables
+from arflow.store import database, desk_tables
+from tests.conftest import copied_database
 from tests.production import activate, step, take_in, write_events
 
 REAL = Engineering(evaluator=Reference(), delivery="recorded")
@@ -76,10 +77,20 @@ def open_book(engine: Engine, folder: Path, upto: dt.date = TODAY) -> None:
     with engine.begin() as connection:
         turn_delivery(connection, is_on=True, actor="lena", reason="go")
     take_in(engine, write_events(folder / "book.jsonl", _events()))
-    day = dt.date(2026, 1, 2)
-    while day <= upto:
-        go_to(engine, day)
-        day += dt.timedelta(days=1)
+    go_to(engine, upto)
+
+
+_BOOKS: dict[str, str] = {}
+
+
+def copied_book(template: str, folder: Path) -> Engine:
+    """The book on a database of its own, copied from one that is made once in a run; `template` is a migrated one."""
+    if template not in _BOOKS:
+        _BOOKS[template] = copied_database(template, "book")
+        engine = database.connect(_BOOKS[template])
+        open_book(engine, folder)
+        engine.dispose()
+    return database.connect(copied_database(_BOOKS[template], "test"))
 
 
 def go_to(engine: Engine, day: dt.date) -> None:

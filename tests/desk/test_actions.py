@@ -1,0 +1,202 @@
+"""What forms mean: the events they come to, what is refused, and what becomes of the account."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from arflow.desk import actions, notes, outcomes, reasons, tasks, timeline
+from arflow.desk.actions import Doing, FollowUp
+from arflow.desk.users import User
+from arflow.errors import Conflict, Refused
+from arflow.recording import assign, carry_out
+from arflow.vocabulary import OUTCOMES, State
+from tests.desk.books import REAL, TODAY, copied_book, go_to, look, person
+
+DAY = dt.timedelta(days=1)
+CARA = User(name="cara", roles=frozenset({"caller"}))
+
+
+def test_every_outcome_has_a_plain_label() -> None:
+    """The dialog offers exactly the codes of the contract."""
+    assert set(OUTCOMES) == set(outcomes.LABELS) == {*outcomes.CONVERSATIONS, *outcomes.OTHERS}
+    assert set(OUTCOMES) >= outcomes.TERMINAL >= set(outcomes.FLAGS)
+
+
+def test_a_call_needs_a_next_step_unless_somebody_else_takes_over() -> None:
+    """Only after a terminal outcome nothing comes next; such a one puts its tag on the account."""
+    with pytest.raises(Refused, match="what comes next"):
+        actions.call(outcome="no_answer", direction="out")
+    contact = {"event": "contact", "channel": "call", "direction": "in", "outcome": "insolvent"}
+    assert (contact, {"event": "tag", "tag": "insolvent"}) == actions.call(outcome="insolvent", direction="in").contents
+
+
+def test_a_disputes_reason_is_a_code_and_words() -> None:
+    """People read the label of the code; a reason from elsewhere is shown as it is."""
+    assert "Price or rate is wrong: ten per cent off" == reasons.shown(reasons.reason("PRICE", "ten per cent off"))
+    assert "Tax is wrong" == reasons.shown(reasons.reason("TAX", ""))
+    assert "quantity: 3 missing" == reasons.shown("quantity: 3 missing")
+
+
+@pytest.fixture
+def book(template: str, tmp_path: Path) -> Iterator[Engine]:
+    """The small book, called for ten days and more."""
+    engine = copied_book(template, tmp_path)
+    person(engine, "cara", "caller", queue="collections")
+    yield engine
+    engine.dispose()
+
+
+def do(engine: Engine, account: str, doing: Doing, seen: int | None = None) -> None:
+    """Record something on an account as it stands."""
+    one = look(engine, account)
+    with engine.begin() as connection:
+        carry_out(
+            connection,
+            account,
+            doing,
+            user=CARA,
+            zone=one.zone,
+            engineering=REAL,
+            seen=one.version if seen is None else seen,
+        )
+
+
+pytestmark = pytest.mark.database
+
+
+def test_a_call_with_a_promise_makes_the_account_promised(book: Engine) -> None:
+    """One form, one cause: the call, the promise and the note about it; follow-ups that were due are done."""
+    do(book, "A1", Doing(follow_up=FollowUp(due_on=TODAY, text="call", assignee="cara")))
+    account = look(book, "A1").account
+    promised = actions.promise(account, amount=100000, due=TODAY + 10 * DAY)
+    do(
+        book,
+        "A1",
+        actions.call(outcome="promised", direction="out", spoke_to="Ann", text="All of it.", agreed=[promised]),
+    )
+    after = look(book, "A1").account
+    assert (State.PROMISED, False, "desk-1") == (after.state, after.call_open, next(iter(after.promises)))
+    with book.connect() as connection:
+        assert {} == tasks.open_of(connection, ["A1"])
+        rows = connection.execute(text("SELECT kind, actor FROM event WHERE actor <> '' ORDER BY id")).all()
+        assert [("contact", "cara"), ("promise", "cara")] == [tuple(row) for row in rows]
+        contact = connection.execute(text("SELECT id FROM event WHERE kind = 'contact'")).scalar_one()
+        assert ["Spoke to Ann. All of it."] == [note.text for note in notes.about(connection, [contact])[contact]]
+
+
+@pytest.mark.parametrize(
+    ("amount", "invoices", "said"),
+    [(110001, [], "1100.00 USD is open on the account"), (90001, ["A1-1"], "900.00 USD is open of these"),
+     (0, [], "more than nothing"), (1, ["X"], "no invoice `X`")],
+)  # fmt: skip
+def test_nobody_promises_more_than_is_open(book: Engine, amount: int, invoices: list[str], said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        actions.promise(look(book, "A1").account, amount=amount, due=TODAY, invoices=invoices)
+
+
+def test_a_promise_is_cancelled_once(book: Engine) -> None:
+    """The second time it is refused, whoever asks."""
+    do(book, "A1", Doing(contents=(actions.promise(look(book, "A1").account, amount=100000, due=TODAY + DAY),)))
+    do(book, "A1", actions.promise_cancelled(look(book, "A1").account, "desk-1"))
+    assert (
+        State.PROMISED is look(book, "A1").account.state
+    )  # no rule of this policy leads back; the books say cancelled
+    assert "cancelled" == look(book, "A1").seen.view.promised[0].status
+    with pytest.raises(Refused, match="cancelled already"):
+        actions.promise_cancelled(look(book, "A1").account, "desk-1")
+
+
+def test_a_dispute_stops_what_it_covers_and_is_closed_with_a_credit(book: Engine) -> None:
+    """All of an invoice in dispute: the account is disputed; a part upheld is credited and no more than that."""
+    account = look(book, "A2").account
+    do(book, "A2", Doing(contents=(actions.dispute(account, invoice="A2-1", amount=None, code="QUALITY", text="bad"),)))
+    account = look(book, "A2").account
+    assert State.DISPUTED is account.state
+    with pytest.raises(Refused, match="in dispute already"):
+        actions.dispute(account, invoice="A2-1", amount=100, code="PRICE", text="")
+    with pytest.raises(Refused, match=r"at most 300\.00 USD"):
+        actions.dispute_closed(account, "desk-1", outcome="partly_upheld", credit=30001)
+    with pytest.raises(Refused, match="only to it"):
+        actions.dispute_closed(account, "desk-1", outcome="rejected", credit=1)
+    do(book, "A2", actions.dispute_closed(account, "desk-1", outcome="partly_upheld", credit=10000))
+    assert 20000 == look(book, "A2").seen.facts.open_amount
+
+
+def test_a_hold_ends_by_itself_on_its_day(book: Engine) -> None:
+    """Until then it is on hold; a new hold takes the earlier end back, and a release by hand the one still to come."""
+    do(book, "A1", actions.hold(until=TODAY + 3 * DAY, reason="talks", today=TODAY))
+    do(book, "A1", actions.hold(until=TODAY + 5 * DAY, reason="longer talks", today=TODAY))
+    with book.connect() as connection:
+        assert TODAY + 5 * DAY == timeline.hold_ends(connection, "A1")
+    go_to(book, TODAY + 4 * DAY)
+    assert look(book, "A1").account.on_hold
+    go_to(book, TODAY + 5 * DAY)
+    assert not look(book, "A1").account.on_hold
+    do(book, "A1", actions.hold(until=TODAY + 20 * DAY, reason="again", today=TODAY + 5 * DAY))
+    do(book, "A1", actions.release(look(book, "A1").account, "agreed"))
+    with book.connect() as connection:
+        assert None is timeline.hold_ends(connection, "A1")
+    assert not look(book, "A1").account.on_hold
+
+
+def test_an_account_is_escalated_and_taken_back_by_hand(book: Engine) -> None:
+    """Both need a reason, and the timeline says who and why."""
+    do(book, "A1", actions.escalate(look(book, "A1").account, reason="a lawyer wrote", actor="cara"))
+    one = look(book, "A1")
+    assert (State.ESCALATED, "a lawyer wrote") == (one.account.state, one.why)
+    with pytest.raises(Refused, match="escalated already"):
+        actions.escalate(one.account, reason="again", actor="cara")
+    with pytest.raises(Refused, match="a reason"):
+        actions.take_back(one.account, to="called", reason=" ", actor="cara")
+    do(book, "A1", actions.take_back(one.account, to="reminded", reason="settled", actor="cara"))
+    assert look(book, "A1").account.state in (State.REMINDED, State.CALLED)  # the rules go on from there
+
+
+def test_who_comes_second_is_told_and_nothing_is_written(book: Engine) -> None:
+    """The version that a form was made for protects against two people, and against sending one form twice."""
+    before = look(book, "A1").version
+    call = actions.call(
+        outcome="busy", direction="out", text="mine", follow_up=FollowUp(due_on=TODAY, text="x", assignee="cara")
+    )
+    do(book, "A1", call, seen=before)
+    with pytest.raises(Conflict):
+        do(book, "A1", call, seen=before)
+    with book.connect() as connection:
+        assert 1 == connection.execute(text("SELECT count(*) FROM event WHERE kind = 'contact'")).scalar_one()
+        assert 1 == connection.execute(text("SELECT count(*) FROM note")).scalar_one()
+
+
+def test_a_new_owner_takes_over_what_is_still_to_be_done(book: Engine) -> None:
+    """Follow-ups go with the account; the account event is recorded with its actor."""
+    do(book, "A1", Doing(follow_up=FollowUp(due_on=TODAY, text="call", assignee="cara")))
+    with book.begin() as connection:
+        assign(connection, "A1", "carl", actor="lena", engineering=REAL)
+    with book.connect() as connection:
+        assert ["carl"] == [task.assignee for task in tasks.open_of(connection, ["A1"])["A1"]]
+    assert "carl" == look(book, "A1").account.owner
+
+
+def test_a_note_or_follow_up_sent_twice_is_one(book: Engine) -> None:
+    """A double click records once; another text is another note; a note has a limit."""
+    twice = Doing(note="Nice people.", follow_up=FollowUp(due_on=TODAY, text="call", assignee="cara"))
+    for doing in (twice, twice, Doing(note="Very nice people.")):
+        do(book, "A1", doing)
+    with book.connect() as connection:
+        assert 2 == connection.execute(text("SELECT count(*) FROM note")).scalar_one()
+        assert 1 == connection.execute(text("SELECT count(*) FROM task")).scalar_one()
+    with pytest.raises(Refused, match="1 to 2000"):
+        do(book, "A1", Doing(note="x" * 2001))
+
+
+def test_a_task_is_done_once(book: Engine) -> None:
+    """Whoever comes second is told; it can be put off until then."""
+    do(book, "A1", Doing(follow_up=FollowUp(due_on=TODAY, text="call", assignee="cara")))
+    with book.begin() as connection:
+        number = tasks.open_of(connection, ["A1"])["A1"][0].id
+        tasks.postpone(connection, number, TODAY + DAY)
+        tasks.finish(connection, number, "cara")
+        with pytest.raises(Conflict, match="meanwhile"):
+            tasks.finish(connection, number, "carl")

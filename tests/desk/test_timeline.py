@@ -1,0 +1,141 @@
+"""The timeline tells everything once, newest first; the brief divides what is open as the facts do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from arflow.desk import actions, brief, timeline
+from arflow.desk.actions import Doing, FollowUp
+from arflow.desk.timeline import Mark, View
+from arflow.outlook import Outlook
+from arflow.recording import assign, carry_out
+from tests.desk.books import REAL, TODAY, copied_book, look, person
+
+pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def book(template: str, tmp_path: Path) -> Iterator[Engine]:
+    """The small book, with a call, a promise, a dispute, a hold and a note on A1."""
+    engine = copied_book(template, tmp_path)
+    cara = person(engine, "cara", "caller", queue="collections")
+    account = look(engine, "A1").account
+    promised = actions.promise(account, amount=20000, due=TODAY)
+    for doing in (
+        actions.call(outcome="promised", direction="out", spoke_to="Ann", agreed=[promised]),
+        Doing(contents=(actions.dispute(account, invoice="A1-1", amount=30000, code="PRICE", text="too much"),)),
+        actions.hold(until=TODAY.replace(day=30), reason="talks", today=TODAY),
+        Doing(note="They were kind.", follow_up=FollowUp(due_on=TODAY, text="call", assignee="cara")),
+    ):
+        one = look(engine, "A1")
+        with engine.begin() as connection:
+            carry_out(connection, "A1", doing, user=cara, zone=one.zone, engineering=REAL, seen=one.version)
+    yield engine
+    engine.dispose()
+
+
+def view_of(one: Outlook) -> View:
+    """How its timeline is read."""
+    verdicts = {verdict.promise.id: verdict for verdict in one.seen.view.promised}
+    return View(account="A1", currency="USD", zone=one.zone, verdicts=verdicts)
+
+
+def titles(engine: Engine, topic: str = "") -> list[tuple[str, str]]:
+    """What the timeline says, and who did it."""
+    with engine.connect() as connection:
+        entries = timeline.page(connection, view_of(look(engine, "A1")), topic=topic, offset=0, limit=100)
+    return [(entry.title, entry.actor) for entry in entries]
+
+
+def test_everything_is_told_newest_first(book: Engine) -> None:
+    """From the ledger, from people, from the rules and from delivery."""
+    assert [
+        ("Note", "cara"),
+        ("Put on hold", "cara"),
+        ("Dispute over 300.00 USD of invoice A1-1", "cara"),
+        ("Promise of 200.00 USD by 24 Jan 2026", "cara"),
+        ("Call to the customer: promised to pay", "cara"),
+        ("Call asked for on the queue collections", ""),
+        ("reminded \u2192 called", ""),
+        ("Letter first-reminder", ""),
+        ("current \u2192 reminded", ""),
+        ("Invoice A1-2 of 200.00 USD, due 15 Mar 2026", ""),
+        ("Invoice A1-1 of 900.00 USD, due 10 Jan 2026", ""),
+        ("Assigned to collections", ""),
+    ] == titles(book)
+
+
+def test_one_kind_can_be_looked_at_alone(book: Engine) -> None:
+    """With `notes` those on calls are there too."""
+    counts = {"steps": 2, "messages": 1, "calls": 2, "money": 2, "promises": 1, "disputes": 1, "holds": 1, "notes": 2}
+    expected = {topic: counts.get(topic, 0) for topic in timeline.TOPICS} | {"assignments": 1}
+    assert expected == {topic: len(titles(book, topic)) for topic in timeline.TOPICS}
+
+
+def test_pages_neither_lose_nor_repeat(book: Engine) -> None:
+    with book.connect() as connection:
+        view = view_of(look(book, "A1"))
+        pages = [timeline.page(connection, view, offset=at, limit=5) for at in (0, 5, 10)]
+        assert timeline.page(connection, view, offset=0, limit=50) == [entry for page in pages for entry in page]
+
+
+def test_entries_carry_reasons_texts_verdicts_and_notes(book: Engine) -> None:
+    """A step has its rule's reason, a letter its text and what became of it, a promise its verdict, a call its note."""
+    with book.connect() as connection:
+        found = {e.title: e for e in timeline.page(connection, view_of(look(book, "A1")), offset=0, limit=50)}
+    step, letter = found["reminded \u2192 called"], found["Letter first-reminder"]
+    assert ("Ten days late.", "phone", 64) == (step.why, step.rule, len(step.version))
+    assert ("Your invoice\n\nPlease look at it.", "handed over to ann") == (letter.body, letter.status)
+    assert "open" == found["Promise of 200.00 USD by 24 Jan 2026"].status
+    assert ["Spoke to Ann."] == [note.text for note in found["Call to the customer: promised to pay"].notes]
+    assert "Price or rate is wrong: too much" == found["Dispute over 300.00 USD of invoice A1-1"].body
+
+
+def test_what_is_new_since_a_mark_is_told(book: Engine) -> None:
+    """A mark survives its way through a form; whatever else a form holds is no mark."""
+    with book.connect() as connection:
+        mark = timeline.mark(connection, "A1")
+        assert [] == timeline.since(connection, view_of(look(book, "A1")), mark)
+    with book.begin() as connection:
+        assign(connection, "A1", "carl", actor="lena", engineering=REAL)
+    with book.connect() as connection:
+        again = Mark.of(str(mark))
+        assert mark == again
+        new = timeline.since(connection, view_of(look(book, "A1")), again)
+        assert [("Assigned to carl", "lena")] == [(entry.title, entry.actor) for entry in new]
+    assert [None, None, None] == [Mark.of(text) for text in ("", "1.2", "1.2.x")]
+
+
+def test_the_last_contacts_say_what_was_agreed(book: Engine) -> None:
+    with book.connect() as connection:
+        (entry,) = timeline.contacts(connection, view_of(look(book, "A1")))
+    assert ("Call to the customer: promised to pay", "Promise of 200.00 USD by 24 Jan 2026") == (
+        entry.title,
+        entry.body,
+    )
+
+
+def test_the_parts_of_what_is_open_add_up_to_the_facts(book: Engine) -> None:
+    """Disputes cover the earliest instalment, promises what is overdue; the rest is collectible."""
+    one = look(book, "A1")
+    parts, facts = brief.open_parts(one.account, one.seen), one.seen.facts
+    assert [
+        ("A1-1", "", 90000, 30000, 20000, 40000),
+        ("A1-2", "1 of 2", 10000, 0, 0, 10000),
+        ("A1-2", "2 of 2", 10000, 0, 0, 0),
+    ] == [(p.invoice, p.instalment, p.open, p.disputed, p.promised, p.collectible) for p in parts]
+    assert (facts.open_amount, facts.disputed_amount, facts.promised_amount, facts.overdue_amount) == (
+        sum(part.open for part in parts),
+        sum(part.disputed for part in parts),
+        sum(part.promised for part in parts),
+        sum(part.collectible for part in parts),
+    )
+
+
+def test_nobody_calls_on_hold_or_out_of_hours(book: Engine) -> None:
+    """A hold says so; a Saturday points to Monday; on a working day it is now."""
+    assert (None, "on hold: no contact until it ends") == (look(book, "A1").allowed.at, look(book, "A1").allowed.why)
+    assert "call from Monday 26 Jan 2026, 08:00 there" == look(book, "A2").allowed.why
+    assert "On hold" in brief.red_flags(look(book, "A1").account, look(book, "A1").seen)

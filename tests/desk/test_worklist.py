@@ -1,0 +1,172 @@
+"""Worklists: whose accounts they hold, their order, and that they agree with the facts; searching."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event
+
+from arflow.desk import actions, tasks, worklist
+from arflow.desk.actions import Doing
+from arflow.desk.users import User
+from arflow.outlook import outlooks
+from arflow.recording import carry_out
+from tests.desk.books import REAL, TODAY, copied_book, go_to, look, person
+
+pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def book(template: str, tmp_path: Path) -> Iterator[Engine]:
+    """The small book, called for ten days and more."""
+    engine = copied_book(template, tmp_path)
+    yield engine
+    engine.dispose()
+
+
+def listed(engine: Engine, user: User, day: dt.date = TODAY) -> list[tuple[str, bool, bool]]:
+    """The accounts of a person's list: id, whether a call is due, whether a task is."""
+    with engine.connect() as connection:
+        places = worklist.page(connection, user, worklist.mine(user, day), day, offset=0, limit=50)
+    return [(place.account, place.has_call, place.has_task) for place in places]
+
+
+def do(engine: Engine, account: str, doing: Doing, user: User) -> None:
+    """Record something on an account as it stands."""
+    one = look(engine, account)
+    with engine.begin() as connection:
+        carry_out(connection, account, doing, user=user, zone=one.zone, engineering=REAL, seen=one.version)
+
+
+def test_a_list_has_what_is_due_first_and_then_the_largest_of_each_currency(book: Engine) -> None:
+    """An open call is due; amounts of two currencies are not compared; what nobody can collect comes last."""
+    cara = person(book, "cara", "caller", queue="collections")
+    assert [
+        ("E1", True, False),
+        ("A1", True, False),
+        ("B1", True, False),
+        ("C1", True, False),
+        ("A2", True, False),
+    ] == (listed(book, cara))
+    after_a_call = actions.call(outcome="no_answer", direction="out", follow_up=_follow_up("cara", TODAY))
+    do(book, "A2", after_a_call, cara)
+    do(book, "A1", actions.call(outcome="no_answer", direction="out", follow_up=_follow_up("cara", TODAY + DAY)), cara)
+    assert [
+        ("E1", True, False),
+        ("B1", True, False),
+        ("C1", True, False),
+        ("A2", False, True),
+        ("A1", False, False),
+    ] == (listed(book, cara))
+
+
+DAY = dt.timedelta(days=1)
+
+
+def _follow_up(name: str, day: dt.date) -> actions.FollowUp:
+    return actions.FollowUp(due_on=day, text="call again", assignee=name)
+
+
+def test_a_caller_has_their_own_accounts_their_queues_and_the_calls_on_them(book: Engine) -> None:
+    """Somebody without queues has only what is theirs; a lead's own list is not the whole book."""
+    carl, lena = person(book, "carl", "caller"), person(book, "lena", "lead")
+    assert ["C1"] == [key for key, _, _ in listed(book, carl)]
+    assert [] == listed(book, lena)
+    with book.connect() as connection:
+        every = worklist.page(connection, lena, worklist.everything(), TODAY, offset=0, limit=50)
+        assert (5, 0, 5) == (len(every), every[0].of_due, every[0].of)
+        none = worklist.page(connection, carl, worklist.everything(), TODAY, offset=0, limit=50)
+        assert ["C1"] == [place.account for place in none]
+
+
+def test_what_nobody_here_has_is_unassigned(book: Engine) -> None:
+    """No owner, or one who is no user or queue; a disabled user is no owner either."""
+    person(book, "cara", "caller", queue="collections")
+    lena = person(book, "lena", "lead")
+    with book.connect() as connection:
+        found = worklist.page(connection, lena, worklist.unassigned(), TODAY, offset=0, limit=50)
+        assert ["B1", "C1"] == [place.account for place in found]
+
+
+def test_a_list_comes_in_pages_and_by_currency(book: Engine) -> None:
+    """Paging neither loses nor repeats an account; one currency can be looked at alone."""
+    lena = person(book, "lena", "lead")
+    with book.connect() as connection:
+        paged = [
+            place.account
+            for offset in (0, 2, 4)
+            for place in worklist.page(connection, lena, worklist.everything(), TODAY, offset=offset, limit=2)
+        ]
+        assert ["A1", "A2", "B1", "C1", "E1"] == sorted(paged)
+        assert ["EUR", "USD"] == worklist.currencies(connection, lena, worklist.everything())
+        euros = worklist.page(connection, lena, worklist.everything(), TODAY, currency="EUR", offset=0, limit=9)
+        assert ["E1"] == [place.account for place in euros]
+
+
+def test_the_order_follows_what_is_collectible_as_the_facts_say(book: Engine) -> None:
+    """Disputed and promised parts count in neither; the order by SQL's measure is that of the facts."""
+    cara = person(book, "cara", "caller", queue="collections")
+    account = look(book, "A1").account
+    disputed = actions.dispute(account, invoice="A1-1", amount=70000, code="PRICE", text="")
+    promised = actions.promise(account, amount=10000, due=TODAY + DAY)
+    do(book, "A1", Doing(contents=(disputed, promised)), cara)
+    facts = look(book, "A1").seen.facts
+    assert (20000, 100000) == (facts.overdue_amount, facts.gross_overdue_amount)
+    with book.connect() as connection:
+        places = worklist.page(connection, cara, worklist.everything(), TODAY, currency="USD", offset=0, limit=9)
+        seen = outlooks(connection, [place.account for place in places], REAL)
+    amounts = [seen[place.account].seen.facts.overdue_amount for place in places]
+    assert ([50000, 40000, 30000, 20000], "A1") == (amounts, places[-1].account)
+
+
+def test_a_page_takes_a_fixed_number_of_queries(book: Engine) -> None:
+    """One account or five: the database is asked as often."""
+    lena = person(book, "lena", "lead")
+    counts = []
+    for limit in (1, 4):
+        asked: list[str] = []
+        with book.connect() as connection:
+            event.listen(
+                connection, "before_cursor_execute", lambda *arguments, asked=asked: asked.append(arguments[2])
+            )
+            places = worklist.page(
+                connection, lena, worklist.everything(), TODAY, currency="USD", offset=0, limit=limit
+            )
+            outlooks(connection, [place.account for place in places], REAL)
+            counts.append((len(places), len(asked)))
+    assert [1, 4] == [size for size, _ in counts]
+    assert counts[0][1] == counts[1][1] < 40
+
+
+def test_notices_go_to_a_role_a_queue_or_whoever_leads(book: Engine) -> None:
+    """`finance-lead` is the lead; a name that nobody has is seen by leads; a caller's list knows neither."""
+    lena, carl = person(book, "lena", "lead"), person(book, "carl", "caller")
+    with book.begin() as connection:
+        for key, assignee in (("A1", "finance-lead"), ("B1", "cash-application"), ("C1", "carl")):
+            tasks.follow_up(connection, key, assignee=assignee, due_on=TODAY, text="look", made_by="")
+        connection.exec_driver_sql("UPDATE task SET kind = 'notice'")
+    assert {"A1", "B1"} == {key for key, _, has_task in listed(book, lena) if has_task}
+    assert [("C1", False, True)] == [(key, False, has_task) for key, _, has_task in listed(book, carl)]
+
+
+def test_search_finds_by_id_name_and_invoice_within_reach(book: Engine) -> None:
+    """A caller finds nothing of others; the exact account comes first; `%` is a character like any other."""
+    lena, carl = person(book, "lena", "lead"), person(book, "carl", "caller")
+    with book.connect() as connection:
+        assert ["A1"] == worklist.search(connection, lena, "A1-2")
+        assert ["A1", "A2"] == worklist.search(connection, lena, "a")[:2]
+        assert ["E1"] == worklist.search(connection, lena, "e1 limi")
+        assert [] == worklist.search(connection, lena, "%")
+        assert [] == worklist.search(connection, lena, " ")
+        assert [] == worklist.search(connection, carl, "A1")
+        assert ["C1"] == worklist.search(connection, carl, "limited")
+
+
+def test_an_account_without_a_call_left_is_not_due(book: Engine) -> None:
+    """Two months on, the accounts are escalated; their calls are over and nothing is due."""
+    cara = person(book, "cara", "caller", queue="collections")
+    go_to(book, dt.date(2026, 3, 20))
+    assert {("A1", False, False), ("A2", False, False), ("E1", False, False)} == (
+        set(listed(book, cara, dt.date(2026, 3, 20)))
+    )
