@@ -7,7 +7,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from arflow.web import assets, callers, demo_clock, golive, health, layout, leads, policies, sign_in
-from arflow.web.admin import delivery, failed_pages, parked_pages, people, queue_pages, system_pages
+from arflow.web.admin import delivery, failed_pages, mail_pages, parked_pages, people, queue_pages, system_pages
 from arflow.web.browsers import BrowserCookies
 from arflow.web.failures import answer_failures
 from arflow.web.gate import guard
@@ -31,6 +31,7 @@ BLUEPRINTS: tuple[Pages, ...] = (
     delivery.pages,
     parked_pages.pages,
     failed_pages.pages,
+    mail_pages.pages,
     system_pages.pages,
 )
 """All pages; the navigation is ordered by the places that entries name."""

@@ -31,7 +31,7 @@ def test_a_person_is_made_with_roles_queues_and_a_password(arflow: Command, engi
     assert "cara is made, as caller and lead\n" == said.out
     with engine.connect() as connection:
         cara = users.find(connection, "cara")
-        assert ("Cara C.", {"caller", "lead"}, ("collections",)) == (cara.full_name, cara.roles, cara.queues)
+        assert ("Cara C.", frozenset({"caller", "lead"}), ("collections",)) == (cara.full_name, cara.roles, cara.queues)
         assert users.password_is(connection, "cara", PASSWORD)
 
 

@@ -2,12 +2,14 @@
 
 import datetime as dt
 import html
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from arflow import clock
+from arflow.mail import Folder
 from arflow.rules.loader import load_policy
 from arflow.web import create_app
 from tests.cli.books import invoice
@@ -216,3 +218,24 @@ def test_the_clock_of_a_real_database_is_not_driven(site: Site) -> None:
     assert "Demo." not in cara.get("/password").text
     for path in ("/demo/pause", "/demo/run", "/demo/step"):
         assert 422 == cara.post(path).status_code
+
+
+# --- letters that lie as files ----------------------------------------------------------------------------------------
+
+
+def test_letters_in_the_folder_are_shown_as_text(site: Site, boss: Visitor, tmp_path: Path) -> None:
+    """Their markup is never the page's; nothing outside the folder is read."""
+    letter = EmailMessage()
+    letter["To"], letter["Subject"], letter["Message-ID"] = "c@example.com", "Open <invoice>", "<17.0a1b@example.com>"
+    letter.set_content("Dear <b>Ann</b>,\nplease pay.")
+    letter.add_alternative("<p>Dear Ann</p>", subtype="html")
+    Folder(tmp_path / "mail").send(letter, "c@example.com", dt.date(2026, 3, 13))
+    (tmp_path / "secret.eml").write_text("Subject: secret\n\n")
+    app = create_app(settings_for(site.engine, mail_folder=tmp_path / "mail"))
+    there = Site(app=app, engine=site.engine).logged_in("boss")
+    assert "Open &lt;invoice&gt;" in there.get("/admin/mail/").text
+    page = there.get("/admin/mail/2026-03-13/17.0a1b").text
+    assert "Dear &lt;b&gt;Ann&lt;/b&gt;,\nplease pay." in page
+    for elsewhere in ("../secret", "2026-03-13/../../secret", "2026-03-13/17.0a1b.eml", "%2e%2e/secret"):
+        assert 404 == there.get(f"/admin/mail/{elsewhere}").status_code
+    assert "none lie here" in boss.get("/admin/mail/").text

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import render_template
-from redis.exceptions import RedisError
 
 from arflow import queues
 from arflow.errors import DatabaseRefused
@@ -49,5 +48,5 @@ def _bell() -> tuple[Bell | None, str]:
                 failed={kind: queues.refused_or_failed(redis, kind) for kind in queues.KINDS},
                 workers=queues.workers_seen(redis),
             ), ""
-        except RedisError as error:
+        except queues.Unreachable as error:
             return None, f"Redis gave up: {type(error).__name__}"
