@@ -82,6 +82,12 @@ def listed(connection: Connection, found: Iterable[Position]) -> list[Listed]:
     ]
 
 
+def names(connection: Connection, ids: Iterable[str]) -> Mapping[str, str]:
+    """What accounts are called."""
+    query = select(account.c.id, account.c.name).where(account.c.id.in_(accounts.listed(list(ids))))
+    return {row.id: row.name for row in connection.execute(query)}
+
+
 def in_order(lines: Iterable[Listed], by: str, bucket: int | None = None) -> list[Listed]:
     """Lines by one of ORDERS, `-` before it for downwards; amounts are compared within a currency only."""
     name, down = by.removeprefix("-"), by.startswith("-")

@@ -1,0 +1,5 @@
+"""The blueprint of going live."""
+
+from arflow.web.pages import Pages
+
+pages = Pages("golive", __name__, roles={"lead", "admin"}, url_prefix="/go-live")

@@ -1,0 +1,97 @@
+"""The pipeline and ageing: figures by currency, with a picture of them, and as files."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from flask import Response, render_template
+
+from arflow.reports import ageing as ageings
+from arflow.reports import listed
+from arflow.reports import pipeline as pipelines
+from arflow.reports.ageing import Ageing
+from arflow.reports.book import stood
+from arflow.reports.pipeline import Standing
+from arflow.reports.positions import BUCKETS, Position
+from arflow.web import bars
+from arflow.web.leads import asked
+from arflow.web.leads.blueprint import around, pages, report_file
+from arflow.web.transactions import connection
+
+KINDS = ("collectible", "promised", "disputed")
+"""How an overdue amount divides, in the order of the pieces of a bar."""
+
+
+@pages.get("/", menu=("Pipeline", 20))
+def pipeline() -> str:
+    """How many accounts and how much money stand in each state, by currency."""
+    day = asked.as_of()
+    lines = pipelines.pipeline(stood(connection(), day))
+    by_currency = {currency: list(found) for currency, found in groupby(lines, lambda line: line.currency)}
+    return render_template(
+        "leads/pipeline.html",
+        **around(day),
+        found=[(currency, found, _sum(found), _states_picture(found)) for currency, found in by_currency.items()],
+    )
+
+
+@pages.get("/pipeline.csv")
+def pipeline_csv() -> Response:
+    """The pipeline as a file."""
+    day = asked.as_of()
+    lines = [pipelines.as_json(line) for line in pipelines.pipeline(stood(connection(), day))]
+    columns = pipelines.as_json(Standing(currency="USD", state="current"))
+    return report_file("arflow-pipeline", day, lines, list(columns))
+
+
+def _sum(lines: Sequence[Standing]) -> Standing:
+    total = Standing(currency=lines[0].currency, state="")
+    for name in ("accounts", "open_amount", "gross", *KINDS):
+        setattr(total, name, sum(getattr(line, name) for line in lines))
+    return total
+
+
+def _states_picture(lines: Sequence[Standing]) -> bars.Picture:
+    return bars.picture(
+        (line.state, [(kind, getattr(line, kind)) for kind in KINDS], _accounts(line.accounts)) for line in lines
+    )
+
+
+def _accounts(count: int) -> str:
+    return f"{count:,} account{'' if count == 1 else 's'}"
+
+
+@pages.get("/ageing")
+def ageing() -> str:
+    """What is open and overdue, by age and currency."""
+    day = asked.as_of()
+    positions = stood(connection(), day)
+    found = [(line, _with_age(positions, line.currency), _ages_picture(line)) for line in ageings.ageing(positions)]
+    names = [listed.bucket_name(bucket) for bucket in range(len(BUCKETS))]
+    ages = [asked.age(bucket) for bucket in range(len(BUCKETS))]
+    return render_template("leads/ageing.html", **around(day), found=found, names=names, ages=ages)
+
+
+@pages.get("/ageing.csv")
+def ageing_csv() -> Response:
+    """Ageing as a file."""
+    day = asked.as_of()
+    lines = [ageings.as_json(line) for line in ageings.ageing(stood(connection(), day))]
+    columns = [name for name in ageings.as_json(Ageing(currency="USD")) if name != "buckets"]
+    return report_file("arflow-ageing", day, lines, columns)
+
+
+def _with_age(positions: Sequence[Position], currency: str) -> list[int]:
+    """How many accounts have something in each bucket; one account may be in several."""
+    mine = [position for position in positions if position.currency == currency]
+    return [sum(position.buckets[bucket][0] > 0 for position in mine) for bucket in range(len(BUCKETS))]
+
+
+def _ages_picture(line: Ageing) -> bars.Picture:
+    return bars.picture(
+        (
+            listed.bucket_name(bucket).replace(" and more", "+"),
+            [("overdue", amount)],
+            f"{invoices:,} invoice{'' if invoices == 1 else 's'}",
+        )
+        for bucket, (invoices, amount) in enumerate(line.buckets)
+    )

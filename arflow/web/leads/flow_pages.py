@@ -1,0 +1,79 @@
+"""The flow between the ends of two days: from which state to which, and the accounts behind each number."""
+
+import datetime as dt
+
+from flask import Response, render_template
+
+from arflow.errors import Refused
+from arflow.reports import flow as flows
+from arflow.reports import listed
+from arflow.reports.book import stood
+from arflow.vocabulary import State
+from arflow.web.downloads import csv_file
+from arflow.web.leads import asked
+from arflow.web.leads.blueprint import around, pages
+from arflow.web.paging import paged, window
+from arflow.web.transactions import connection
+
+_A_WEEK = dt.timedelta(days=7)
+
+
+@pages.get("/flow")
+def flow() -> str:
+    """How many accounts went from which state to which between the ends of two days."""
+    start, until = _two_days()
+    went = flows.flow(flows.went(connection(), start, until))
+    counts = {(one.currency, one.source, one.to): one.accounts for one in went}
+    moves = flows.moves(connection(), start, until)
+    return render_template(
+        "leads/flow.html",
+        **around(until),
+        start=start,
+        currencies=sorted({one.currency for one in went}),
+        sources=[flows.NEW, *(str(state) for state in State)],
+        states=[str(state) for state in State],
+        heads=[f"#{state}" for state in State],
+        counts=counts,
+        moves=moves,
+    )
+
+
+@pages.get("/flow.csv")
+def flow_csv() -> Response:
+    """The flow as a file."""
+    start, until = _two_days()
+    went = flows.flow(flows.went(connection(), start, until))
+    days_of = {"after": start.isoformat(), "until": until.isoformat()}
+    lines = [{**days_of, **flows.as_json(one)} for one in went]
+    return csv_file(f"arflow-flow-{start}-{until}", lines, ["after", "until", "currency", "from", "to", "accounts"])
+
+
+@pages.get("/flow/accounts")
+def flow_accounts() -> str:
+    """The accounts behind a number of the flow."""
+    start, until = _two_days()
+    currency, source, to = asked.flow_step()
+    went = flows.went(connection(), start, until)
+    ids = {one.account for one in went if (one.currency, one.source, one.to) == (currency, source, to)}
+    found = [position for position in stood(connection(), until) if position.account in ids]
+    lines = listed.in_order(listed.listed(connection(), found), "-overdue")
+    offset, limit = window()
+    return render_template(
+        "leads/flow_accounts.html",
+        **around(until),
+        start=start,
+        currency=currency,
+        source=source,
+        to=to,
+        count=len(lines),
+        page=paged(lines[offset : offset + limit]),
+    )
+
+
+def _two_days() -> tuple[dt.date, dt.date]:
+    """The days between whose ends to look: a week up to today without others. Raises Refused when they are turned."""
+    until = asked.as_of()
+    start = asked.day_if_any("from") or until - _A_WEEK
+    if start >= until:
+        raise Refused(f"the first day, {start}, is to be before the last, {until}")
+    return start, until

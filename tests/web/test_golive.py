@@ -1,0 +1,205 @@
+"""Going live: nothing leaves before, what would is shown, old debts begin further on, off is at once."""
+
+import csv
+import datetime as dt
+import io
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from arflow import advance
+from arflow.store import desk_tables, switch
+from arflow.web.golive import looking
+from tests.production import activate, standard, step, take_in, write_events
+from tests.random_events import Line
+from tests.web.conftest import Live, Site, look_at, settings_for, violations
+
+pytestmark = pytest.mark.database
+
+TODAY = dt.date(2026, 4, 20)
+OLD = "/go-live/old-debts/2026-03-01/called"
+
+
+def ledger() -> list[Line]:
+    """Two old debts and a new one in dollars, and an old one in Canadian dollars, for which no policy is there."""
+    found: list[Line] = []
+    for account, currency, due in (
+        ("OLD1", "USD", "2026-01-15"),
+        ("OLD2", "USD", "2026-02-10"),
+        ("NEW1", "USD", "2026-04-16"),
+        ("CAN1", "CAD", "2026-01-20"),
+    ):
+        who: Line = {"account": account, "date": "2026-01-02"}
+        found.append({"event": "account", **who, "currency": currency, "name": f"Name of {account}"})
+        found.append({"event": "invoice", **who, "id": "I1", "amount": "100.00", "due": due})
+    return found
+
+
+@pytest.fixture
+def book(site: Site, tmp_path: Path) -> Site:
+    """A first import on 20 April 2026, as a company does it: delivery is off."""
+    step(site.engine, TODAY, delivery="recorded")
+    activate(site.engine, standard("standard-usd"))
+    take_in(site.engine, write_events(tmp_path / "events.jsonl", ledger()))
+    return site
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    """The lines of a CSV file."""
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+
+
+def is_on(site: Site) -> bool:
+    """Whether delivery is on."""
+    with site.engine.connect() as connection:
+        return switch.is_on(connection)
+
+
+def states(site: Site) -> dict[str, str]:
+    """Where each account stands."""
+    return {row.id: row.state for row in site.sql("SELECT id, state FROM account")}
+
+
+def test_going_live_is_for_leads_and_admins(site: Site) -> None:
+    """Callers and policy owners get 403 on the page, its lists and every form; leads and admins see it, also empty."""
+    others = [site.user("cara", "caller"), site.user("paul", "policy_owner")]
+    for path in ("/go-live/", "/go-live/forecast", "/go-live/forecast/list", "/go-live/forecast.csv", OLD):
+        assert [403, 403] == [other.get(path).status_code for other in others], path
+    for path in ("/go-live/on", "/go-live/off", OLD):
+        assert [403, 403] == [other.post(path, {"reason": "please"}).status_code for other in others], path
+    assert not is_on(site)
+    lena = site.user("lena", "lead")
+    assert "Nothing goes out" in lena.get("/go-live/").text
+    assert 200 == site.user("adam", "admin").get("/go-live/").status_code
+
+
+def test_on_needs_a_reason_and_off_is_one_click(book: Site) -> None:
+    """Who turned it, when and why stands on the page; without a reason it stays off, and what was typed stays too."""
+    lena = book.user("lena", "lead")
+    refused = lena.post("/go-live/on", {"reason": " "})
+    assert (422, False) == (refused.status_code, is_on(book))
+    assert "is needed" in refused.text
+    assert 303 == lena.post("/go-live/on", {"reason": "the first import is checked"}).status_code
+    assert is_on(book)
+    page = lena.get("/go-live/").text
+    assert "lena turned it on" in page
+    assert "the first import is checked" in page
+    back = lena.post("/go-live/off", {"there": "/pipeline/ageing"})
+    assert (303, "/pipeline/ageing", False) == (back.status_code, back.location, is_on(book))
+    assert "turned off at once" in lena.get("/go-live/").text
+    assert "/" == lena.post("/go-live/off", {"there": "https://elsewhere.example/"}).location
+
+
+def test_the_forecast_counts_by_day_and_leads_to_its_list(book: Site) -> None:
+    """What would go out in 14 days, by day and message, each number with the accounts behind it, and as a file."""
+    lena = book.user("lena", "lead")
+    page = lena.get("/go-live/").text
+    assert "Nothing leaves today." in page
+    found = rows(lena.get("/go-live/forecast.csv").text)
+    assert {"OLD1", "OLD2", "NEW1"} == {row["account"] for row in found}
+    first = found[0]
+    address = f"/go-live/forecast/list?day={first['date']}&effect={first['effect']}&name={first['what']}"
+    listed = lena.get(address).text
+    assert f'href="/accounts/{first["account"]}"' in listed
+    assert first["rule"] in listed
+    assert address.replace("&", "&amp;") in page
+    narrow = rows(lena.get(f"/go-live/forecast.csv?day={first['date']}&name={first['what']}").text)
+    assert {(first["date"], first["what"])} == {(row["date"], row["what"]) for row in narrow}
+    assert 302 == lena.get("/go-live/forecast").status_code
+    assert 'id="forecast"' in lena.get("/go-live/forecast", headers={"HX-Request": "true"}).text
+
+
+def test_old_debts_begin_where_a_lead_says_without_a_message(book: Site) -> None:
+    """The preview counts accounts and money; then they stand there, journalled with the reason; nothing waits."""
+    lena = book.user("lena", "lead")
+    chosen = lena.get("/go-live/old-debts?older_than=2026-03-01&state=called")
+    assert OLD == chosen.location
+    preview = lena.get(OLD).text
+    assert "Let 2 accounts begin in called" in preview
+    assert "no active policy is for them" in preview
+    assert 422 == lena.post(OLD, {"reason": ""}).status_code
+    assert "called" not in states(book).values()
+    assert 303 == lena.post(OLD, {"reason": "chased by the old system"}).status_code
+    assert {"OLD1": "called", "OLD2": "called"} == {key: to for key, to in states(book).items() if to == "called"}
+    journal = book.sql("SELECT account_id, actor, details FROM journal WHERE cause = 'go_live' AND kind = 'step'")
+    assert {("OLD1", "lena"), ("OLD2", "lena")} == {(row.account_id, row.actor) for row in journal}
+    assert {"chased by the old system"} == {row.details["reason"] for row in journal}
+    assert [] == book.sql("SELECT 1 FROM message")
+    assert 0 == book.sql("SELECT count(*) FROM effect WHERE account_id LIKE 'OLD%' AND status = 'waiting'")[0][0]
+    assert "No account is to be moved" in lena.get(OLD).text
+    again = rows(lena.get("/go-live/forecast.csv").text)
+    assert not {row["what"] for row in again if row["account"] == "OLD1"} & {"first-reminder", "second-reminder"}
+
+
+@pytest.mark.parametrize("path", ["/2026-03-01/promised", "/2026-03-01/nowhere", "/first/called", "?state=called"])
+def test_what_is_no_choice_is_refused(site: Site, path: str) -> None:
+    """A state in which no debt begins, or no date: 422."""
+    assert 422 == site.user("lena", "lead").get(f"/go-live/old-debts{path}").status_code
+
+
+def test_old_debts_are_not_moved_once_delivery_is_on(book: Site) -> None:
+    """Somebody has turned it on while the preview was open: refused, and nothing moved."""
+    lena = book.user("lena", "lead")
+    before = states(book)
+    with book.engine.begin() as connection:
+        advance.turn_delivery(connection, is_on=True, actor="adam", reason="go")
+    refused = lena.post(OLD, {"reason": "chased by the old system"})
+    assert (422, before) == (refused.status_code, states(book))
+    assert "delivery is on by now" in refused.text
+
+
+def test_what_fails_while_looking_ahead_is_told_and_tried_again(book: Site) -> None:
+    """Trouble of the thread that looks ahead is raised in the request that asks, once; the next begins anew."""
+    doors = settings_for(book.engine).engineering
+    with book.engine.connect() as connection:
+        with pytest.raises(AttributeError):
+            looking.look(connection, object())  # type: ignore[arg-type]  # no engineering at all
+        found = looking.look(connection, doors)
+    assert found.made is not None
+    assert (True, False) == (found.is_current, found.is_looking)
+
+
+def test_an_answer_is_kept_until_something_changes(book: Site) -> None:
+    """The same forecast as long as nothing was recorded; a turned switch makes it anew."""
+    doors = settings_for(book.engine).engineering
+    with book.engine.connect() as connection:
+        first = looking.look(connection, doors).made
+        assert first is not None
+        assert first is looking.look(connection, doors).made
+    with book.engine.begin() as connection:
+        advance.turn_delivery(connection, is_on=True, actor="adam", reason="go")
+    with book.engine.connect() as connection:
+        found = looking.look(connection, doors)
+        assert found.is_current
+        assert first is not found.made
+
+
+def test_a_lead_goes_live_in_the_browser(live: Live, book: Site) -> None:
+    """Without JavaScript: looks at what would go out, lets old debts begin further on, and turns delivery on."""
+    book.add("lena", "lead")
+    page = live.page("lena", java_script=False)
+    page.goto("/go-live/")
+    page.get_by_label("Overdue since before").fill("2026-03-01")
+    page.get_by_label("Begin in").select_option("escalated")
+    page.get_by_role("button", name="See which accounts").click()
+    page.get_by_label("Why").fill("they are with a lawyer")
+    page.get_by_role("button", name="Let 2 accounts begin in escalated").click()
+    assert page.get_by_text("2 accounts now begin in escalated. No message was sent.").is_visible()
+    page.get_by_label("Why now").fill("all checked")
+    page.get_by_role("button", name="Turn delivery on").click()
+    assert page.get_by_role("heading", name="Delivery is on").is_visible()
+    assert "escalated" == states(book)["OLD1"]
+    with book.engine.connect() as connection:
+        assert [] == connection.execute(select(desk_tables.message)).all()
+
+
+def test_going_live_has_no_violation(live: Live, book: Site) -> None:
+    """Light and dark, the page, the list behind a number, and the preview of old debts."""
+    book.add("lena", "lead")
+    for dark in (False, True):
+        page = live.page("lena", dark=dark)
+        for name, path in {"go-live": "/go-live/", "leaving": "/go-live/forecast/list", "old": OLD}.items():
+            page.goto(path)
+            look_at(page, f"{'dark-' if dark else ''}{name}")
+            assert [] == violations(page)

@@ -1,0 +1,230 @@
+"""What finance leads see: the pipeline, ageing, flow and owners, the list behind each number, and files of all."""
+
+import csv
+import datetime as dt
+import io
+from pathlib import Path
+
+import pytest
+
+from arflow.web.bars import LABELS, LENGTH, picture
+from tests.production import activate, standard, step, take_in, write_events
+from tests.random_events import Line
+from tests.web.conftest import Live, Site, look_at, violations
+
+pytestmark = pytest.mark.database
+
+TODAY = dt.date(2026, 4, 20)
+PATHS = ("/pipeline/", "/pipeline/ageing", "/pipeline/flow", "/pipeline/accounts", "/pipeline/owners")
+FILES = ("/pipeline.csv", "/ageing.csv", "/flow.csv", "/accounts.csv", "/owners.csv")
+
+
+def ledger() -> list[Line]:
+    """Two US accounts overdue, one partly promised and one disputed, one that paid, and one in euros."""
+    found: list[Line] = []
+
+    def on(account: str, date: str, event: str, **content: object) -> None:
+        found.append({"event": event, "account": account, "date": date, **content})
+
+    names = {
+        "A1": "=cmd|'/c calc'!A1",
+        "A2": "Müller & Söhne",
+        "A3": "Quick Payer",
+        "A4": "Contested",
+        "E1": "Eurohaus",
+    }
+    for account, name in names.items():
+        currency = "EUR" if account == "E1" else "USD"
+        on(account, "2026-03-01", "account", currency=currency, name=name, owner="cara" if account == "A2" else "")
+        on(account, "2026-03-01", "invoice", id="I1", amount="1000.00", due="2026-03-20")
+    on("A1", "2026-03-05", "invoice", id="I2", amount="234.50", due="2026-04-14")
+    on("A2", "2026-04-02", "promise", id="P1", amount="1000.00", due="2026-04-30")
+    on("A3", "2026-03-18", "payment", id="Z1", amount="1000.00")
+    on("A4", "2026-04-01", "dispute", id="D1", invoice="I1", amount="400.00", reason="price")
+    return found
+
+
+@pytest.fixture
+def book(site: Site, tmp_path: Path) -> Site:
+    """The ledger lived day by day to the end of 20 April 2026."""
+    step(site.engine, dt.date(2026, 2, 27))
+    activate(site.engine, standard("standard-usd"))
+    activate(site.engine, standard("standard-eur"))
+    take_in(site.engine, write_events(tmp_path / "events.jsonl", ledger()))
+    step(site.engine, TODAY)
+    return site
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    """The lines of a CSV file."""
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+
+
+def test_reports_are_for_leads_and_admins(site: Site) -> None:
+    """Callers and policy owners get 403 on every report and file; leads and admins see them, also an empty book."""
+    lena, adam = site.user("lena", "lead"), site.user("adam", "admin")
+    others = [site.user("cara", "caller"), site.user("paul", "policy_owner")]
+    for path in (*PATHS, "/pipeline/flow/accounts", *(f"/pipeline{file}" for file in FILES)):
+        assert [403, 403] == [other.get(path).status_code for other in others], path
+        assert [200, 200] == [person.get(path).status_code for person in (lena, adam)], path
+    assert "Nothing had been recorded" in lena.get("/pipeline/").text
+
+
+def test_the_pipeline_counts_accounts_and_money_by_state_and_currency(book: Site) -> None:
+    """Every state of every currency has a line; overdue is disputed, promised and collectible; nothing is added up."""
+    lena = book.user("lena", "lead")
+    found = {(row["currency"], row["state"]): row for row in rows(lena.get("/pipeline/pipeline.csv").text)}
+    assert 14 == len(found)
+    assert {"as_of", "accounts", "open_amount", "overdue_amount"} <= set(found["USD", "promised"])
+    promised = found["USD", "promised"]
+    assert ("1", "1000.00", "1000.00", "0.00") == (
+        promised["accounts"],
+        promised["overdue_amount"],
+        promised["promised_amount"],
+        promised["collectible_amount"],
+    )
+    assert 400 == sum(float(row["disputed_amount"]) for key, row in found.items() if key[0] == "USD")
+    page = lena.get("/pipeline/").text
+    assert "3,234.50" in page
+    assert "1,000.00" in page
+
+
+def test_a_past_day_shows_what_stood_then(book: Site) -> None:
+    """On 25 March nobody had promised or disputed anything; before the first event there was nothing."""
+    lena = book.user("lena", "lead")
+    found = rows(lena.get("/pipeline/pipeline.csv?as_of=2026-03-25").text)
+    assert {"0.00"} == {row["promised_amount"] for row in found} | {row["disputed_amount"] for row in found}
+    assert "2026-03-25" in lena.get("/pipeline/?as_of=2026-03-25").text
+    assert "Nothing had been recorded by the end of" in lena.get("/pipeline/?as_of=2020-01-01").text
+    empty = lena.get("/pipeline/pipeline.csv?as_of=2020-01-01").text
+    assert ([], True) == (rows(empty), empty.removeprefix("\ufeff").startswith("as_of,currency,state,"))
+
+
+def test_what_cannot_be_meant_is_refused_in_one_line(book: Site) -> None:
+    """A day to come, a wrong date, an unknown state, age or order: 422, and the line says why."""
+    lena = book.user("lena", "lead")
+    for address, said in {
+        "/pipeline/?as_of=2026-04-21": "2026-04-21 is still to come, today is 2026-04-20",
+        "/pipeline/ageing?as_of=yesterday": "The date is a date such as",
+        "/pipeline/accounts?state=calld": "did you mean `called`",
+        "/pipeline/accounts?age=9": "`9` is no age",
+        "/pipeline/accounts?order=money": "`money` is no order",
+        "/pipeline/flow?from=2026-04-20": "is to be before the last",
+    }.items():
+        answer = lena.get(address)
+        text = answer.text.replace("<code>", "`").replace("</code>", "`")
+        assert (422, True) == (answer.status_code, said in text), address
+
+
+def test_every_number_leads_to_its_list(book: Site) -> None:
+    """The accounts of a state, of a part and of an age are those that were counted, in the order that is asked for."""
+    lena = book.user("lena", "lead")
+    everything = rows(lena.get("/pipeline/accounts.csv?currency=USD&order=account").text)
+    assert ["A1", "A2", "A3", "A4"] == [row["account"] for row in everything]
+    assert ["A4"] == [r["account"] for r in rows(lena.get("/pipeline/accounts.csv?part=disputed").text)]
+    aged = rows(lena.get("/pipeline/accounts.csv?age=31&currency=USD").text)
+    assert ["A1", "A2", "A4"] == sorted(row["account"] for row in aged)
+    assert ["A1"] == [row["account"] for row in rows(lena.get("/pipeline/accounts.csv?age=1&currency=USD").text)]
+    by_money = rows(lena.get("/pipeline/accounts.csv?currency=USD&order=-collectible").text)
+    assert ["A1", "A4"] == [row["account"] for row in by_money][:2]
+    page = lena.get("/pipeline/accounts?state=promised&currency=USD").text
+    assert 'href="/accounts/A2"' in page
+    assert 'href="/accounts/A1"' not in page
+
+
+def test_files_are_no_formulas_and_have_names(book: Site) -> None:
+    """A name that a spreadsheet would compute is quoted; letters come through; the file says what it holds."""
+    lena = book.user("lena", "lead")
+    answer = lena.get("/pipeline/accounts.csv?currency=USD&state=promised&order=name")
+    assert 'filename="arflow-accounts-USD-promised-2026-04-20.csv"' in answer.headers["Content-Disposition"]
+    assert "text/csv; charset=utf-8" == answer.headers["Content-Type"]
+    names = {row["name"] for row in rows(lena.get("/pipeline/accounts.csv").text)}
+    assert "'=cmd|'/c calc'!A1" in names
+    assert "Müller & Söhne" in names
+    assert (
+        'filename="arflow-flow-2026-04-13-2026-04-20.csv"'
+        in lena.get("/pipeline/flow.csv").headers["Content-Disposition"]
+    )
+
+
+def test_flow_adds_up_to_the_pipelines_of_its_two_days(book: Site) -> None:
+    """Who left a state stood in it at the end of the first day; who came stands in it at the end of the last."""
+    lena = book.user("lena", "lead")
+    moved = rows(lena.get("/pipeline/flow.csv?from=2026-03-22&as_of=2026-04-20").text)
+    for day, end in (("2026-03-22", "from"), ("2026-04-20", "to")):
+        stood = {
+            (row["currency"], row["state"]): int(row["accounts"])
+            for row in rows(lena.get(f"/pipeline/pipeline.csv?as_of={day}").text)
+            if row["accounts"] != "0"
+        }
+        counted: dict[tuple[str, str], int] = {}
+        for row in moved:
+            key = row["currency"], row[end]
+            counted[key] = counted.get(key, 0) + int(row["accounts"])
+        assert stood == counted
+    promised = next(row for row in moved if row["to"] == "promised")
+    address = f"/pipeline/flow/accounts?currency=USD&source={promised['from']}&to=promised&from=2026-03-22"
+    assert 'href="/accounts/A2"' in lena.get(address).text
+    began = rows(lena.get("/pipeline/flow.csv?from=2026-02-01&as_of=2026-03-10").text)
+    assert {("new", "current")} == {(row["from"], row["to"]) for row in began}
+
+
+def test_who_has_how_many(book: Site) -> None:
+    """Accounts without an owner, of a name that is nobody here, and of people, each counted."""
+    lena = book.user("lena", "lead")
+    kinds = {(row["owner"], row["kind"]): row["accounts"] for row in rows(lena.get("/pipeline/owners.csv").text)}
+    assert "1" == kinds["cara", "unknown"]
+    assert "unknown" not in {kind for _, kind in kinds if _ == ""}
+    book.add("cara", "caller")
+    kinds = {(row["owner"], row["kind"]): row["accounts"] for row in rows(lena.get("/pipeline/owners.csv").text)}
+    assert "1" == kinds["cara", "user"]
+    assert "nobody who works here" in lena.get("/pipeline/owners").text
+
+
+def test_bars_share_a_scale_and_what_is_there_is_seen() -> None:
+    """The longest bar has the whole length, its pieces follow each other, the smallest amount has a width."""
+    drawn = picture([("a", [("x", 300), ("y", 100)], ""), ("b", [("x", 1), ("y", 0)], ""), ("c", [("x", 0)], "")])
+    first, second, third = drawn.bars
+    assert [(LABELS, LENGTH * 0.75), (LABELS + LENGTH * 0.75, LENGTH * 0.25)] == [(p.x, p.width) for p in first.pieces]
+    assert [1.5] == [piece.width for piece in second.pieces]
+    assert [] == third.pieces
+
+
+def test_a_lead_follows_a_number_to_its_list_and_takes_it_along(live: Live, book: Site) -> None:
+    """In the browser: the pipeline, another day, a number, its list, the file; axe finds nothing wrong anywhere."""
+    book.add("lena", "lead")
+    page = live.page("lena")
+    page.goto("/pipeline/")
+    look_at(page, "pipeline")
+    assert [] == violations(page)
+    page.get_by_label("At the end of").fill("2026-03-25")
+    page.get_by_role("button", name="Show").click()
+    assert "as_of=2026-03-25" in page.url
+    page.get_by_role("link", name="Back to today").click()
+    page.get_by_role("link", name="accounts promised in USD").click()
+    look_at(page, "accounts")
+    assert [] == violations(page)
+    assert page.get_by_role("link", name="A2").is_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as CSV").click()
+    assert "arflow-accounts-USD-promised-2026-04-20.csv" == download.value.suggested_filename
+    for path in ("ageing", "flow", "owners"):
+        page.goto(f"/pipeline/{path}")
+        look_at(page, path)
+        assert [] == violations(page)
+
+
+def test_reports_need_no_java_script_and_are_dark_too(live: Live, book: Site) -> None:
+    """The day is picked and a number followed by plain forms and links; the dark pages have no violation either."""
+    book.add("lena", "lead")
+    page = live.page("lena", java_script=False)
+    page.goto("/pipeline/ageing")
+    page.get_by_label("At the end of").fill("2026-04-01")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("link", name="accounts in USD overdue for 8 to 14 days").click()
+    assert page.get_by_role("link", name="A4").is_visible()
+    dark = live.page("lena", dark=True)
+    for path in ("", "flow"):
+        dark.goto(f"/pipeline/{path}")
+        look_at(dark, f"dark-{path or 'pipeline'}")
+        assert [] == violations(dark)
