@@ -3,9 +3,10 @@
 A form that is refused is shown again with what was typed, in the page that its route names with `again=`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
+from typing import Any
 
 from flask import Flask, current_app, g, make_response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -47,6 +48,7 @@ _TEXTS: Mapping[int, tuple[str, str]] = MappingProxyType(
 )
 
 _KEEPS_FORM = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT)
+_LISTS_FORM = (*_KEEPS_FORM, HTTPStatus.NOT_FOUND)
 
 
 def status_of(error: ArflowError) -> HTTPStatus:
@@ -65,7 +67,7 @@ def answer_failures(app: Flask, directory: Directory) -> None:
             read_anew()
             if again is not None:
                 g.typed = _typed(error)
-                return make_response(again(), status)
+                return _shown_again(again, status)
         return page(status, str(error))
 
     @app.errorhandler(DBAPIError)
@@ -96,6 +98,14 @@ def answer_failures(app: Flask, directory: Directory) -> None:
         return page(error.code or 500)
 
 
+def _shown_again(again: Callable[[], Any], status: HTTPStatus) -> ResponseReturnValue:
+    """The page of a refused form; what it is about may be gone, or somebody else's, by now."""
+    try:
+        return make_response(again(), status)
+    except ArflowError as gone:
+        return page(status_of(gone), str(gone))
+
+
 def page(status: int, text: str = "") -> ResponseReturnValue:
     """The page of an error. When the fault is ours, it needs nothing that may be broken."""
     heading, advice = _TEXTS.get(status, _TEXTS[400])
@@ -104,7 +114,7 @@ def page(status: int, text: str = "") -> ResponseReturnValue:
         broken = current_app.jinja_env.get_template("broken.html")  # without what other pages look up
         return make_response(broken.render(heading=heading, text=advice), status)
     read_anew()
-    fields = carried.form_fields() if status in _KEEPS_FORM and request.method == "POST" else []
+    fields = carried.form_fields() if status in _LISTS_FORM and request.method == "POST" else []
     return make_response(
         render_template("failure.html", heading=heading, text=text[:1].upper() + text[1:] or advice, fields=fields),
         status,

@@ -2,19 +2,22 @@
 
 import datetime as dt
 import html
+import shutil
+import tempfile
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from arflow import clock
+from arflow import clock, queues
 from arflow.mail import Folder
 from arflow.rules.loader import load_policy
 from arflow.web import create_app
 from tests.cli.books import invoice
 from tests.desk.conftest import POLICY, shop_with
 from tests.production import activate, step, take_in, write_events
+from tests.servers import valkey
 from tests.web.conftest import PASSWORD, Site, Visitor, settings_for
 
 pytestmark = pytest.mark.database
@@ -188,6 +191,20 @@ def test_the_system_page_is_there_without_redis(site: Site, boss: Visitor) -> No
     app = create_app(settings_for(site.engine, redis_url="redis://127.0.0.1:1/0"))
     there = Site(app=app, engine=site.engine).logged_in("boss")
     assert "cannot be reached" in there.get("/admin/system/").text
+
+
+def test_the_system_page_shows_the_queues_of_work(site: Site, boss: Visitor, tmp_path: Path) -> None:
+    short = Path(tempfile.mkdtemp())  # a socket's path has a length that pytest's folders exceed
+    try:
+        with valkey(short) as url:
+            with queues.connect(url) as redis:
+                queues.ring(redis, queues.DRAIN, 3)
+            app = create_app(settings_for(site.engine, redis_url=url))
+            page = " ".join(Site(app=app, engine=site.engine).logged_in("boss").get("/admin/system/").text.split())
+    finally:
+        shutil.rmtree(short)
+    assert 'drain</th><td class="number">3</td>' in page
+    assert "nobody works" in page
 
 
 # --- the demo's clock -------------------------------------------------------------------------------------------------

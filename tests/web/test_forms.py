@@ -32,6 +32,8 @@ def letters() -> Pages:
 
     @pages.get("/letters/<key>")
     def show(key: str) -> str:
+        if key == "GONE":
+            raise SaysNo("it is somebody else's")
         return render_template_string(TEMPLATE, key=key)
 
     @pages.post("/letters/<key>", again="show")
@@ -146,6 +148,14 @@ def test_what_a_door_refuses_is_undone_and_the_form_is_kept(site: Site, cara: Vi
         assert f'value="{text}"' in answer.text
         assert 'name="seen" value="7"' in answer.text
         assert not written(site)
+
+
+def test_what_was_typed_is_listed_when_the_page_is_gone_meanwhile(cara: Visitor) -> None:
+    """An account, say, that was given to somebody else."""
+    answer = cara.post("/letters/GONE", FIELDS | {"text": "late"})
+    assert 404 == answer.status_code
+    assert "as typed" not in answer.text
+    assert "1,234.50" in answer.text
 
 
 def test_what_is_not_there_is_404_and_undone(site: Site, cara: Visitor) -> None:

@@ -1,11 +1,14 @@
 """The pages in a real browser: by keyboard, without JavaScript, light and dark, for everybody."""
 
+import datetime as dt
 import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from arflow import clock
+from arflow.desk import links
 from tests.desk.conftest import shop_with
 from tests.web.conftest import PASSWORD, Live, Site, look_at, violations
 
@@ -53,6 +56,59 @@ def test_every_page_is_for_everybody_light_and_dark(live: Live, tmp_path: Path) 
             assert [] == violations(page), (name, dark)
             assert page.evaluate("document.documentElement.scrollWidth") <= 1366
     assert ["missing" for _ in (0, 1)] == ["missing" if "404" in text else text for text in complaints]
+
+
+def test_a_demo_is_driven_from_the_bar(live: Live) -> None:
+    """Light and dark, and without JavaScript."""
+    with live.site.engine.begin() as connection:
+        clock.begin_demo(connection, dt.date(2026, 3, 1), 5)
+    live.site.add("cara", "caller", "lead", "admin", "policy_owner")
+    for dark in (False, True):
+        page = live.page("cara", java_script=False, dark=dark)
+        page.goto("/password")
+        page.get_by_role("button", name="Step one day").click()
+        expect(page.get_by_label("The demo's clock")).to_contain_text("2 Mar 2026" if not dark else "3 Mar 2026")
+        page.get_by_label("Seconds a day").select_option("2")
+        page.get_by_role("button", name="Set speed").click()
+        expect(page.get_by_label("The demo's clock")).to_contain_text("A day takes 2 seconds")
+        page.get_by_role("button", name="Pause").click()
+        expect(page.get_by_label("The demo's clock")).to_contain_text("The clock is paused")
+        expect(page).to_have_url(re.compile("/password$"))
+        look_at(page, f"demo-{'dark' if dark else 'light'}")
+        scripted = live.page("cara", dark=dark)
+        scripted.goto("/password")
+        assert [] == violations(scripted)
+
+
+def test_pages_of_links_and_of_kept_forms_are_for_everybody(live: Live) -> None:
+    """Those that one comes to without a log-in, with a mistake in each form."""
+    live.site.add("cara", "caller", password=PASSWORD)
+    with live.site.engine.begin() as connection:
+        first, link = links.first_admin(connection), links.new_password(connection, "cara")
+    for dark in (False, True):
+        shade = "dark" if dark else "light"
+        page = live.page(dark=dark)
+        for name, path in (("first", f"/first/{first}"), ("link", f"/password/{link}")):
+            page.goto(path)
+            if name == "first":
+                page.get_by_label("Name to log in by").fill("boss")
+            page.get_by_label("Password", exact=True).fill("weak")
+            page.get_by_label("Password once more").fill("other")
+            page.locator("main button").click()
+            expect(page.get_by_text("is not the same")).to_be_visible()
+            look_at(page, f"{name}-{shade}")
+            assert [] == violations(page), (name, dark)
+        page = live.page("cara", dark=dark)
+        page.goto("/password")
+        live.site.sql("UPDATE session SET seen_at = now() - interval '1 day'")
+        page.get_by_label("Your present password").fill("x")
+        page.get_by_label("New password", exact=True).fill("y")
+        page.get_by_label("New password once more").fill("y")
+        page.get_by_role("button", name="Change it").click()
+        assert [] == violations(page)
+        _log_in(page)
+        look_at(page, f"not-sent-{shade}")
+        assert [] == violations(page)
 
 
 def test_the_log_in_and_its_mistakes_are_for_everybody(live: Live, tmp_path: Path) -> None:
