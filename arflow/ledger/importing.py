@@ -79,13 +79,14 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
         import_id = _register(connection, path, options)
         for done, ids in enumerate(_staged_accounts(connection, path), start=1):
             staging.take_in(connection, ids, now, report.outcome, correct=options.corrections, import_id=import_id)
+            staging.put_rejects_aside(connection, report.outcome)
             progress("comparing", 1 - 1 / (done + 1))
-        for line, reason in sorted(report.outcome.rejects.items()):
+        for line, reason in staging.rejects(connection):
             rejects.add(line, reason)
         report.refusal = _too_many_rejects(report, options)
     if report.refusal is not None and not options.dry_run:
         raise report.refusal
-    _join_families(connection, path, report)
+    _join_families(connection, path)
     _note_totals(connection, import_id, report)
     return report
 
@@ -230,11 +231,9 @@ def _register(connection: Connection, path: Path, options: Options) -> int:
     return int(connection.execute(insert(tables.import_file).returning(tables.import_file.c.id), row).scalar_one())
 
 
-def _join_families(connection: Connection, path: Path, report: Report) -> None:
+def _join_families(connection: Connection, path: Path) -> None:
     """Put accounts that pay through another into its family. Raises Refused for a payer that cannot be one."""
     for account, payer, line in staging.staged_payers(connection):
-        if line in report.outcome.rejects:
-            continue
         trouble = staging.payer_trouble(connection, account, payer)
         if trouble is not None:
             raise Refused(f"account `{account}` pays through `{payer}`, which {trouble}", file=str(path), line=line)

@@ -37,6 +37,9 @@ _REPEATABLE = frozenset(
     {"contact", "tag", "untag", "hold", "hold_released", "forced", "notice_delivered", "notice_failed"}
 )
 
+READ_AT_ONCE = 1000
+"""How many rejects are read from the database at once."""
+
 
 @dataclass
 class Outcome:
@@ -52,7 +55,7 @@ class Outcome:
     corrections: list[tuple[int, str]] = field(default_factory=list)
     """(line, what differs) of known events with other content."""
     rejects: dict[int, str] = field(default_factory=dict)
-    """Lines whose rows contradict what is recorded, and why."""
+    """Lines of the accounts at hand whose rows contradict what is recorded, and why."""
     accounts: int = 0
     opened: int = 0
     touched: list[str] = field(default_factory=list)
@@ -65,6 +68,9 @@ def create_stage(connection: Connection) -> None:
             "CREATE TEMPORARY TABLE stage (line bigint, place bigint, account_id text, currency text, kind text, "
             "day text, content text) ON COMMIT DROP"
         )
+    )
+    connection.execute(
+        text("CREATE TEMPORARY TABLE stage_reject (line bigint PRIMARY KEY, reason text) ON COMMIT DROP")
     )
 
 
@@ -133,6 +139,22 @@ def take_in(
     changed = [key for key, taker in takers.items() if taker.new or taker.corrected]
     outcome.touched += changed
     wake_up(connection, changed, now)
+
+
+def put_rejects_aside(connection: Connection, outcome: Outcome) -> None:
+    """Keep the rejects of the accounts at hand in the database, so that memory does not grow with them."""
+    if outcome.rejects:
+        rows = [{"line": line, "reason": reason} for line, reason in outcome.rejects.items()]
+        connection.execute(text("INSERT INTO stage_reject VALUES (:line, :reason) ON CONFLICT DO NOTHING"), rows)
+        outcome.rejects.clear()
+
+
+def rejects(connection: Connection) -> Iterator[tuple[int, str]]:
+    """Every (line, reason) that was put aside, in the order of lines."""
+    query = text("SELECT line, reason FROM stage_reject ORDER BY line")
+    with connection.execute(query, execution_options={"yield_per": READ_AT_ONCE}) as found:
+        for row in found:
+            yield row.line, row.reason
 
 
 def wake_up(connection: Connection, ids: Sequence[str], now: Now) -> None:
@@ -293,10 +315,11 @@ def _write(connection: Connection, takers: Sequence[_Taker], now: Now, import_id
 
 
 def staged_payers(connection: Connection) -> Iterator[tuple[str, str, int]]:
-    """(account, its payer, line) of every staged event that names a payer."""
+    """(account, its payer, line) of every staged event that names a payer and was not rejected."""
     query = text(
         "SELECT line, account_id, content::jsonb ->> 'pays_through' AS payer FROM stage "
-        "WHERE content::jsonb ->> 'pays_through' IS NOT NULL ORDER BY place"
+        "WHERE content::jsonb ->> 'pays_through' IS NOT NULL "
+        "AND NOT EXISTS (SELECT FROM stage_reject WHERE stage_reject.line = stage.line) ORDER BY place"
     )
     for row in connection.execute(query).all():
         yield row.account_id, row.payer, row.line
