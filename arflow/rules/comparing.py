@@ -152,13 +152,30 @@ _LISTS = ("events", "expect")
 
 
 def _apart(was: object, now: object) -> tuple[str, str]:
-    """Of two lists only the lines that the other does not have, or all when only their order differs."""
+    """Of two lists only the entries that the other does not have, or all when only their order differs."""
     before = was if isinstance(was, tuple) else ()
     after = now if isinstance(now, tuple) else ()
     gone, come = Counter(before) - Counter(after), Counter(after) - Counter(before)
     if not gone and not come:
-        return "\n".join(before), "\n".join(after)
-    return "\n".join(gone.elements()), "\n".join(come.elements())
+        return _lines(before), _lines(after)
+    return _lines(gone.elements()), _lines(come.elements())
+
+
+def _lines(entries: Iterable[str]) -> str:
+    return "\n".join(_event(json.loads(entry)) if entry.startswith("{") else entry for entry in entries)
+
+
+def _event(event: dict[str, object]) -> str:
+    """An event in its words: when, what, and the rest of its keys."""
+    first = [str(event[key]) for key in ("date", "time", "account", "event") if key in event]
+    rest = [
+        f"{key}: {_plain(value)}" for key, value in event.items() if key not in ("date", "time", "account", "event")
+    ]
+    return " ".join(first) + (f" ({', '.join(rest)})" if rest else "")
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else _json(value)
 
 
 def _parts(entry: Entry) -> _Said:
@@ -234,7 +251,7 @@ def _given(said: _Said) -> _Said:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str, sort_keys=True)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def one_line(text: str) -> str:

@@ -100,7 +100,7 @@ def kept(connection: Connection) -> list[Kept]:
     table, account = tables.policy_version, tables.account
     known = activations(connection)
     counted = select(account.c.policy_version, func.count()).group_by(account.c.policy_version)
-    accounts: dict[str | None, int] = dict(connection.execute(counted).tuples().all())
+    accounts: dict[str | None, int] = {row[0]: row[1] for row in connection.execute(counted)}
     query = select(table.c.name, table.c.version, table.c.saved_at, table.c.saved_by)
     rows = connection.execute(query.order_by(table.c.saved_at, table.c.version)).all()
     return [

@@ -119,6 +119,12 @@ def test_of_an_example_only_what_is_expected_otherwise_is_shown() -> None:
     assert Change(key="expect", was="2027-03-15 called", now="2027-03-11 called") == change
 
 
+def test_an_event_of_an_example_is_told_in_its_words() -> None:
+    found = differences(policy(), policy(('amount: "120.00", due: 2027-03-01', 'amount: "90.00", due: 2027-03-01')))
+    was, now = (f"2027-02-15 invoice (amount: {amount}, due: 2027-03-01, id: F1)" for amount in ("120.00", "90.00"))
+    assert (Change(key="events", was=was, now=now),) == found.examples[0].changes
+
+
 def test_within_a_text_the_words_that_changed_are_marked() -> None:
     found = marked("days_overdue >= 14 and on_hold", "days_overdue >= 10 and on_hold")
     assert [("same", "days_overdue >= "), ("gone", "14"), ("come", "10"), ("same", " and on_hold")] == found
