@@ -9,6 +9,7 @@ from arflow.errors import Refused
 HOME, DATABASE_URL, REDIS_URL = "ARFLOW_HOME", "ARFLOW_DATABASE_URL", "ARFLOW_REDIS_URL"
 SMTP_URL, MAIL_FROM, REPLY_TO = "ARFLOW_SMTP_URL", "ARFLOW_MAIL_FROM", "ARFLOW_REPLY_TO"
 COMPANY, PHONE = "ARFLOW_COMPANY", "ARFLOW_PHONE"
+PROXIES, HTTPS = "ARFLOW_PROXIES", "ARFLOW_HTTPS"
 
 VARIABLES = {
     HOME: "the folder of all data; /var/lib/arflow for root, else `arflow` in XDG_DATA_HOME or ~/.local/share",
@@ -19,6 +20,8 @@ VARIABLES = {
     REPLY_TO: "the address that replies go to, if it is another one",
     COMPANY: "who signs letters",
     PHONE: "the number that letters give to call",
+    PROXIES: "how many reverse proxies of your own stand before the pages; their X-Forwarded headers are believed",
+    HTTPS: "`yes` when people reach the pages by https: cookies are then sent by https only",
 }
 """Every environment variable that is read, and what it says."""
 
@@ -35,6 +38,8 @@ class Settings:
     reply_to: str = ""
     company: str = ""
     phone: str = ""
+    proxies: int = 0
+    is_https: bool = False
 
     @property
     def logs(self) -> Path:
@@ -56,7 +61,7 @@ def default_home() -> Path:
 
 
 def from_environment() -> Settings:
-    """The settings of the environment."""
+    """The settings of the environment. Raises Refused when one cannot be read."""
     home = os.environ.get(HOME)
     return Settings(
         home=Path(home).expanduser().resolve() if home else default_home(),
@@ -67,7 +72,23 @@ def from_environment() -> Settings:
         reply_to=os.environ.get(REPLY_TO, ""),
         company=os.environ.get(COMPANY, ""),
         phone=os.environ.get(PHONE, ""),
+        proxies=_count(PROXIES),
+        is_https=_is_yes(HTTPS),
     )
+
+
+def _count(variable: str) -> int:
+    said = os.environ.get(variable) or "0"
+    if not said.isascii() or not said.isdigit():
+        raise Refused(f"{variable} is a number such as 1, not `{said}`")
+    return int(said)
+
+
+def _is_yes(variable: str) -> bool:
+    said = os.environ.get(variable) or "no"
+    if said not in {"yes", "no"}:
+        raise Refused(f"{variable} is yes or no, not `{said}`")
+    return said == "yes"
 
 
 def required(value: str | None, variable: str) -> str:

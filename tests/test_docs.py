@@ -259,7 +259,7 @@ def libraries() -> dict[str, set[str]]:
         for node in ast.walk(ast.parse(path.read_bytes())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            for top in {name.partition(".")[0] for name in names} - {*sys.stdlib_module_names, "arflow"}:
+            for top in {name.partition(".")[0] for name in names} - {*sys.stdlib_module_names, "arflow", "workers"}:
                 found.setdefault(top, set()).add(path.relative_to(CODE).as_posix())
     return found
 

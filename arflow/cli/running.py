@@ -17,7 +17,7 @@ from arflow.stack import sample_company, supervisor
 from arflow.stack.supervisor import Options
 from workers.patience import Stopped
 
-_MOST_WORKERS = 64
+_WORKERS = click.IntRange(1, 64)
 _LOOK_SECONDS = 5.0
 
 
@@ -25,8 +25,8 @@ _LOOK_SECONDS = 5.0
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port of the pages.")
 @click.option("--demo", is_flag=True, help="Fill an empty database with a sample company whose clock runs by itself.")
 @click.option("--speed", type=click.FloatRange(0.2, 86_400), help="How many seconds a day of the demo takes.")
-@click.option("--drain-workers", type=click.IntRange(1, _MOST_WORKERS), default=2, show_default=True)
-@click.option("--deliver-workers", type=click.IntRange(1, _MOST_WORKERS), default=2, show_default=True)
+@click.option("--drain-workers", type=_WORKERS, default=2, show_default=True, help="How many processes decide.")
+@click.option("--deliver-workers", type=_WORKERS, default=2, show_default=True, help="How many hand messages over.")
 def up(*, port: int, demo: bool, speed: float | None, drain_workers: int, deliver_workers: int) -> None:
     """Run everything on this machine until Ctrl-C: servers, workers and pages."""
     if speed is not None and not demo:

@@ -28,6 +28,8 @@ def work(process: Process, descriptor: int) -> None:
             key=of_home(process.settings.home),
             mail_folder=process.settings.mail_folder,
             redis_url=process.redis_url,
+            is_https=process.settings.is_https,
+            proxies=process.settings.proxies,
         )
     )
     listening = socket.socket(fileno=descriptor)

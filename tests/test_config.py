@@ -1,0 +1,43 @@
+"""The settings: all are read, all are told, and what cannot be read is one line."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from arflow import config
+from arflow.errors import Refused
+
+PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
+CODE = Path(__file__).parents[1]
+
+
+def test_the_page_tells_of_every_setting() -> None:
+    """With the words of the code."""
+    rows = re.findall(r"^\| `(ARFLOW_\w+)` \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert config.VARIABLES == dict(rows)
+
+
+def test_nobody_else_reads_the_environment() -> None:
+    """No other file of the code names a variable of ours but by its name in config."""
+    files = [*(CODE / "arflow").rglob("*.py"), *(CODE / "workers").rglob("*.py")]
+    reading = re.compile(r"environ(?:\.get\(|\[)\s*[\"']ARFLOW_")
+    assert [] == [str(path) for path in files if path.name != "config.py" and reading.search(path.read_text("utf-8"))]
+
+
+def test_every_setting_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each variable changes the settings."""
+    for variable in config.VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    plain = config.from_environment()
+    for variable in config.VARIABLES:
+        with monkeypatch.context() as patched:
+            patched.setenv(variable, {config.PROXIES: "1", config.HTTPS: "yes"}.get(variable, str(tmp_path)))
+            assert plain != config.from_environment(), variable
+
+
+@pytest.mark.parametrize(("variable", "value"), [(config.PROXIES, "one"), (config.PROXIES, "-1"), (config.HTTPS, "on")])
+def test_a_setting_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(Refused, match=rf"{variable} is .*, not `{value}`"):
+        config.from_environment()

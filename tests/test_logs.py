@@ -1,0 +1,82 @@
+"""Logs: one JSON object a line, and nobody's data, address or password in it."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from arflow import logs
+from arflow.errors import DatabaseRefused
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that is logged to; afterwards logging is as it was."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    monkeypatch.setattr("sys.excepthook", None)
+    logs.setup("tested", tmp_path / "logs")
+    yield tmp_path / "logs"
+    for handler in root.handlers:
+        handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def _lines(folder: Path) -> list[Mapping[str, object]]:
+    return [json.loads(line) for line in (folder / "tested.log").read_text().splitlines()]
+
+
+def _broken() -> None:
+    raise IntegrityError("INSERT INTO account", {"name": "Müller GmbH"}, ValueError("Key (email)=(a@b.c) exists"))
+
+
+def test_a_line_says_who_when_and_what(folder: Path) -> None:
+    logs.log("workers.jobs").info("done", kind="drain", handled=3)
+    (line,) = _lines(folder)
+    assert ("tested", "done", "drain", 3, "info") == tuple(
+        line[k] for k in ("process", "event", "kind", "handled", "level")
+    )
+    assert 0o700 == folder.stat().st_mode & 0o777
+
+
+def test_an_error_is_named_without_its_values(folder: Path) -> None:
+    """Ours and those of libraries: kind and place are there, the values that a database repeats are not."""
+    try:
+        _broken()
+    except IntegrityError as error:
+        logs.log("workers.jobs").error("a job failed", **logs.failure(error))
+        logging.getLogger("sqlalchemy").exception("broken")
+    text = (folder / "tested.log").read_text()
+    assert "Müller" not in text
+    assert "a@b.c" not in text
+    assert ["IntegrityError"] * 2 == [line["error"] for line in _lines(folder)]
+    assert all("_broken" in str(line["at"]) for line in _lines(folder))
+
+
+def test_no_password_of_a_url_is_logged(folder: Path) -> None:
+    refused = DatabaseRefused("cannot reach postgresql://ada:secret@host/db")
+    logs.log("arflow").warning("trying redis://:secret@host:1", **logs.failure(refused))
+    (line,) = _lines(folder)
+    assert "cannot reach postgresql://host/db" == line["what"]
+    assert "trying redis://host:1" == line["event"]
+
+
+def test_what_is_not_caught_is_logged(folder: Path) -> None:
+    try:
+        _broken()
+    except IntegrityError as error:
+        logs._uncaught(IntegrityError, error, error.__traceback__)
+    (line,) = _lines(folder)
+    assert ("ended by a mistake", "IntegrityError") == (line["event"], line["error"])
+
+
+def test_libraries_say_only_what_they_warn_of(folder: Path) -> None:
+    logging.getLogger("transitions.core").info("Finished processing")
+    logging.getLogger("rq.worker").info("*** Listening")
+    assert [] == _lines(folder)
