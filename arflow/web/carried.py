@@ -36,12 +36,20 @@ class Carried:
 def ask_to_log_in() -> ResponseReturnValue:
     """The log-in, on the way to where the request wanted to go."""
     if request.method not in ("GET", "HEAD"):
-        return log_in_page(status=401, carrying=pack())
+        return log_in_page(status=401, carrying=pack(), goes_to=_page_before())
     asked = urlsplit(request.headers.get("HX-Current-URL", "")).path or request.full_path.rstrip("?")
     there = url_for("sign_in.log_in", next=asked if asked != "/" else None)
     if "HX-Request" in request.headers:
         return Response(headers={"HX-Redirect": there})
     return redirect(there, code=303)
+
+
+def _page_before() -> str:
+    """The page on which the form stood, where one goes on when there is nothing to be carried."""
+    before = urlsplit(request.referrer or "")
+    if before.netloc != request.host:
+        return "/"
+    return local_path(f"{before.path}?{before.query}" if before.query else before.path)
 
 
 def log_in_page(
@@ -64,7 +72,12 @@ def pack() -> str:
     fields = form_fields()
     found = visitor()
     user = found.name if found else last_visitor()
-    if user is None or not came_from_here() or sum(len(name) + len(text) for name, text in fields) > LARGEST:
+    if (
+        not fields
+        or user is None
+        or not came_from_here()
+        or sum(len(name) + len(text) for name, text in fields) > LARGEST
+    ):
         return ""
     return _signer().dumps([request.full_path.rstrip("?"), fields, user])
 

@@ -226,6 +226,16 @@ def test_what_was_typed_when_the_session_ended_can_be_sent_after_the_log_in(site
     assert written(site)
 
 
+def test_without_anything_typed_one_goes_on_at_the_page_before(site: Site, cara: Visitor) -> None:
+    """A form that is one button, or holds a password only; the page is never one of another site."""
+    secret = {"csrf_token": cara.secret()}
+    expire(site)
+    for before, there in (("http://localhost/letters/B?page=2", "/letters/B?page=2"), ("http://evil.example/x", "/")):
+        answer = cara.client.post("/letters/A", data=secret | {"password": "x"}, headers={"Referer": before})
+        assert there == hidden(answer.text, "goes_to")
+        assert "carried" not in answer.text
+
+
 def test_what_somebody_else_typed_is_not_shown(site: Site, cara: Visitor) -> None:
     site.add("carl", "caller", password=PASSWORD)
     secret = cara.secret()
