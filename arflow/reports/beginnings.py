@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select
 
 from arflow.store import tables
 from arflow.vocabulary import State
@@ -58,20 +58,16 @@ def old_debts(connection: Connection, day: dt.date, older_than: dt.date, to: Sta
     Those that stand in `to` already, and those with a promise or a dispute over all they owe, are not among them.
     """
     oldest = _oldest(day)
-    places = case({str(state): place for place, state in enumerate(State)}, value=_account.c.state)
-    query = (
-        select(
-            _account.c.currency,
-            _account.c.state,
-            _has_policy().label("has_policy"),
-            func.count().label("accounts"),
-            cast(func.sum(oldest.c.gross), BigInteger).label("gross"),
-        )
+    each = (
+        select(_account.c.currency, _account.c.state, _has_policy().label("has_policy"), oldest.c.gross)
         .where(*_which(oldest, older_than, to))
-        .group_by(_account.c.currency, _account.c.state, _has_policy())
-        .order_by(_has_policy().desc(), _account.c.currency, places)
+        .subquery()
     )
-    return [Old(**row) for row in connection.execute(query).mappings()]
+    key = each.c.currency, each.c.state, each.c.has_policy
+    total = cast(func.sum(each.c.gross), BigInteger).label("gross")
+    rows = connection.execute(select(*key, func.count().label("accounts"), total).group_by(*key)).mappings()
+    found = [Old(**row) for row in rows]
+    return sorted(found, key=lambda one: (not one.has_policy, one.currency, list(State).index(State(one.state))))
 
 
 def ids_of_old_debts(connection: Connection, day: dt.date, older_than: dt.date, to: State) -> Sequence[str]:
