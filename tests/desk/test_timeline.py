@@ -1,17 +1,24 @@
 """The timeline tells everything once, newest first; the brief divides what is open as the facts do."""
 
+import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine
 
+from arflow.accounts.entries import Account
+from arflow.accounts.facts import Reading, snapshot
 from arflow.desk import actions, brief, timeline
 from arflow.desk.actions import Doing, FollowUp
 from arflow.desk.timeline import Mark, View
 from arflow.outlook import Outlook
 from arflow.recording import assign, carry_out
+from arflow.rules.calendar import Calendar
 from tests.desk.books import REAL, TODAY, copied_book, look, person
+from tests.production import activate, standard, take_in, write_events
 
 pytestmark = pytest.mark.database
 
@@ -139,3 +146,46 @@ def test_nobody_calls_on_hold_or_out_of_hours(book: Engine) -> None:
     assert (None, "on hold: no contact until it ends") == (look(book, "A1").allowed.at, look(book, "A1").allowed.why)
     assert "call from Monday 26 Jan 2026, 08:00 there" == look(book, "A2").allowed.why
     assert "On hold" in brief.red_flags(look(book, "A1").account, look(book, "A1").seen)
+
+
+def test_working_hours_say_when_not_only_no() -> None:
+    """Between `act_at` and `act_until` it is now; before and after, the next working morning there."""
+    zone, calendar = ZoneInfo("Europe/Berlin"), Calendar(timezone="Europe/Berlin")
+    account = Account(id="A", currency="EUR", born=True)
+    seen = snapshot(account, dt.date(2026, 3, 2), Reading())
+
+    def told(hour: int) -> str:
+        at = dt.datetime(2026, 3, 2, hour, tzinfo=zone)
+        return brief.allowed(account, seen, calendar, zone, at).why
+
+    assert ["call from Monday 2 Mar 2026, 08:00 there", "you may call now"] == [told(7), told(9)]
+    assert "call from Tuesday 3 Mar 2026, 08:00 there" == told(19)
+    tagged = replace(account, tags=frozenset({"represented"}))
+    assert (
+        "talk to them only" in brief.allowed(tagged, seen, calendar, zone, dt.datetime(2026, 3, 2, 9, tzinfo=zone)).why
+    )
+
+
+def test_on_the_real_clock_people_record_at_their_minute(engine: Engine, tmp_path: Path) -> None:
+    """The account's local date and minute; a hold's end is still to come."""
+    activate(engine, standard("standard-usd"))
+    today = dt.datetime.now(ZoneInfo("Asia/Tokyo")).date()
+    opened = {"account": "T", "date": (today - dt.timedelta(days=40)).isoformat()}
+    due = (today - dt.timedelta(days=8)).isoformat()
+    lines = [
+        {"event": "account", **opened, "currency": "USD", "timezone": "Asia/Tokyo"},
+        {"event": "invoice", **opened, "id": "I", "amount": "90.00", "due": due},
+    ]
+    take_in(engine, write_events(tmp_path / "real.jsonl", lines))
+    cara = person(engine, "cara", "caller")
+    until = today + dt.timedelta(days=5)
+    for doing in (Doing(note="first"), actions.hold(until=until, reason="talks", today=today)):
+        one = look(engine, "T")
+        assert one.today in (today, today + dt.timedelta(days=1))
+        with engine.begin() as connection:
+            carry_out(connection, "T", doing, user=cara, zone=one.zone, engineering=REAL, seen=one.version)
+    with engine.connect() as connection:
+        view = View(account="T", currency="USD", zone=look(engine, "T").zone, verdicts={})
+        titles = [entry.title for entry in timeline.page(connection, view, offset=0, limit=9)]
+        assert until == timeline.hold_ends(connection, "T")
+    assert ["Note", "Put on hold"] == sorted(title for title in titles if title in ("Note", "Put on hold"))

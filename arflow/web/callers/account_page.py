@@ -11,7 +11,8 @@ from arflow import clock, explain, money, outlook
 from arflow.desk import assignments, brief, outcomes, reasons, tasks, timeline, wording
 from arflow.desk.timeline import TOPICS, Entry, Mark, View
 from arflow.outlook import Outlook
-from arflow.web.callers.blueprint import look, pages
+from arflow.rules.calendar import zone_named
+from arflow.web.callers.blueprint import look, pages, reaches
 from arflow.web.forms import typed
 from arflow.web.paging import paged, window
 from arflow.web.transactions import connection
@@ -45,7 +46,8 @@ def page(account_id: str) -> str:
         promises=brief.promises(one.seen),
         flags=brief.red_flags(one.account, one.seen),
         terms=brief.usual_terms(one.account),
-        there=clock.real_now().astimezone(ZoneInfo(one.zone)),
+        there=clock.real_now().astimezone(zone_named(one.account.timezone) or ZoneInfo(one.zone)),
+        reaches_payer=one.account.pays_through is not None and reaches(one.account.pays_through),
         explained=explained,
         next_sentence=explain.sentence(explained.next, one.account.currency),
         contacts=timeline.contacts(connection(), view),

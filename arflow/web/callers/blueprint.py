@@ -62,8 +62,14 @@ def done(one: Outlook, doing: Doing, read: Reading, said: str) -> ResponseReturn
 def back(account_id: str, said: str) -> ResponseReturnValue:
     """Go back to the account, or to the list when it is not theirs any more."""
     flash(said, "success")
+    there = url_for("account.page", account_id=account_id) if reaches(account_id) else url_for("lists.mine")
+    return redirect(there, code=303)
+
+
+def reaches(account_id: str) -> bool:
+    """Whether whoever asks reaches the account."""
     try:
         access.require(connection(), current_user(), account_id)
     except SaysNo:
-        return redirect(url_for("lists.mine"), code=303)
-    return redirect(url_for("account.page", account_id=account_id), code=303)
+        return False
+    return True

@@ -1,0 +1,252 @@
+"""The pages of callers: what each form does, what is refused or comes too late, and that nobody reaches others'."""
+
+import datetime as dt
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.desk.books import TODAY, copied_book, go_to, look
+from tests.production import take_in, write_events
+from tests.web.conftest import Site, Visitor
+
+pytestmark = pytest.mark.database
+
+PAGE = "/accounts/{}"
+
+
+@pytest.fixture
+def engine(template: str, tmp_path: Path) -> Iterator[Engine]:
+    """The small book of tests/desk, instead of an empty database."""
+    made = copied_book(template, tmp_path)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def cara(site: Site) -> Visitor:
+    """A caller of the queue collections."""
+    return site.user("cara", "caller", queue="collections")
+
+
+def marks(visitor: Visitor, account: str = "A1") -> dict[str, str]:
+    """What the forms of the account's page hold of the moment in which it was opened."""
+    text = visitor.get(PAGE.format(account)).text
+    found = {name: re.search(rf'name="{name}" value="([^"]+)"', text) for name in ("seen", "mark")}
+    return {name: match[1] for name, match in found.items() if match}
+
+
+def state(site: Site, account: str = "A1") -> str:
+    """Where an account stands."""
+    return look(site.engine, account).account.state.value
+
+
+def days(count: int) -> str:
+    """A day from the business today."""
+    return (TODAY + dt.timedelta(days=count)).isoformat()
+
+
+CALL = {"outcome": "no_answer", "direction": "out", "next": "follow_up", "follow_up_on": days(3)}
+PROMISE = {"promise_amount": "1,000.00", "promise_due": days(10)}
+
+
+def test_the_list_says_what_to_do_why_and_what_comes_next(cara: Visitor) -> None:
+    """Everything that a caller needs to choose stands in one row."""
+    text = cara.get("/accounts").text
+    for said in ("5 of 5 accounts", "A1 Limited", "call to make", "Ten days late.", "1,000.00", "14 days late"):
+        assert said in text
+    assert "Escalated on 11 March 2026 unless 1000.00 USD is paid" in text
+    assert "Call from Monday 26 Jan 2026, 08:00 there" in text
+
+
+def test_the_account_says_all_before_a_call(cara: Visitor) -> None:
+    """People, money, habits, why, what next, and what happened."""
+    text = cara.get(PAGE.format("A1")).text
+    for said in (
+        *("Ann Lee", "+1 555 0100", "instalment 1 of 2", "71 days to pay", "Ten days late.", "Please look at it."),
+        *("reminded \u2192 called", "days_overdue &gt;= 10", "Next: escalated on 11 March 2026"),
+    ):
+        assert said in text
+    only = cara.get(PAGE.format("A1") + "?topic=messages").text
+    assert ("Letter first-reminder" in only, "Invoice A1-1 of" in only) == (True, False)
+
+
+def test_a_call_with_a_promise_is_one_form(site: Site, cara: Visitor) -> None:
+    """The outcome `promised` needs amount and day, and is enough of a next step."""
+    sent = (
+        CALL | PROMISE | marks(cara) | {"outcome": "promised", "next": "", "spoke_to": "Ann Lee", "text": "On pay day."}
+    )
+    assert 303 == cara.post("/accounts/do/call/A1", sent).status_code
+    assert "promised" == state(site)
+    text = cara.get(PAGE.format("A1")).text
+    for said in ("Call recorded", "Spoke to Ann Lee. On pay day.", "Agreed: Promise of 1,000.00 USD", "Open promises"):
+        assert said in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"outcome": ""}, "What came of it: is needed"),
+        ({"next": "none"}, "something comes next after this outcome"),
+        ({"follow_up_on": ""}, "is needed, as a date"),
+        ({"follow_up_on": "2026-01-01"}, "2026-01-01 is in the past"),
+        ({"outcome": "promised", "promise_due": days(3), "promise_amount": "1100.01"}, "only 1100.00 USD is open"),
+        ({"outcome": "promised", "promise_due": "", "promise_amount": "many"}, "is no amount"),
+        ({"outcome": "disputes"}, "What is wrong: is needed"),
+    ],
+)
+def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(
+    site: Site, cara: Visitor, changes: dict[str, str], said: str
+) -> None:
+    answer = cara.post("/accounts/do/call/A1", CALL | marks(cara) | {"text": "a long story"} | changes)
+    assert (422, True, True) == (answer.status_code, said in answer.text, "a long story" in answer.text)
+    assert [] == site.sql("SELECT 1 FROM event WHERE actor <> ''")
+
+
+def test_of_two_people_the_second_learns_what_changed_and_sends_again(site: Site, cara: Visitor) -> None:
+    """409 with who did what, everything typed kept, and one button that sends it on the new version."""
+    ben = site.user("ben", "caller", queue="collections")
+    opened = marks(ben)
+    first = CALL | marks(cara) | {"outcome": "call_back", "text": "Ring at nine."}
+    assert 303 == cara.post("/accounts/do/call/A1", first).status_code
+    answer = ben.post("/accounts/do/call/A1", CALL | opened | {"outcome": "busy", "text": "my own words"})
+    assert 409 == answer.status_code
+    changed = answer.text[answer.text.index("Somebody else was faster") :]
+    for said in ("asks for a call back", "by cara", "Ring at nine.", "my own words", "Send it again"):
+        assert said in changed
+    assert 'value="busy" selected' in answer.text
+    again = re.findall(r'name="(seen|mark)" value="([^"]+)"', answer.text)
+    assert (
+        303
+        == ben.post(
+            "/accounts/do/call/A1", CALL | dict(again) | {"outcome": "busy", "text": "my own words"}
+        ).status_code
+    )
+    assert 2 == site.sql("SELECT count(*) FROM event WHERE kind = 'contact'")[0][0]
+
+
+def test_a_form_sent_twice_is_recorded_once(site: Site, cara: Visitor) -> None:
+    sent = CALL | marks(cara)
+    assert [303, 409] == [cara.post("/accounts/do/call/A1", sent).status_code for _ in range(2)]
+    assert 1 == site.sql("SELECT count(*) FROM event WHERE kind = 'contact'")[0][0]
+
+
+def test_promises_and_disputes_without_a_call(site: Site, cara: Visitor) -> None:
+    """A promise is cancelled by one button; a dispute over all of an invoice; only a lead closes it."""
+    lena = site.user("lena", "lead")
+    assert 303 == cara.post("/accounts/do/promise/A1", PROMISE | marks(cara)).status_code
+    assert "promised" == state(site)
+    assert 303 == cara.post("/accounts/do/promise-cancelled/A1", marks(cara) | {"promise": "desk-1"}).status_code
+    dispute = {"dispute_invoice": "A2-1", "dispute_code": "QUALITY", "dispute_text": "It broke."}
+    assert 303 == cara.post("/accounts/do/dispute/A2", dispute | marks(cara, "A2")).status_code
+    assert "disputed" == state(site, "A2")
+    assert "Quality of goods or service: It broke." in cara.get(PAGE.format("A2")).text
+    closing = {"dispute": "desk-1", "outcome": "upheld"}
+    assert 403 == cara.post("/accounts/do/dispute-closed/A2", closing | marks(cara, "A2")).status_code
+    assert 303 == lena.post("/accounts/do/dispute-closed/A2", closing | marks(lena, "A2")).status_code
+    assert "resolved" == state(site, "A2")
+
+
+def test_holds_escalation_tags(site: Site, cara: Visitor) -> None:
+    """A hold ends on its day; escalated and taken back with a reason; a tag is taken off by a lead."""
+    lena = site.user("lena", "lead")
+    assert 422 == cara.post("/accounts/do/hold/A1", marks(cara) | {"until": days(0), "reason": "talks"}).status_code
+    assert 303 == cara.post("/accounts/do/hold/A1", marks(cara) | {"until": days(3), "reason": "talks"}).status_code
+    assert "On hold until" in cara.get(PAGE.format("A1")).text
+    assert 303 == cara.post("/accounts/do/release/A1", marks(cara)).status_code
+    assert 303 == cara.post("/accounts/do/escalate/A1", marks(cara) | {"reason": "a lawyer"}).status_code
+    assert "escalated" == state(site)
+    back = {"to": "called", "reason": "settled"}
+    assert 303 == cara.post("/accounts/do/take-back/A1", marks(cara) | back).status_code
+    assert "called" == state(site)
+    stop = marks(cara) | {"outcome": "stop_contact", "direction": "in", "next": "none"}
+    assert 303 == cara.post("/accounts/do/call/A1", stop).status_code
+    assert "Do not call: the customer wants no more contact" in cara.get(PAGE.format("A1")).text
+    assert 403 == cara.post("/accounts/do/untag/A1", marks(cara) | {"tag": "stop-contact"}).status_code
+    assert 303 == lena.post("/accounts/do/untag/A1", marks(lena) | {"tag": "stop-contact"}).status_code
+    assert frozenset() == look(site.engine, "A1").account.tags
+
+
+def test_notes_and_follow_ups(site: Site, cara: Visitor) -> None:
+    """A follow-up comes up on its day, is put off or done; a task of another account is not there."""
+    assert 303 == cara.post("/accounts/do/note/A1", marks(cara) | {"text": "<b>kind</b> people"}).status_code
+    assert "&lt;b&gt;kind&lt;/b&gt; people" in cara.get(PAGE.format("A1")).text
+    planned = marks(cara) | {"due_on": days(1), "text": "ask for the order number"}
+    assert 303 == cara.post("/accounts/do/follow-up/A1", planned).status_code
+    assert "ask for the order number" not in cara.get("/accounts").text
+    go_to(site.engine, TODAY + dt.timedelta(days=1))
+    assert "ask for the order number" in cara.get("/accounts").text
+    number = site.sql("SELECT id FROM task")[0][0]
+    assert 404 == cara.post(f"/accounts/do/task-done/{number}/A2").status_code
+    assert 303 == cara.post(f"/accounts/do/task-later/{number}/A1", {"due_on": days(5)}).status_code
+    assert 303 == cara.post(f"/accounts/do/task-done/{number}/A1").status_code
+    assert 404 == cara.post(f"/accounts/do/task-done/{number}/A1").status_code
+
+
+def test_nobody_reaches_an_account_of_others_on_any_route(site: Site) -> None:
+    """Every route with an account, as the app itself lists them, and every method: 404, as if it were not there."""
+    carl, nobody = site.user("carl", "caller", "lead"), site.user("dora", "caller")
+    tried = 0
+    for rule in site.app.url_map.iter_rules():
+        if "account_id" not in rule.arguments:
+            continue
+        for method in sorted((rule.methods or set()) - {"OPTIONS"}):
+            path = re.sub(r"<path:account_id>", "A1", re.sub(r"<int:\w+>", "1", rule.rule))
+            assert "<" not in path
+            data = {"csrf_token": nobody.secret()} if method == "POST" else None
+            answer = nobody.client.open(path, method=method, data=data)
+            is_for_leads = not {"caller"} & _roles(site, rule.endpoint)
+            assert (403 if is_for_leads else 404) == answer.status_code, (method, path)
+            tried += 1
+    assert tried > 15
+    assert 404 == nobody.get(PAGE.format("there-is-none")).status_code
+    assert 200 == carl.get(PAGE.format("A1")).status_code
+
+
+def _roles(site: Site, endpoint: str) -> frozenset[str]:
+    declared: frozenset[str] = site.app.extensions["directory"]._declared[endpoint].roles
+    return declared
+
+
+def test_a_lead_assigns_one_or_many(site: Site, cara: Visitor) -> None:
+    """From the account, from the unassigned list; only to those who work accounts; the old owner loses sight of it."""
+    lena, dora = site.user("lena", "lead"), site.user("dora", "caller", queue="seniors")
+    assert (404, 403) == (dora.get(PAGE.format("B1")).status_code, dora.get("/lists/unassigned").status_code)
+    assert "B1 Limited" in lena.get("/lists/unassigned").text
+    many = {"owner": "seniors", "accounts": ["B1", "C1"]}
+    assert 303 == lena.post("/lists/unassigned", many).status_code
+    assert 200 == dora.get(PAGE.format("B1")).status_code
+    assert "Every account has an owner" in lena.get("/lists/unassigned").text
+    assert 422 == lena.post("/lists/all", {"owner": "nobody-here", "accounts": ["B1"]}).status_code
+    assert 422 == lena.post("/lists/all", {"owner": "cara"}).status_code
+    assert 303 == lena.post("/accounts/do/assign/C1", marks(lena, "C1") | {"owner": "cara"}).status_code
+    assert 404 == dora.get(PAGE.format("C1")).status_code
+    assert "A1 Limited" in lena.get("/lists/all?owner=collections").text
+    assert "B1 Limited" not in lena.get("/lists/all?owner=collections").text
+
+
+def test_search_leads_to_the_account(site: Site, cara: Visitor) -> None:
+    """One hit goes there at once; others' accounts are not found."""
+    dora = site.user("dora", "caller")
+    assert "/accounts/A1" == cara.get("/search?q=A1-2").headers["Location"]
+    found = cara.get("/search?q=limited").text
+    assert all(name in found for name in ("A1 Limited", "A2 Limited", "E1 Limited"))
+    assert "Nothing that you reach" in dora.get("/search?q=A1").text
+
+
+def test_an_account_may_be_called_anything(site: Site, cara: Visitor, tmp_path: Path) -> None:
+    """Slashes, spaces, umlauts and percent signs in an id are parts of its address; a name is text, never markup."""
+    strange = {"account": "K\u00f6ln//1 %2F?&#x", "date": "2026-01-20", "name": "<script>alert(1)</script>"}
+    opened = {"event": "account", **strange, "currency": "USD", "owner": "collections"}
+    take_in(site.engine, write_events(tmp_path / "strange.jsonl", [opened]))
+    text = cara.get("/accounts").text
+    assert ("&lt;script&gt;" in text, "<script>alert" in text) == (True, False)
+    address = re.search(r'href="(/accounts/K[^"]+)"', text)
+    assert address
+    path = html.unescape(address[1])
+    assert 200 == cara.get(path).status_code
+    note = cara.post(path.replace("/accounts/", "/accounts/do/note/", 1), {"seen": "1", "text": "kept"})
+    assert (303, path) == (note.status_code, note.headers["Location"])

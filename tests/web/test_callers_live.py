@@ -1,0 +1,112 @@
+"""A caller's day in a real browser: logging in, a call with a promise, another caller, a lead, without JavaScript."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import Engine
+
+from tests.desk.books import copied_book, look
+from tests.web.conftest import PASSWORD, Live, look_at, violations
+
+pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def engine(template: str, tmp_path: Path) -> Iterator[Engine]:
+    """The small book of tests/desk, instead of an empty database."""
+    made = copied_book(template, tmp_path)
+    yield made
+    made.dispose()
+
+
+def choose_promise(page: Page) -> None:
+    """Fill the form of a call in which somebody promises all that is overdue."""
+    page.get_by_label("What came of it").select_option("promised")
+    page.get_by_label("Spoke to").first.fill("Ann Lee")
+    page.get_by_label("Note").first.fill("Pays when the bank opens.")
+    page.locator(".then-promise").get_by_label("Paid by").fill("2026-02-03")
+
+
+def test_a_caller_logs_in_calls_and_sees_the_account_promised(live: Live) -> None:
+    """By the keyboard's order too: the top account, the form beside the brief, its outcome; in the dark as well."""
+    live.site.add("cara", "caller", queue="collections", password=PASSWORD)
+    page = live.page()
+    page.goto("/")
+    page.get_by_label("Name").fill("cara")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("My accounts")
+    assert [] == violations(page)
+    look_at(page, "callers-my-accounts")
+    page.get_by_role("link", name="A1 Limited").click()
+    assert page.locator(".then-follow_up").is_visible()
+    choose_promise(page)
+    assert (True, False) == (page.locator(".then-promise").is_visible(), page.locator(".then-follow_up").is_visible())
+    assert "1000.00" == page.locator(".then-promise").get_by_label("Amount").input_value()
+    assert [] == violations(page)
+    look_at(page, "callers-call-with-a-promise")
+    page.get_by_role("button", name="Record the call").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("promised")
+    expect(page.get_by_text("Agreed: Promise of 1,000.00 USD by 3 Feb 2026")).to_be_visible()
+    page.get_by_role("link", name="Promises", exact=True).click()
+    expect(page.locator("#timeline")).not_to_contain_text("Invoice A1-1 of")
+    page.emulate_media(color_scheme="dark")
+    assert [] == violations(page)
+    look_at(page, "callers-promised-dark")
+
+
+def test_another_caller_sees_an_account_only_once_it_is_theirs(live: Live) -> None:
+    """404 by address and by form; a lead reassigns it on the page; from then on the other caller has it."""
+    live.site.add("carl", "caller")
+    live.site.add("dora", "caller")
+    live.site.add("lena", "lead")
+    live.site.sql("UPDATE account SET call_open = false WHERE id = 'C1'")
+    theirs, lead, dora = live.page("carl"), live.page("lena"), live.page("dora")
+    theirs.goto("/accounts/C1")
+    theirs.get_by_text("Write a note").click()
+    answer = dora.goto("/accounts/C1")
+    assert answer is not None
+    assert 404 == answer.status
+    dora.goto("/accounts")
+    with dora.expect_response("**/do/note/C1") as sent:
+        dora.evaluate(
+            """() => { const form = document.querySelector("form[action='/log-out']").cloneNode(true);
+            form.action = "/accounts/do/note/C1"; document.body.append(form); form.submit(); }"""
+        )
+    assert 404 == sent.value.status
+    lead.goto("/accounts/C1")
+    lead.get_by_text("Assign", exact=True).first.click()
+    lead.get_by_label("Assign to").select_option("dora")
+    assert [] == violations(lead)
+    lead.get_by_role("button", name="Assign", exact=True).click()
+    expect(lead.get_by_text("owner: dora")).to_be_visible()
+    dora.goto("/accounts")
+    dora.get_by_role("link", name="C1 Limited").click()
+    expect(dora.get_by_role("heading", level=1)).to_contain_text("C1 Limited")
+
+
+def test_all_of_it_works_without_javascript(live: Live) -> None:
+    """A refused form keeps what was typed beside its mistake; the second of two people sees what changed."""
+    live.site.add("cara", "caller", queue="collections")
+    live.site.add("lena", "lead")
+    page, other = live.page("cara", java_script=False), live.page("lena", java_script=False, dark=True)
+    page.goto("/accounts/A1")
+    other.goto("/accounts/A1")
+    choose_promise(page)
+    page.locator(".then-promise").get_by_label("Amount").fill("5000")
+    page.get_by_role("button", name="Record the call").click()
+    expect(page.locator(".mistake").first).to_contain_text("only 1100.00 USD is open on the account")
+    assert "Pays when the bank opens." == page.get_by_label("Note").first.input_value()
+    page.locator(".then-promise").get_by_label("Amount").fill("1000")
+    page.get_by_role("button", name="Record the call").click()
+    assert "promised" == look(live.site.engine, "A1").account.state
+    other.get_by_text("Escalate", exact=True).first.click()
+    other.locator("#account-escalate-A1-reason").fill("too slow")
+    other.get_by_role("button", name="Escalate").click()
+    expect(other.get_by_role("heading", name="Somebody else was faster")).to_be_visible()
+    expect(other.locator(".changed")).to_contain_text("Promise of 1,000.00 USD by 3 Feb 2026 by cara")
+    look_at(other, "callers-somebody-else-was-faster")
+    other.get_by_role("button", name="Send it again").click()
+    assert "escalated" == look(live.site.engine, "A1").account.state
