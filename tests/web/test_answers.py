@@ -1,12 +1,14 @@
 """What every answer says to browsers, the files that pages load, errors and health."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine
 
+from arflow.errors import Refused
 from arflow.web import assets, create_app, key, shown
 from arflow.web.app import BLUEPRINTS
 from arflow.web.pages import PUBLIC, Pages
@@ -126,10 +128,15 @@ def test_a_page_only_reads(site: Site) -> None:
 
 
 def test_the_key_is_made_once_and_read_by_its_owner_only(tmp_path: Path) -> None:
-    first = key.of_home(tmp_path)
-    assert first == key.of_home(tmp_path)
+    """Of many at once, all get the same; half a key is refused."""
+    first, *others = ThreadPoolExecutor(16).map(key.of_home, [tmp_path] * 64)
+    assert {first} == set(others)
+    assert ["web.key"] == [path.name for path in tmp_path.iterdir()]
     assert 32 == len(first)
     assert 0o600 == (tmp_path / "web.key").stat().st_mode & 0o777
+    (tmp_path / "web.key").write_bytes(first[:7])
+    with pytest.raises(Refused, match="remove it"):
+        key.of_home(tmp_path)
 
 
 def test_words_of_others_in_our_sentences_are_never_markup() -> None:
