@@ -20,7 +20,7 @@ from arflow.reports.positions import positions
 from arflow.rules.decide import Evaluator
 from arflow.rules.engine import DurableRules
 from arflow.rules.reference import Reference
-from arflow.store import accounts
+from arflow.store import accounts, database
 
 
 @click.command(epilog=examples("arflow explain C-1042", "arflow explain C-1042 --at 2026-03-31 --format json"))
@@ -79,7 +79,7 @@ def audit_verify(*, form: str) -> None:
     evaluators: dict[str, Evaluator] = {"the reference evaluator": Reference(), "durable_rules": DurableRules()}
     rows = decisions = looked_at = 0
     findings: list[Finding] = []
-    with opened() as engine, progress() as bar, engine.connect() as connection:
+    with opened() as engine, progress() as bar, database.one_moment(engine) as connection:
         total, after = accounts.count(connection), ""
         while ids := accounts.all_ids(connection, after):
             found = verify(connection, evaluators, ids)

@@ -64,7 +64,7 @@ def make(engine: Engine, folder: Path, at: Progress) -> Manifest:
 
 def _dumped(engine: Engine, folder: Path, at: Progress) -> Manifest:
     fitting = programs.fitting(engine)
-    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
+    with database.one_moment(engine) as connection:
         snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
         rows = _rows(connection)
         arguments = ("--format=custom", "--no-owner", "--no-privileges", "--verbose")

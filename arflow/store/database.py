@@ -1,6 +1,7 @@
 """Opens the database: checks first, touches nothing that is not ours, migrates only when asked to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -49,6 +50,13 @@ def connect(url: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+@contextmanager
+def one_moment(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees everything as it stood at its first question, whatever others write meanwhile."""
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as connection:
+        yield connection
 
 
 def trouble(error: DBAPIError) -> ArflowError | None:
