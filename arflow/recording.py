@@ -1,12 +1,14 @@
 """Carries out what people's forms mean: events through the one door, and what goes with them, in one transaction."""
 
 import datetime as dt
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from arflow import clock
-from arflow.advance import Engineering, record
+from arflow.accounts.events import parse
+from arflow.advance import Engineering, advance, record, standing
 from arflow.desk import notes, tasks
 from arflow.desk.actions import Doing
 from arflow.desk.users import User
@@ -58,4 +60,19 @@ def assign(
     """Give an account, and what is still to be done about it, to `owner`: a user, a queue or, if empty, nobody."""
     content = {"event": "account", "owner": owner}
     record(connection, account, [content], actor=actor, engineering=engineering, seen=seen)
-    tasks.hand_over(connection, account, owner)
+    tasks.hand_over(connection, [account], owner)
+
+
+def assign_many(
+    connection: Connection, ids: Sequence[str], owner: str, *, actor: str, engineering: Engineering
+) -> None:
+    """Give many accounts to `owner`, whatever happened to them meanwhile; they are lived on as one batch."""
+    accounts.lock(connection, ids)
+    now = clock.read(connection)
+    for key, life in standing(connection, ids, now, engineering).items():
+        on, at = clock.local_moment(now, life.zone())
+        moment = {"date": on.isoformat(), "time": f"{at:%H:%M}"}
+        event = parse({"event": "account", "account": key, "owner": owner, **moment})
+        events.record(connection, event, actor=actor, known_at=now.at, known_on=now.day)
+    advance(connection, ids, now, engineering)
+    tasks.hand_over(connection, ids, owner)

@@ -129,10 +129,10 @@ def finish_due(connection: Connection, account: str, *, by: str, today: dt.date)
     connection.execute(update(_task).where(*due, _task.c.done_at.is_(None)).values(done_at=func.now(), done_by=by))
 
 
-def hand_over(connection: Connection, account: str, to: str) -> None:
-    """Give what is still to be done about an account to its new owner; notices of rules stay with whom they name."""
-    mine = (_task.c.account_id == account, _task.c.kind.in_(_STAYS_WITH_ACCOUNT), _task.c.done_at.is_(None))
-    connection.execute(update(_task).where(*mine).values(assignee=to))
+def hand_over(connection: Connection, ids: Sequence[str], to: str) -> None:
+    """Give what is still to be done about accounts to their new owner; notices of rules stay with whom they name."""
+    mine = (_task.c.account_id.in_(accounts.listed(ids)), _task.c.kind.in_(_STAYS_WITH_ACCOUNT))
+    connection.execute(update(_task).where(*mine, _task.c.done_at.is_(None)).values(assignee=to))
 
 
 def check_day(day: dt.date, today: dt.date) -> None:

@@ -24,6 +24,9 @@ from arflow.life.records import EntryKind
 from arflow.store import accounts, desk_tables, tables
 
 MOST_FOUND = 50
+Which = ColumnElement[bool]
+"""The condition on the table `account` that says whose accounts a list holds."""
+
 _account = tables.account
 
 
@@ -57,27 +60,27 @@ def today(now: Now) -> dt.date:
     return now.start.date()
 
 
-def mine(user: User, day: dt.date) -> ColumnElement[bool]:
+def mine(user: User, day: dt.date) -> Which:
     """Whether an account is for `user` to work, whatever else they may reach: theirs, or with a task due for them."""
     return access.reachable(replace(user, roles=frozenset({"caller"}))) | _has_task(user, day)
 
 
-def _has_task(user: User, day: dt.date) -> ColumnElement[bool]:
+def _has_task(user: User, day: dt.date) -> Which:
     task = desk_tables.task
     return select(task.c.id).where(task.c.account_id == _account.c.id, tasks.is_due(user, day)).exists()
 
 
-def everything() -> ColumnElement[bool]:
+def everything() -> Which:
     """Every account that the user reaches."""
     return true()
 
 
-def owned_by(name: str) -> ColumnElement[bool]:
+def owned_by(name: str) -> Which:
     """Whether an account belongs to the user or queue `name`."""
     return _account.c.owner == name
 
 
-def unassigned() -> ColumnElement[bool]:
+def unassigned() -> Which:
     """Whether nobody who works here has the account: no owner, or one who is no user (any more) and no queue."""
     user, queue = desk_tables.user, desk_tables.queue
     here = select(user.c.name).where(user.c.disabled_at.is_(None)).union_all(select(queue.c.name))
@@ -87,7 +90,7 @@ def unassigned() -> ColumnElement[bool]:
 def page(
     connection: Connection,
     user: User,
-    which: ColumnElement[bool],
+    which: Which,
     day: dt.date,
     *,
     currency: str = "",
@@ -201,7 +204,7 @@ def _promised(chosen: CTE, day: dt.date) -> CTE:
     )
 
 
-def currencies(connection: Connection, user: User, which: ColumnElement[bool]) -> list[str]:
+def currencies(connection: Connection, user: User, which: Which) -> list[str]:
     """The currencies of the accounts of `which` that `user` reaches."""
     query = select(_account.c.currency).where(which, access.reachable(user), _account.c.born)
     return list(connection.execute(query.distinct().order_by(_account.c.currency)).scalars())

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement
 
 from arflow import clock, explain, outlook, recording
 from arflow.desk import access, assignments, brief, tasks, worklist
 from arflow.desk.tasks import Task
-from arflow.desk.worklist import Place
+from arflow.desk.worklist import Place, Which
 from arflow.outlook import Outlook
 from arflow.web.forms import Reading
 from arflow.web.pages import Pages
@@ -91,17 +90,18 @@ def _assigned() -> str:
     with read.beside("owner"):
         assignments.check(connection(), owner)
     read.check()
-    for account_id in sorted(set(chosen)):
+    ids = sorted(set(chosen))
+    for account_id in ids:
         access.require(connection(), current_user(), account_id)
-        recording.assign(connection(), account_id, owner, actor=current_user().name, engineering=settings().engineering)
-    return f"{len(set(chosen))} accounts are assigned to {owner}."
+    recording.assign_many(connection(), ids, owner, actor=current_user().name, engineering=settings().engineering)
+    return f"{len(ids)} account{'s are' if len(ids) > 1 else ' is'} assigned to {owner}."
 
 
 def _today() -> dt.date:
     return worklist.today(clock.read(connection()))
 
 
-def _page(template: str, which: ColumnElement[bool], **values: object) -> str:
+def _page(template: str, which: Which, **values: object) -> str:
     user, today = current_user(), _today()
     known = worklist.currencies(connection(), user, which)
     currency = request.args.get("currency", "")
