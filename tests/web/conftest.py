@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sqlalchemy import Engine, text
 from waitress.server import create_server
 from werkzeug.test import TestResponse
@@ -135,7 +135,7 @@ class Live:
             color_scheme="dark" if dark else "light",
             viewport={"width": 1366, "height": 768},
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         self.contexts.append(context)
         if user is not None:
             name = f"arflow-{self.address.rpartition(':')[2]}"
@@ -149,6 +149,7 @@ def chromium() -> Iterator[Browser]:
     program = os.environ.get("ARFLOW_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("browser: install chromium, or set ARFLOW_CHROMIUM to its path")
+    expect.set_options(timeout=20_000)  # a machine that runs all tests at once is slow
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]

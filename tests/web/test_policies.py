@@ -11,13 +11,13 @@ import pytest
 from playwright.sync_api import Page, expect
 from werkzeug.test import TestResponse
 
-from arflow import advance, clock
+from arflow import advance, checking, clock
 from arflow.advance import Engineering
 from arflow.rules.engine import DurableRules
 from arflow.rules.loader import load_policy
 from arflow.store import policies
 from tests.production import POLICIES, step, take_in, write_events
-from tests.web.conftest import Live, Site, Visitor, look_at, violations
+from tests.web.conftest import PASSWORD, Live, Site, Visitor, look_at, violations
 
 pytestmark = pytest.mark.database
 
@@ -507,6 +507,21 @@ def test_mistakes_are_shown_in_dark_as_well_and_jump_to_their_line(live: Live, s
     look_at(page, "draft-failing-dark")
 
 
+def test_when_the_session_ends_while_one_types_nothing_is_lost(live: Live, site: Site) -> None:
+    site.add("petra", "policy_owner", password=PASSWORD)
+    page = live.page("petra")
+    page.goto(f"/policies/draft?start={activate(site)}")
+    change(page, "days_overdue >= 14", "days_overdue >= 10")
+    site.sql("UPDATE session SET seen_at = now() - interval '2 hours', made_at = now() - interval '3 hours'")
+    page.get_by_role("button", name="Save version").click()
+    page.get_by_label("Name").fill("petra")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Send it now").click()
+    expect(page.get_by_text("Never activated.")).to_be_visible()
+    assert TEN == site.sql("SELECT source FROM policy_version ORDER BY saved_at DESC")[0][0]
+
+
 def test_all_of_it_works_without_javascript(live: Live, site: Site, tmp_path: Path) -> None:
     site.add("petra", "policy_owner")
     begin(site, dt.date(2026, 3, 1))
@@ -526,6 +541,7 @@ def test_all_of_it_works_without_javascript(live: Live, site: Site, tmp_path: Pa
     drain(site)
     page.get_by_role("link", name="Look again").click()
     expect(page.get_by_text("0 of 1 have")).to_have_count(0)
+    checking._kept.clear()
     page.get_by_role("link", name=f"Differences of version {first}").click()
     page.get_by_role("link", name="Play its 1 example").click()
     expect(page.get_by_text("Its example comes out.")).to_be_visible()

@@ -54,8 +54,11 @@ def _save(policy: Policy, found: Checked) -> ResponseReturnValue:
 def _editor(start: str, source: str, found: Checked | None = None) -> str:
     refused = [(one, gathered.lines_around(source, one.line)) for one in found.refusals] if found else []
     meant = [one.line for one, _ in refused] + [tried.line for tried in found.failing] if found else []
+    name = starts.name_in(source)
     return render_template(
         "policies/draft.html",
+        name=name,
+        is_known=any(one.name == name for one in policies.kept(connection())),
         start=start,
         source=source,
         checked=found,

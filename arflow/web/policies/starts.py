@@ -49,6 +49,12 @@ def _text(connection: Connection, start: str) -> str:
     return policies.version(connection, kept_version(connection, start).version).source
 
 
+def name_in(source: str) -> str:
+    """The name that a document gives its policy, as far as can be told at a glance; nothing where it gives none."""
+    found = re.search(r"^policy: *([A-Za-z0-9][A-Za-z0-9_.-]*)", source, re.MULTILINE)
+    return found[1] if found else ""
+
+
 def policy(connection: Connection, start: str) -> Policy | None:
     """The policy of `start`, to compare with; None for the skeleton, and for what is not there."""
     if start == EMPTY:
