@@ -29,7 +29,7 @@ def refusals(text: str, *, file: str, templates: Collection[str] | None = None) 
         try:
             read_policy(root, "", templates=templates)
         except Refused as refused:
-            if str(refused) in map(str, found):
+            if refused.line in {one.line for one in found}:
                 break  # what was taken out was not it
             found.append(refused)
             root = _without(root, refused.line)

@@ -66,6 +66,13 @@ def test_no_more_than_a_page_of_them_is_told() -> None:
     assert MOST == len(refusals(text, file="p.yaml"))
 
 
+def test_a_limit_that_is_far_exceeded_is_told_once() -> None:
+    text = HEAD + "rules: [" + ", ".join("a" for _ in range(3000)) + "]\n"
+    assert [(3, "a policy may have 2,000 rules at most, this has 3,000")] == [
+        (refused.line, refused.reason) for refused in refusals(text, file="p.yaml")
+    ]
+
+
 def test_two_rules_in_one_line_end_the_search() -> None:
     text = (
         HEAD
