@@ -143,7 +143,7 @@ def meaning(value: object) -> object:
     return [meaning(entry) for entry in value] if isinstance(value, tuple) else value
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(SEEDS, SEEDS, st.integers(0, 4))
 @example(1, 1, 0)
 def test_there_is_no_difference_iff_nothing_means_anything_else(seed: int, other: int, edits: int) -> None:
@@ -157,7 +157,7 @@ def test_there_is_no_difference_iff_nothing_means_anything_else(seed: int, other
     assert bool(differences(was, now)) == bool(differences(now, was))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(SEEDS)
 def test_the_rule_that_was_edited_is_found_and_no_other(seed: int) -> None:
     rng = Random(seed)
@@ -171,7 +171,7 @@ def test_the_rule_that_was_edited_is_found_and_no_other(seed: int) -> None:
     assert not found.keys + found.never + found.examples
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(SEEDS)
 def test_the_rule_that_was_taken_out_is_found_and_no_other(seed: int) -> None:
     rng = Random(seed)
@@ -183,7 +183,7 @@ def test_the_rule_that_was_taken_out_is_found_and_no_other(seed: int) -> None:
         assert [(gone["id"], "removed")] == [(one.id, one.how) for one in found.rules]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(SEEDS)
 def test_one_rule_moved_is_told_as_one_rule_moved(seed: int) -> None:
     """Which one it was cannot always be told: of two neighbours that changed places, either was moved."""

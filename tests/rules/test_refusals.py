@@ -81,7 +81,7 @@ def test_two_rules_in_one_line_end_the_search() -> None:
     assert 1 == len(refusals(text, file="p.yaml"))
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=15))
 def test_as_many_as_are_wrong_and_where_the_loader_refuses_too(wrong: list[bool]) -> None:
     text = HEAD + "rules:\n" + "".join((BAD if is_bad else GOOD) % at for at, is_bad in enumerate(wrong))
