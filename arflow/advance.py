@@ -22,6 +22,7 @@ from arflow.life.life import Life
 from arflow.life.lives import Lived, minute_after
 from arflow.life.records import Entry, EntryKind
 from arflow.living import Engineering, Living
+from arflow.messages.recipients import has_address
 from arflow.rules.policy import Policy
 from arflow.store import accounts, events, journal, outbox, policies, switch
 from arflow.store.accounts import Changed
@@ -285,12 +286,13 @@ def standing(connection: Connection, ids: Sequence[str], now: Now, engineering: 
 def ahead(connection: Connection, ids: Sequence[str], until: dt.date, engineering: Engineering) -> Iterator[Entry]:
     """What will happen to the accounts `ids` and their families by the end of `until`, if nothing else is recorded.
 
-    Delivery is taken to be on from now, and every message to arrive. Nothing is written.
+    Delivery is taken to be on from now, and every message to arrive where the account has an address. Nothing is
+    written.
     """
     now = clock.read(connection)
     found = accounts.members_of(connection, ids)
     living = Living(connection, found, Now(day=until), replace(engineering, delivery="recorded"))
-    living.look_ahead(now)
+    living.look_ahead(now, has_address)
     for _, lived in living.live():
         yield from lived.entries
 

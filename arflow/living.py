@@ -5,7 +5,7 @@ payer first, and on a stepped clock none of it outruns another that waits for th
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -54,6 +54,7 @@ class Living:
         self._delivering = not self._real or (self.switch is not None and self.switch.is_on)
         self._results = Results.AWAITED if self._real and now.at is None else Results.COME_LATER
         self._present = now
+        self._arrives: Callable[[Account], bool] = lambda _: True
         self._ids = ids
         self._histories: dict[str, list[StoredEvent]] | None = None
         self._ledgers: dict[str, LedgerHistory] = {}
@@ -65,9 +66,9 @@ class Living:
         self.pending = {key: [replace(e, applied=False, was=None) for e in found] for key, found in everything.items()}
         self.stored = {key: _blank(stored) for key, stored in self.stored.items()}
 
-    def look_ahead(self, present: Now) -> None:
-        """Live on as if delivery were on from `present`, and every message arrived."""
-        self._delivering, self._results, self._present = True, Results.GOOD, present
+    def look_ahead(self, present: Now, arrives: Callable[[Account], bool]) -> None:
+        """Live on as if delivery were on from `present`; messages of accounts that it `arrives` at are delivered."""
+        self._delivering, self._results, self._present, self._arrives = True, Results.GOOD, present, arrives
 
     def standing(self, key: str) -> Life:
         """One account as it stands."""
@@ -164,6 +165,7 @@ class Living:
             delivery=self.engineering.delivery,
             delivering=self._delivering,
             results=self._results,
+            arrives=self._arrives,
             ledgers=self._ledgers,
         )
 

@@ -131,9 +131,10 @@ class Script:
         return True
 
     def _deliver(self) -> None:
-        """Put the delivery of the latest message among what is to come."""
+        """Put the result of the latest message among what is to come: delivered, or failed without an address."""
         latest = self.life.account.messages[-1]
-        part = delivered_part(self.life, latest, latest.sent_at or latest.decided_at)
+        kind = "notice_delivered" if self.life.world.arrives(self.life.account) else "notice_failed"
+        part = result_part(self.life, latest, latest.sent_at or latest.decided_at, kind)
         same = [b for b in self.batches if b.at is None and (b.parts[0].on, b.parts[0].clock) == (part.on, part.clock)]
         if same:  # at one date and time they are one cause
             events = (*same[0].parts[0].events, *part.events)
@@ -210,12 +211,12 @@ class Script:
         return self.life.absorb(batch.parts, batch.at and at, batch.actor)
 
 
-def delivered_part(life: Life, message: Outgoing, at: dt.datetime) -> Part:
-    """The delivery of `message`, which left at `at`: a minute later on the account's clock."""
+def result_part(life: Life, message: Outgoing, at: dt.datetime, kind: str) -> Part:
+    """The result `kind` of the delivery of `message`, which left at `at`: a minute later on the account's clock."""
     local = minute_after(at).astimezone(life.zone())
     on, clock = local.date(), local.time().replace(tzinfo=None)
     data = {"notice": message.name}
-    event = Event(kind="notice_delivered", account=life.account.id, on=on, clock=clock, data=data)
+    event = Event(kind=kind, account=life.account.id, on=on, clock=clock, data=data)
     return Part(on=on, clock=clock, events=(event,))
 
 

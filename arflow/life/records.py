@@ -1,11 +1,11 @@
 """What a life puts out: steps, acts, parkings and effects, each with all that is needed to explain and re-check it."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from arflow.accounts.entries import Ledger
+from arflow.accounts.entries import Account, Ledger
 from arflow.accounts.events import Event
 from arflow.rules.decide import Evaluator, Situation
 from arflow.rules.policy import Policy
@@ -57,7 +57,8 @@ class Results(StrEnum):
     """What a life does while the delivery of one of its messages is unknown.
 
     COME_LATER: it goes on, as real ones do. AWAITED: it stands still until the result is recorded, so that a stepped
-    clock never outruns delivery. GOOD: it takes the message for delivered a minute later, to look ahead.
+    clock never outruns delivery. GOOD: a minute later it is delivered, or failed where the world says that no message
+    `arrives`, to look ahead.
     """
 
     COME_LATER = "come_later"
@@ -72,6 +73,10 @@ class Part:
     on: dt.date
     clock: dt.time
     events: tuple[Event, ...]
+
+
+def _always(_: Account) -> bool:
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,9 @@ class World:
     """While False nothing leaves: messages and calls wait, as they do on hold."""
 
     results: Results = Results.COME_LATER
+    arrives: Callable[[Account], bool] = _always
+    """Whether a message of an account would arrive, for those that look ahead: whether it has an address at all."""
+
     ledgers: Mapping[str, "LedgerHistory"] = field(default_factory=dict)
     """The ledgers of accounts through which others pay, by account id."""
 

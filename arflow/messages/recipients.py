@@ -37,6 +37,12 @@ def recipient(account: Account) -> Person | None:
     return min(written, key=_order, default=None)
 
 
+def has_address(account: Account) -> bool:
+    """Whether a message of the account can be handed over at all."""
+    person = recipient(account)
+    return person is not None and is_address(person.email.strip())
+
+
 def _order(person: Person) -> tuple[bool, bool]:
     return not is_address(person.email.strip()), not _pays_invoices(person.role)
 
