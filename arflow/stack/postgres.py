@@ -36,11 +36,11 @@ def work(process: Process) -> None:
 
 
 def _start_again(home: Path) -> None:
+    """Start it, or see it next time: what is left of the one before may still be in the way."""
     try:
         embedded.start_again(home)
     except DatabaseRefused as refused:
-        log(__name__).error("PostgreSQL does not start", **failure(refused))
-        _leave(1)
+        log(__name__).error("PostgreSQL does not start yet", **failure(refused))
 
 
 def _leave(status: int) -> NoReturn:

@@ -19,12 +19,12 @@ from sqlalchemy import Engine
 from arflow import config, mail, queues
 from arflow.config import Settings
 from arflow.errors import ArflowError
-from arflow.logs import log
+from arflow.logs import failure, log
 from arflow.stack.children import Child, Plan, Surroundings
 from arflow.stack.locks import Locks
 from arflow.stack.places import Places
 from arflow.store import database
-from workers.patience import Ending
+from workers.patience import AWAY, Ending
 
 ADDRESS = "127.0.0.1"
 LOOK_SECONDS, END_SECONDS, SERVERS_END_SECONDS = 0.2, 10.0, 40.0
@@ -181,8 +181,11 @@ class _Run:
                 happened = child.look()
                 if happened:
                     tell(happened)
-            for line in look():
-                tell(line)
+            try:
+                for line in look():
+                    tell(line)
+            except AWAY as error:
+                log(__name__).warning("the database is away", **failure(error))
 
     @staticmethod
     def _end(children: Sequence[Child], seconds: float) -> None:

