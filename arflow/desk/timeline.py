@@ -128,13 +128,16 @@ class Mark:
 
 
 def mark(connection: Connection, account: str) -> Mark:
-    """Where the timeline of an account ends now."""
-    ends = [
-        select(func.coalesce(func.max(table.c[key]), 0)).where(table.c.account_id == account).scalar_subquery()
-        for table, key in ((tables.event, "id"), (desk_tables.note, "id"), (tables.journal, "seq"))
-    ]
-    event, note, journal = connection.execute(select(*ends)).one()
-    return Mark(event=event, note=note, journal=journal)
+    """Where the timeline of an account ends now; what became of a letter is no entry of its own and moves no mark."""
+    event, note, journal = tables.event, desk_tables.note, tables.journal
+    told = event.c.kind.not_in(("notice_delivered", "notice_failed"))
+    ends = (
+        select(func.max(event.c.id)).where(event.c.account_id == account, told),
+        select(func.max(note.c.id)).where(note.c.account_id == account),
+        select(func.max(journal.c.seq)).where(journal.c.account_id == account),
+    )
+    found = connection.execute(select(*(func.coalesce(end.scalar_subquery(), 0) for end in ends))).one()
+    return Mark(event=found[0], note=found[1], journal=found[2])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -128,6 +128,19 @@ def test_of_two_people_the_second_learns_what_changed_and_sends_again(site: Site
     assert 2 == site.sql("SELECT count(*) FROM event WHERE kind = 'contact'")[0][0]
 
 
+def test_a_pass_that_changed_nothing_is_no_conflict(site: Site, cara: Visitor, tmp_path: Path) -> None:
+    """A rule looked at the account, or the ledger spoke: only what is seen on the timeline comes between."""
+    opened = marks(cara)
+    site.sql("UPDATE account SET version = version + 1 WHERE id = 'A1'")
+    assert 303 == cara.post("/accounts/do/call/A1", CALL | opened).status_code
+    opened = marks(cara)
+    paid = {"event": "payment", "account": "A1", "date": TODAY.isoformat(), "id": "P1", "amount": "5.00"}
+    take_in(site.engine, write_events(tmp_path / "paid.jsonl", [paid]))
+    answer = cara.post("/accounts/do/call/A1", CALL | opened)
+    assert (409, True) == (answer.status_code, "Payment of 5.00 USD" in answer.text)
+    assert "The account has changed meanwhile" in answer.text
+
+
 def test_a_form_sent_twice_is_recorded_once(site: Site, cara: Visitor) -> None:
     sent = CALL | marks(cara)
     assert [303, 409] == [cara.post("/accounts/do/call/A1", sent).status_code for _ in range(2)]

@@ -19,6 +19,9 @@ from arflow.web.transactions import connection
 from arflow.web.visitors import current_user
 
 TIMELINE_SIZE = 25
+MOST_ROWS = 100
+"""How many invoices and tasks the page shows; the oldest come first."""
+
 _FOLLOW_UP = dt.timedelta(days=3)
 
 
@@ -27,6 +30,11 @@ class Changed:
     """What was recorded since somebody opened the account whose form comes too late."""
 
     entries: Sequence[Entry]
+
+    @property
+    def by_people(self) -> bool:
+        """Whether somebody did any of it; else it was the ledger or a rule."""
+        return any(entry.actor for entry in self.entries)
 
 
 @pages.get("/<path:account_id>", merge_slashes=False, provide_automatic_options=False)
@@ -43,6 +51,7 @@ def page(account_id: str) -> str:
         account=one.account,
         facts=one.seen.facts,
         parts_open=brief.open_parts(one.account, one.seen),
+        most=MOST_ROWS,
         promises=brief.promises(one.seen),
         flags=brief.red_flags(one.account, one.seen),
         terms=brief.usual_terms(one.account),

@@ -7,8 +7,9 @@ from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from arflow import outlook, recording
-from arflow.desk import access
+from arflow.desk import access, timeline
 from arflow.desk.actions import Doing
+from arflow.desk.timeline import Mark
 from arflow.errors import SaysNo
 from arflow.outlook import Outlook
 from arflow.web.forms import Reading
@@ -39,9 +40,16 @@ def look(account_id: str) -> Outlook:
     return found
 
 
-def seen(read: Reading) -> int:
-    """The version of the account that the form was made for."""
-    return int(read.number("seen", least=0, most=_LARGEST))
+def seen(read: Reading, one: Outlook) -> int:
+    """The version of the account that whoever sends the form knows.
+
+    Where nothing that people see has been added since, that is the present one: a rule may have looked at the account
+    and left it as it was.
+    """
+    version = int(read.number("seen", least=0, most=_LARGEST))
+    if version != one.version and Mark.of(read.text("mark")) == timeline.mark(connection(), one.account.id):
+        return one.version
+    return version
 
 
 def done(one: Outlook, doing: Doing, read: Reading, said: str) -> ResponseReturnValue:
@@ -54,7 +62,7 @@ def done(one: Outlook, doing: Doing, read: Reading, said: str) -> ResponseReturn
         user=current_user(),
         zone=one.zone,
         engineering=settings().engineering,
-        seen=seen(read),
+        seen=seen(read, one),
     )
     return back(one.account.id, said)
 

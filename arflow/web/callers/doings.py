@@ -115,6 +115,6 @@ def assign(account_id: str) -> ResponseReturnValue:
     read.check()
     engineering = settings().engineering
     recording.assign(
-        connection(), one.account.id, owner, actor=current_user().name, engineering=engineering, seen=seen(read)
+        connection(), one.account.id, owner, actor=current_user().name, engineering=engineering, seen=seen(read, one)
     )
     return back(account_id, f"Assigned to {owner or 'nobody'}.")
