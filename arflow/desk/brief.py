@@ -110,7 +110,7 @@ def _red_flags(account: Account, seen: Snapshot) -> Iterator[str]:
         yield f"Parked, the rules do not go on: {account.parked.reason}"
     if account.on_hold:
         yield "On hold"
-    yield from (f"Tag: {tag}" for tag in sorted(account.tags))
+    yield from (f"Tag {tag}: {why}" for tag, why in _UNTOUCHABLE.items() if tag in account.tags)
     if broken := facts.broken_promises_90d:
         yield f"{broken} broken promise{'s' if broken > 1 else ''} in 90 days"
     if failed := facts.notices_failed:
