@@ -7,7 +7,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from arflow.web import assets, callers, demo_clock, golive, health, layout, leads, policies, sign_in
-from arflow.web.admin import delivery, failed_pages, mail_pages, parked_pages, people, queue_pages, system_pages
+from arflow.web.admin import failed_pages, mail_pages, parked_pages, people, queue_pages, system_pages
 from arflow.web.browsers import BrowserCookies
 from arflow.web.failures import answer_failures
 from arflow.web.gate import guard
@@ -28,7 +28,6 @@ BLUEPRINTS: tuple[Pages, ...] = (
     *golive.BLUEPRINTS,
     people.pages,
     queue_pages.pages,
-    delivery.pages,
     parked_pages.pages,
     failed_pages.pages,
     mail_pages.pages,

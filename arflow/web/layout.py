@@ -1,4 +1,4 @@
-"""What every page has around it: navigation by role, the theme, and the bar of a demo's clock."""
+"""What every page has around it: navigation by role, the switch, the theme, a demo's clock."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from arflow import clock
 from arflow.clock import Demo
+from arflow.store import switch
 from arflow.web import assets, forms, shown
 from arflow.web.carried import local_path
 from arflow.web.navigation import Navigation, navigation
@@ -35,6 +36,7 @@ def lay_out(app: Flask, directory: Directory) -> None:
             "may_use": lambda endpoint: directory.may_use(endpoint, words()),
             "theme": theme(),
             "demo": _demo(),
+            "delivers": switch.is_on(connection()) if directory.may_use("golive.off", words()) else None,
             "here": request.full_path.rstrip("?") if request.method == "GET" else "/",
         }
 

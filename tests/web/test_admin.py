@@ -1,4 +1,4 @@
-"""The admins' pages: people, queues, the delivery switch, parked accounts, failed deliveries, the system, the demo."""
+"""The admins' pages: people, queues, parked accounts, failed deliveries, the system, the demo."""
 
 import datetime as dt
 import html
@@ -115,24 +115,6 @@ def test_queues_are_made_changed_and_taken_away(site: Site, boss: Visitor, tmp_p
     boss.post("/admin/queues/", {"name": "spare"})
     assert 303 == boss.post("/admin/queues/spare/remove").status_code
     assert ["seniors"] == [row.name for row in site.sql("SELECT name FROM queue")]
-
-
-# --- the delivery switch ----------------------------------------------------------------------------------------------
-
-
-def test_delivery_is_turned_off_by_one_click_and_on_with_a_reason(site: Site, boss: Visitor) -> None:
-    lead = site.user("lena", "lead")
-    assert "Delivery is off" in lead.get("/admin/delivery/").text
-    assert 422 == lead.post("/admin/delivery/on").status_code
-    assert 303 == lead.post("/admin/delivery/on", {"reason": "Go-live <1>"}).status_code
-    page = boss.get("/admin/delivery/").text
-    assert "Delivery is on" in page
-    assert "Go-live &lt;1&gt;" in page
-    assert 303 == boss.post("/admin/delivery/off").status_code
-    assert 303 == boss.post("/admin/delivery/off").status_code
-    assert "done that already" in boss.get("/admin/delivery/").text
-    turns = [(row.is_on, row.actor) for row in site.sql("SELECT is_on, actor FROM delivery_switch ORDER BY id")]
-    assert [(True, "lena"), (False, "boss")] == turns
 
 
 # --- parked accounts, failed deliveries, the system -------------------------------------------------------------------

@@ -89,6 +89,21 @@ def test_on_needs_a_reason_and_off_is_one_click(book: Site) -> None:
     assert (303, "/pipeline/ageing", False) == (back.status_code, back.location, is_on(book))
     assert "turned off at once" in lena.get("/go-live/").text
     assert "/" == lena.post("/go-live/off", {"there": "https://elsewhere.example/"}).location
+    assert "done that already" in lena.get("/go-live/").text
+
+
+def test_delivery_is_stopped_from_every_page_of_a_lead(book: Site) -> None:
+    """While it is on, a lead's pages have the button, a caller's have not; off, they say so."""
+    lena, cara = book.user("lena", "lead"), book.user("cara", "caller")
+    button = "Stop delivery"
+    assert ["delivery is off"] == [said for said in ("delivery is off", button) if said in lena.get("/pipeline/").text]
+    lena.post("/go-live/on", {"reason": "Go-live <1>"})
+    assert "Go-live &lt;1&gt;" in lena.get("/go-live/").text
+    assert [True, True] == [button in lena.get(path).text for path in ("/pipeline/ageing", "/password")]
+    assert button not in cara.get("/accounts").text
+    lena.post("/go-live/off", {"there": "/pipeline/"})
+    lena.post("/go-live/on", {"reason": "again"})
+    assert [True, False, True] == [row.is_on for row in book.sql("SELECT is_on FROM delivery_switch ORDER BY id")]
 
 
 def test_the_forecast_counts_by_day_and_leads_to_its_list(book: Site) -> None:

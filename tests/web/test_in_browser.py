@@ -19,7 +19,7 @@ PAGES = {
     "user": "/admin/users/cara",
     "queues": "/admin/queues/",
     "queue": "/admin/queues/collections",
-    "delivery": "/admin/delivery/",
+    "go-live": "/go-live/",
     "parked": "/admin/parked/",
     "failed": "/admin/failed/",
     "system": "/admin/system/",

@@ -1,1 +1,1 @@
-"""The pages of admins: people, queues, the delivery switch, parked accounts, failed deliveries, the system."""
+"""The pages of admins: people, queues, parked accounts, failed deliveries, the system."""
