@@ -235,6 +235,8 @@ def test_a_lead_assigns_one_or_many(site: Site, cara: Visitor) -> None:
     assert "Every account has an owner" in lena.get("/lists/unassigned").text
     assert 422 == lena.post("/lists/all", {"owner": "nobody-here", "accounts": ["B1"]}).status_code
     assert 422 == lena.post("/lists/all", {"owner": "cara"}).status_code
+    again = lena.post("/lists/all?owner=seniors", {"owner": "nobody-here", "accounts": ["B1"]}).text
+    assert ('value="B1" checked' in again, "A1 Limited" in again) == (True, False)
     assert 303 == lena.post("/accounts/do/assign/C1", marks(lena, "C1") | {"owner": "cara"}).status_code
     assert 404 == dora.get(PAGE.format("C1")).status_code
     assert "A1 Limited" in lena.get("/lists/all?owner=collections").text

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -70,16 +71,21 @@ def search() -> ResponseReturnValue:
 @pages.post("/lists/all", again="everything", roles=_LEADS)
 def assign() -> ResponseReturnValue:
     """Give the chosen accounts to another owner."""
-    chosen = _assigned()
-    flash(chosen, "success")
-    return redirect(url_for(".everything", owner=request.args.get("owner") or None), code=303)
+    flash(_assigned(), "success")
+    return _same(".everything")
 
 
 @pages.post("/lists/unassigned", again="unassigned", roles=_LEADS)
 def assign_unassigned() -> ResponseReturnValue:
     """Give chosen accounts that nobody has to somebody."""
     flash(_assigned(), "success")
-    return redirect(url_for(".unassigned"), code=303)
+    return _same(".unassigned")
+
+
+def _same(endpoint: str) -> ResponseReturnValue:
+    """The list from which the form was sent, on the page on which it stood."""
+    kept: dict[str, Any] = {name: request.args[name] for name in ("owner", "currency", "page") if name in request.args}
+    return redirect(url_for(endpoint, **kept), code=303)
 
 
 def _assigned() -> str:
