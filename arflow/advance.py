@@ -17,7 +17,7 @@ from arflow import clock
 from arflow.accounts.entries import Parked
 from arflow.accounts.events import Event, parse
 from arflow.clock import Now
-from arflow.errors import Conflict, SaysNo
+from arflow.errors import Conflict, SaysNo, WornOut
 from arflow.life.life import Life
 from arflow.life.lives import Lived, minute_after
 from arflow.life.records import Entry, EntryKind
@@ -94,7 +94,7 @@ def drain(engine: Engine, engineering: Engineering, now: Now | None = None, limi
             until = now or clock.read(connection)
             claimed += accounts.claim(connection, accounts.due(until.latest, until.day), limit)
             return _advance_locked(connection, claimed, until, engineering) if claimed else None
-    except (Conflict, DBAPIError):
+    except (Conflict, DBAPIError, WornOut):
         raise  # nothing was changed, and all of it is still due
     except Exception:
         if not claimed:
@@ -111,7 +111,7 @@ def _one_by_one(engine: Engine, ids: Sequence[str], now: Now, engineering: Engin
         try:
             with engine.begin() as connection:
                 done.append(advance(connection, [head], now, engineering))
-        except (Conflict, DBAPIError):
+        except (Conflict, DBAPIError, WornOut):
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, it is recorded where people see it
             done.append(_set_aside(engine, head, now, f"cannot be decided: {error}" if str(error) else repr(error)))

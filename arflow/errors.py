@@ -38,6 +38,10 @@ class DatabaseRefused(ArflowError):
     """The database is not one that this version of arflow may touch."""
 
 
+class WornOut(ArflowError):
+    """This process has used up something that only a new process has again; nothing is wrong with what was asked."""
+
+
 class Conflict(ArflowError):
     """Somebody else changed the account first; read it again and repeat."""
 

@@ -9,7 +9,8 @@ from sqlalchemy import Engine, select, text
 from arflow import clock
 from arflow.advance import Engineering, drain, place, record, retry, turn_delivery
 from arflow.audit import verify
-from arflow.errors import Conflict, Refused, SaysNo
+from arflow.errors import Conflict, Refused, SaysNo, WornOut
+from arflow.rules.engine import DurableRules
 from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
 from arflow.store import accounts, desk_tables, events, tables
@@ -170,6 +171,17 @@ def test_an_account_that_cannot_be_lived_on_is_set_aside_alone(book: Engine) -> 
         row = connection.execute(text("SELECT parked, next_due FROM account WHERE id = 'A0001'")).one()
         assert row.next_due is None
         assert "cannot be decided" in row.parked["reason"]
+
+
+def test_a_worn_out_process_parks_nobody(book: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one process cannot do any more, another can: the error is raised, and all that was due is due."""
+    monkeypatch.setattr("arflow.rules.engine.MAX_VERSIONS", 0)
+    with book.begin() as connection:
+        clock.step_to(connection, dt.date(2026, 1, 13))
+    with pytest.raises(WornOut, match="restart it"):
+        drain(book, Engineering(evaluator=DurableRules(), delivery="recorded"))
+    go_to(book, dt.date(2026, 1, 13))
+    assert {"reminded"} == {state for state, _ in states(book).values()}
 
 
 def test_a_parked_account_can_be_tried_again(book: Engine) -> None:

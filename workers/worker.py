@@ -51,8 +51,10 @@ class Listener(SimpleWorker):
     max_connection_wait_time = 2.0
     log_result_lifespan = False
 
-    def __init__(self, kind: str, name: str, connection: Redis, ending: Ending) -> None:
-        self.ending, self.taken = ending, 0
+    def __init__(
+        self, kind: str, name: str, connection: Redis, ending: Ending, evaluator: DurableRules | None = None
+    ) -> None:
+        self.ending, self.taken, self.evaluator = ending, 0, evaluator
         super().__init__(
             [queues.queue(connection, kind)],
             name=f"{name}-{uuid4().hex[:12]}",
@@ -74,9 +76,12 @@ class Listener(SimpleWorker):
         self._stop_requested = True
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Count the job, and do it."""
+        """Count the job, and do it; a worn-out process makes place for a new one."""
         self.taken += 1
         super().execute_job(job, queue)
+        if self.evaluator is not None and self.evaluator.is_worn:
+            self.ending.told()
+            self._stop_requested = True
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Tell Redis that it is there; a Redis that was wiped knows nothing of it, and is told all of it again."""
@@ -103,13 +108,14 @@ def work(process: Process, kind: str) -> None:
     engine = reached(process.database_url, ending)
     if engine is None:
         return
-    engineering = Engineering(evaluator=DurableRules(), delivery="recorded")
+    evaluator = DurableRules()
+    engineering = Engineering(evaluator=evaluator, delivery="recorded")
     jobs.equip(jobs.Equipment(engine=engine, engineering=engineering, mail=letters, is_ending=ending.is_told))
     backoff = Backoff(ending)
     while not ending.is_told():
         try:
             with queues.connect(process.redis_url, patience=2 * SEEN_SECONDS) as redis:
-                listener = Listener(kind, process.name, redis, ending)
+                listener = Listener(kind, process.name, redis, ending, evaluator)
                 listener.work(max_jobs=JOBS, logging_level=None)
         except StopRequested:
             break

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from durable import engine as durable
 
-from arflow.errors import Refused
+from arflow.errors import WornOut
 from arflow.rules.cutting import MAX_FIELDS, Cutter, Group, Part, Piece, pieces_of
 from arflow.rules.expressions import Comparison, Expression, Literal
 from arflow.rules.policy import Never, Policy
@@ -72,11 +72,16 @@ class DurableRules:
             conditions = self._compiled(policy).get(name)
             return None if conditions is None else conditions.first(facts, start)
 
+    @property
+    def is_worn(self) -> bool:
+        """Whether a new process should soon take over: most of the versions that one may compile have been."""
+        return len(self._versions) >= MAX_VERSIONS * 3 // 4
+
     def _compiled(self, policy: Policy) -> "Mapping[str, _Conditions]":
         found = self._versions.get(policy.version)
         if found is None:
             if len(self._versions) >= MAX_VERSIONS:
-                raise Refused(f"this process has compiled {MAX_VERSIONS} policy versions, its limit; restart it")
+                raise WornOut(f"this process has compiled {MAX_VERSIONS} policy versions, its limit; restart it")
             found = {
                 name: _Conditions(self._host, f"{policy.version}:{name}", conditions)
                 for name, conditions in _lists(policy).items()

@@ -14,6 +14,8 @@ from workers.entry import Process
 from workers.patience import reached
 
 THREADS = 8
+LOOK_SECONDS = 5.0
+"""How often it looks whether it is worn out and a new process should take over."""
 
 
 def work(process: Process, descriptor: int) -> None:
@@ -21,10 +23,11 @@ def work(process: Process, descriptor: int) -> None:
     engine = reached(process.database_url, process.ending)
     if engine is None:
         return
+    evaluator = DurableRules()
     pages = create_app(
         Settings(
             engine=engine,
-            engineering=Engineering(evaluator=DurableRules(), delivery="recorded"),
+            engineering=Engineering(evaluator=evaluator, delivery="recorded"),
             key=of_home(process.settings.home),
             mail_folder=process.settings.mail_folder,
             redis_url=process.redis_url,
@@ -35,7 +38,8 @@ def work(process: Process, descriptor: int) -> None:
     listening = socket.socket(fileno=descriptor)
     server = create_server(pages, sockets=[listening], threads=THREADS, ident=None)
     threading.Thread(target=server.run, name="pages", daemon=True).start()
-    process.ending.wait(threading.TIMEOUT_MAX)
+    while not process.ending.wait(LOOK_SECONDS) and not evaluator.is_worn:
+        pass
     server.task_dispatcher.shutdown()
     engine.dispose()
 

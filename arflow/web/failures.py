@@ -14,7 +14,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
-from arflow.errors import ArflowError, Conflict, DatabaseRefused, Refused, SaysNo
+from arflow.errors import ArflowError, Conflict, DatabaseRefused, Refused, SaysNo, WornOut
 from arflow.store import database
 from arflow.web import carried
 from arflow.web.forms import Mistyped, Typed
@@ -28,6 +28,7 @@ STATUSES: Mapping[type[ArflowError], HTTPStatus] = MappingProxyType(
         Conflict: HTTPStatus.CONFLICT,
         SaysNo: HTTPStatus.NOT_FOUND,
         DatabaseRefused: HTTPStatus.SERVICE_UNAVAILABLE,
+        WornOut: HTTPStatus.SERVICE_UNAVAILABLE,
         ArflowError: HTTPStatus.BAD_REQUEST,
     }
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from arflow.errors import Refused
+from arflow.errors import WornOut
 from arflow.rules.decide import Evaluator
 from arflow.rules.engine import MAX_VERSIONS, DurableRules
 from arflow.rules.expressions import Expression, parse
@@ -186,7 +186,9 @@ def test_a_process_compiles_a_bounded_number_of_versions(monkeypatch: pytest.Mon
     durable, asked = DurableRules(), [policy(f"days_overdue == {number}") for number in range(3)]
     for known in asked[:2]:
         durable.compile(known)
-    with pytest.raises(Refused, match="restart"):
+        assert not durable.is_worn or known is asked[1]
+    with pytest.raises(WornOut, match="restart"):
         durable.compile(asked[2])
+    assert durable.is_worn
     assert first(durable, asked[1], days_overdue=1) == 0
     assert MAX_VERSIONS >= 2
