@@ -137,10 +137,15 @@ def promise_cancelled(account: Account, key: str) -> Doing:
     return Doing(contents=({"event": "promise_cancelled", "id": key},))
 
 
-def dispute(account: Account, *, invoice: str, amount: int | None, code: str, text: str) -> Content:
-    """The customer contests an invoice, or `amount` minor units of it. Raises Refused when nothing of it is open."""
+def check_own_invoices(account: Account) -> None:
+    """Raise Refused for an account whose invoices are another's: there disputes are recorded."""
     if account.pays_through:
         raise Refused(f"its invoices are those of account `{account.pays_through}`; record the dispute there")
+
+
+def dispute(account: Account, *, invoice: str, amount: int | None, code: str, text: str) -> Content:
+    """The customer contests an invoice, or `amount` minor units of it. Raises Refused when nothing of it is open."""
+    check_own_invoices(account)
     if invoice not in account.ledger.invoices:
         raise Refused(f"there is no invoice `{invoice[:80]}` here")
     still_open = account.ledger.invoices[invoice].open

@@ -4,9 +4,9 @@ What is due comes first; then what is collectible, the most first, and the oldes
 different currencies are never added or compared: each account has a place within its own currency (the share of
 accounts there with more), and the list goes by these places, so that the largest of every currency stand at its top.
 
-The amount by which the list is ordered is SQL's cheap measure: overdue and undisputed, less the open promises' whole
-amounts. It differs from the fact `overdue_amount` for promises that part payments have reached, in their days of
-grace, or that name invoices; and by one day before an account's `act_at`. What is shown is the fact.
+The amount by which the list is ordered is SQL's cheap measure: overdue and undisputed, less what open promises still
+cover. It differs from the fact `overdue_amount` where promises are in their days of grace, name invoices or share
+payments, and by one day before an account's `act_at`. What is shown is the fact.
 """
 
 import datetime as dt
@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, Connection, Select, case, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from arflow.accounts.entries import ClearingKind
 from arflow.clock import Now
 from arflow.desk import access, tasks
 from arflow.desk.users import User
@@ -193,14 +194,29 @@ def _contested(chosen: CTE) -> CTE:
 
 
 def _promised(chosen: CTE, day: dt.date) -> CTE:
-    """By account: what its promises that have not come due yet amount to."""
+    """By account: what its promises that have not come due yet still cover."""
     promise = tables.promise
     is_open = promise.c.cancelled_at.is_(None) & (promise.c.due >= day)
+    covers = func.greatest(0, promise.c.amount - func.coalesce(_came(chosen), 0))
     return (
-        select(promise.c.account_id, func.sum(promise.c.amount).label("amount"))
-        .where(promise.c.account_id.in_(select(chosen.c.id)), is_open)
+        select(promise.c.account_id, func.sum(covers).label("amount"))
+        .select_from(promise.join(chosen, chosen.c.id == promise.c.account_id))
+        .where(is_open)
         .group_by(promise.c.account_id)
         .cte("promised")
+    )
+
+
+def _came(chosen: CTE) -> ColumnElement[int]:
+    """What was paid since the promise was made, in time."""
+    promise, clearing = tables.promise, tables.clearing
+    is_payment = (clearing.c.kind == ClearingKind.PAYMENT.value) & clearing.c.reversed_on.is_(None)
+    since = (clearing.c.recorded_at > promise.c.recorded_at) & (clearing.c.on <= promise.c.due)
+    return (
+        select(func.sum(clearing.c.amount))
+        .where(clearing.c.account_id == chosen.c.book, is_payment, since)
+        .correlate(promise, chosen)
+        .scalar_subquery()
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from arflow.accounts.entries import Account
 from arflow.desk import actions, notes, outcomes, reasons, tasks, timeline
 from arflow.desk.actions import Doing, FollowUp
 from arflow.desk.users import User
@@ -38,6 +39,12 @@ def test_a_disputes_reason_is_a_code_and_words() -> None:
     assert "Price or rate is wrong: ten per cent off" == reasons.shown(reasons.reason("PRICE", "ten per cent off"))
     assert "Tax is wrong" == reasons.shown(reasons.reason("TAX", ""))
     assert "quantity: 3 missing" == reasons.shown("quantity: 3 missing")
+
+
+def test_a_dispute_belongs_to_the_account_that_has_the_invoices() -> None:
+    """Whoever pays through another has none of their own; the reason says where to go."""
+    with pytest.raises(Refused, match="record the dispute there"):
+        actions.check_own_invoices(Account(id="A", currency="USD", pays_through="B"))
 
 
 @pytest.fixture

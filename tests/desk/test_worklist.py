@@ -13,6 +13,7 @@ from arflow.desk.users import User
 from arflow.outlook import outlooks
 from arflow.recording import carry_out
 from tests.desk.books import REAL, TODAY, copied_book, go_to, look, person
+from tests.production import take_in, write_events
 
 pytestmark = pytest.mark.database
 
@@ -118,6 +119,24 @@ def test_the_order_follows_what_is_collectible_as_the_facts_say(book: Engine) ->
         seen = outlooks(connection, [place.account for place in places], REAL)
     amounts = [seen[place.account].seen.facts.overdue_amount for place in places]
     assert ([50000, 40000, 30000, 20000], "A1") == (amounts, places[-1].account)
+
+
+def test_a_promise_that_was_paid_hides_no_other_debt(book: Engine, tmp_path: Path) -> None:
+    """Part of C1 is promised and paid before its day: the rest of it is collectible, in the order as in the facts."""
+    lena = person(book, "lena", "lead")
+    promised = actions.promise(look(book, "C1").account, amount=10000, due=TODAY + 9 * DAY)
+    do(book, "C1", Doing(contents=(promised,)), lena)
+    go_to(book, TODAY + DAY)
+    paid = {"event": "payment", "account": "C1", "date": (TODAY + DAY).isoformat(), "id": "P", "amount": "100.00"}
+    take_in(book, write_events(tmp_path / "paid.jsonl", [paid]))
+    assert ("kept", 30000) == (
+        look(book, "C1").seen.view.promised[0].status,
+        look(book, "C1").seen.facts.overdue_amount,
+    )
+    with book.connect() as connection:
+        day = TODAY + DAY
+        places = worklist.page(connection, lena, worklist.everything(), day, currency="USD", offset=0, limit=9)
+    assert ["A1", "B1", "A2", "C1"] == [place.account for place in places]
 
 
 def test_a_page_takes_a_fixed_number_of_queries(book: Engine) -> None:

@@ -76,6 +76,8 @@ def promised(read: Reading, one: Outlook) -> list[Content]:
 
 def disputed(read: Reading, one: Outlook) -> list[Content]:
     """The dispute that a form holds, nothing where it is mistyped."""
+    with read.beside("dispute_invoice"):
+        actions.check_own_invoices(one.account)
     invoice = read.choice("dispute_invoice", one.account.ledger.invoices)
     code = read.choice("dispute_code", reasons.LABELS)
     amount = read.amount("dispute_amount", one.account.currency) if read.text("dispute_amount") else None
