@@ -1,13 +1,13 @@
 """Before go-live: the old debts that may begin in a state of a person's choice, counted before anybody decides."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select
 
-from arflow.store import tables
+from arflow.store import accounts, tables
 from arflow.vocabulary import State
 
 BEGIN_IN = (State.REMINDED, State.CALLED, State.ESCALATED)
@@ -75,6 +75,22 @@ def ids_of_old_debts(connection: Connection, day: dt.date, older_than: dt.date, 
     oldest = _oldest(day)
     query = select(_account.c.id).where(*_which(oldest, older_than, to), _has_policy()).order_by(_account.c.id)
     return list(connection.execute(query).scalars())
+
+
+def without_policy(connection: Connection) -> int:
+    """How many accounts no active policy is for."""
+    query = select(func.count()).select_from(_account).where(~_has_policy())
+    return int(connection.execute(query).scalar_one())
+
+
+def without_address(connection: Connection, ids: Collection[str]) -> int:
+    """How many of `ids` have no contact with an e-mail address."""
+    person = tables.person
+    written = select(person.c.account_id).where(person.c.account_id == _account.c.id, person.c.email.like("%_@_%"))
+    chosen = _account.c.id.in_(accounts.listed(list(ids)))
+    return int(
+        connection.execute(select(func.count()).select_from(_account).where(chosen, ~written.exists())).scalar_one()
+    )
 
 
 def messages_to_hand_over(connection: Connection) -> int:

@@ -111,6 +111,8 @@ def test_the_forecast_counts_by_day_and_leads_to_its_list(book: Site) -> None:
     lena = book.user("lena", "lead")
     page = lena.get("/go-live/").text
     assert "Nothing leaves today." in page
+    assert "No active policy is for 1 account:" in page
+    assert "Of 3 accounts that are to get a letter no e-mail address is known." in page
     found = rows(lena.get("/go-live/forecast.csv").text)
     assert {"OLD1", "OLD2", "NEW1"} == {row["account"] for row in found}
     first = found[0]

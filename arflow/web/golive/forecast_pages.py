@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from arflow.errors import SaysNo
 from arflow.forecast import Forecast, Leaving
-from arflow.reports import listed
+from arflow.reports import beginnings, listed
 from arflow.web import bars
 from arflow.web.downloads import csv_file
 from arflow.web.golive import looking
@@ -101,6 +101,9 @@ def shown(look: Look) -> Mapping[str, object]:
         "sums": [sum(counts[at] for _, counts in rows) for at in range(len(columns))],
         "picture": bars.picture((_label(on), _pieces(made, on), f"{sum(counts) or ''}") for on, counts in rows),
         "accounts": len({one.account for one in made.leaving}),
+        "without_address": beginnings.without_address(
+            connection(), {o.account for o in made.leaving if o.effect == "send"}
+        ),
     }
 
 
