@@ -192,6 +192,20 @@ def test_an_answer_is_kept_until_something_changes(book: Site) -> None:
         assert first is not found.made
 
 
+def test_a_long_look_shows_how_far_it_is(live: Live, book: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page does not wait for it; the browser asks again by itself, and what leaves right away is told then, too."""
+    monkeypatch.setattr(looking, "PATIENCE", 0.0)
+    book.add("lena", "lead")
+    page = live.page("lena")
+    answer = page.goto("/go-live/")
+    assert answer
+    assert 'hx-get="/go-live/forecast"' in answer.text()
+    page.get_by_label("Why now").fill("typed meanwhile")
+    page.get_by_role("table", name="Messages and calls by day").wait_for()
+    assert "Nothing leaves today." in page.locator("#right-away").inner_text()
+    assert "typed meanwhile" == page.get_by_label("Why now").input_value()
+
+
 def test_a_lead_goes_live_in_the_browser(live: Live, book: Site) -> None:
     """Without JavaScript: looks at what would go out, lets old debts begin further on, and turns delivery on."""
     book.add("lena", "lead")

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from arflow.errors import SaysNo
 from arflow.forecast import Forecast, Leaving
 from arflow.reports import beginnings, listed
+from arflow.store import switch
 from arflow.web import bars
 from arflow.web.downloads import csv_file
 from arflow.web.golive import looking
@@ -28,7 +29,13 @@ def forecast() -> ResponseReturnValue:
     """The part of the page that shows the forecast: asked for again and again until it is there."""
     if "HX-Request" not in request.headers:
         return redirect(url_for(".page"))
-    return render_template("golive/forecast.html", **shown(looking.look(connection(), settings().engineering)))
+    return render_template(
+        "golive/forecast.html",
+        is_part=True,
+        is_on=switch.is_on(connection()),
+        to_hand_over=beginnings.messages_to_hand_over(connection()),
+        **shown(looking.look(connection(), settings().engineering)),
+    )
 
 
 @pages.get("/forecast/list")
