@@ -24,7 +24,7 @@ from arflow.life.present import reading
 from arflow.mail import Fate, Letter, Mail, Post, Result
 from arflow.messages.notices import PREFIX, notice
 from arflow.messages.recipients import is_address, recipient
-from arflow.messages.rendering import Message, Sender, render
+from arflow.messages.rendering import Message, SaysNothing, Sender, render
 from arflow.rules.policy import Policy
 from arflow.store import accounts, desk_tables, leases, policies, switch, tables
 from arflow.store.leases import Claim
@@ -36,6 +36,9 @@ PROMPT = dt.timedelta(hours=2)
 """A message that left its account no longer ago goes out at once; a later attempt waits for working hours."""
 
 _TRIES = 3
+
+_STATUSES = {Fate.ACCEPTED: "sent", Fate.REFUSED: "failed", Fate.AGAIN: "failed", Fate.MOOT: "moot"}
+"""How a message ends; one that was to be tried again has run out of time by then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +238,8 @@ def _handed_over(batch: _Batch, claim: Claim, mail: Mail, post: Post) -> _Outcom
     try:
         letter = _written(batch, claim, mail)
         composed = mail.composed(letter) if is_address(letter.to) else None
+    except SaysNothing as nothing:
+        return _Outcome(result=Result(fate=Fate.MOOT, reason=str(nothing)))
     except Exception as error:  # noqa: BLE001 - one letter that cannot be written must not stop the others; it is shown
         reason = str(error) if isinstance(error, ArflowError) else f"the letter cannot be written: {error!r}"
         return _Outcome(result=Result(fate=Fate.REFUSED, reason=reason))
@@ -329,8 +334,7 @@ def _settle(engine: Engine, batch: _Batch, done: Sequence[tuple[Claim, _Outcome]
         claim, outcome = done[0]
         reason = f"what came of it could not be told to the rules: {error!r}"
         with engine.begin() as connection:
-            is_sent = outcome.result.fate is Fate.ACCEPTED
-            leases.settle(connection, claim, is_sent=is_sent, error=reason, **_kept(outcome.letter))
+            leases.settle(connection, claim, _STATUSES[outcome.result.fate], error=reason, **_kept(outcome.letter))
 
 
 def _write_all(engine: Engine, batch: _Batch, done: Sequence[tuple[Claim, _Outcome]]) -> None:
@@ -351,8 +355,7 @@ def _write(connection: Connection, batch: _Batch, claim: Claim, outcome: _Outcom
     result = outcome.result
     if result.fate is Fate.AGAIN and leases.try_again(connection, claim, result.reason):
         return
-    is_sent = result.fate is Fate.ACCEPTED
-    if not leases.settle(connection, claim, is_sent=is_sent, error=result.reason, **_kept(outcome.letter)):
+    if not leases.settle(connection, claim, _STATUSES[result.fate], error=result.reason, **_kept(outcome.letter)):
         return  # somebody else has it, and will say what came of it
     if claim.number is None:
         return
@@ -363,7 +366,7 @@ def _write(connection: Connection, batch: _Batch, claim: Claim, outcome: _Outcom
             claim.template,
             decided_at=claim.decided_at,
             zone=claim.zone,
-            delivered=is_sent,
+            delivered=result.fate is Fate.ACCEPTED,
         )
     if outcome.is_about_address:
         _ask_for_address(connection, batch, claim, result.reason)

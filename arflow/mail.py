@@ -44,6 +44,9 @@ class Fate(StrEnum):
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
+    MOOT = "moot"
+    """There was nothing left to write about."""
+
     AGAIN = "again"
 
 

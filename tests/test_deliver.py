@@ -394,7 +394,7 @@ def test_who_was_taken_for_dead_can_change_nothing(book: Callable[..., Engine], 
     assert [EffectStatus.SENT] == told(engine)
     with engine.begin() as connection:
         old = replace(others[0], lease=1)
-        assert not leases.settle(connection, old, is_sent=False)
+        assert not leases.settle(connection, old, "failed")
         assert not leases.try_again(connection, old, "late")
         assert not leases.put_back(connection, old)
         assert not leases.renew(connection, old, 10)
@@ -541,7 +541,7 @@ def test_a_letter_about_nothing_any_more_is_not_sent(book: Callable[..., Engine]
         connection.execute(text("UPDATE item SET open = 0"))
     deliver_batch(engine, folder)
     error = "account `A0` has nothing that `first-reminder` could be about any more"
-    assert [("failed", error)] == rows(engine, "status", "error")
+    assert [("moot", error)] == rows(engine, "status", "error")
     assert ["lead@hill.example"] == [letter["To"] for letter in letters(folder)]
     assert [] == tasks(engine)
 

@@ -137,7 +137,13 @@ def effect(kind: str, name: str) -> str:
 
 
 _DELIVERY: Mapping[str, str] = MappingProxyType(
-    {"queued": "waits to be sent", "sending": "is being sent", "sent": "handed over", "failed": "not delivered"}
+    {
+        "queued": "waits to be sent",
+        "sending": "is being sent",
+        "sent": "handed over",
+        "failed": "not delivered",
+        "moot": "not sent, for it had lost its reason",
+    }
 )
 
 

@@ -27,7 +27,8 @@ from arflow.store.tables import Instant, metadata
 
 ROLES = ("admin", "caller", "lead", "policy_owner")
 TASK_KINDS = ("address", "follow_up", "notice")
-MESSAGE_STATUSES = ("queued", "sending", "sent", "failed")
+MESSAGE_STATUSES = ("queued", "sending", "sent", "failed", "moot")
+"""`moot`: when it was to be handed over there was nothing left to write about."""
 
 _NOW = text("now()")
 _EMPTY = text("''")

@@ -89,9 +89,8 @@ def try_again(connection: Connection, claimed: Claim, error: str) -> bool:
     )
 
 
-def settle(connection: Connection, claimed: Claim, *, is_sent: bool, **values: str) -> bool:
-    """Mark a message as sent or failed, with what was sent to whom; False when somebody else has it."""
-    status = "sent" if is_sent else "failed"
+def settle(connection: Connection, claimed: Claim, status: str, **values: str) -> bool:
+    """Mark a message as sent, failed or moot, with what was sent to whom; False when somebody else has it."""
     return _changed(connection, claimed, status=status, leased_until=None, settled_at=func.now(), **values)
 
 

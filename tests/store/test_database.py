@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from arflow.errors import DatabaseRefused
-from arflow.store import database, desk_tables, embedded, tables
+from arflow.store import database, desk_tables, embedded
 
 pytestmark = pytest.mark.database
 
@@ -48,7 +48,7 @@ def _tables(url: str) -> list[str]:
 def test_the_migrations_make_the_tables_of_the_code(engine: Engine) -> None:
     """Nothing in the tables of the code is missing from the migrated database, and the other way round."""
     with engine.connect() as connection:
-        assert [] == compare_metadata(MigrationContext.configure(connection), tables.metadata)
+        assert [] == compare_metadata(MigrationContext.configure(connection), desk_tables.user.metadata)
 
 
 def test_a_database_of_another_program_is_refused(empty_url: str) -> None:

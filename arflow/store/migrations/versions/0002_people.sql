@@ -167,7 +167,7 @@ CREATE TABLE message (
     CONSTRAINT pk_message PRIMARY KEY (id),
     CONSTRAINT uq_message_effect UNIQUE (account_id, number),
     CONSTRAINT uq_message_message_id UNIQUE (message_id),
-    CONSTRAINT ck_message_status CHECK (status IN ('queued', 'sending', 'sent', 'failed')),
+    CONSTRAINT ck_message_status CHECK (status IN ('queued', 'sending', 'sent', 'failed', 'moot')),
     CONSTRAINT ck_message_settled CHECK ((settled_at IS NULL) = (status IN ('queued', 'sending'))),
     CONSTRAINT ck_message_leased CHECK ((leased_until IS NULL) = (status <> 'sending')),
     CONSTRAINT fk_message_account_id FOREIGN KEY(account_id) REFERENCES account (id)
