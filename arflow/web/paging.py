@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from urllib.parse import quote, urlencode
 
-from flask import request, url_for
+from flask import request
 
 SIZE = 50
 _LAST = 100_000
@@ -48,5 +49,5 @@ def paged(rows: Sequence[T], size: int = SIZE) -> Paged[T]:
 
 
 def _address(number: int) -> str:
-    arguments = request.args.to_dict(flat=False) | dict(request.view_args or {}) | {"page": number}
-    return url_for(request.endpoint or "", **arguments)
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "page"]
+    return f"{quote(request.path)}?{urlencode([*kept, ('page', number)])}"

@@ -265,3 +265,15 @@ def test_an_account_may_be_called_anything(site: Site, cara: Visitor, tmp_path: 
     assert 200 == cara.get(path).status_code
     note = cara.post(path.replace("/accounts/", "/accounts/do/note/", 1), {"seen": "1", "text": "kept"})
     assert (303, path) == (note.status_code, note.headers["Location"])
+
+
+def test_an_address_with_strange_words_is_a_page_like_any_other(site: Site, cara: Visitor) -> None:
+    """What is typed behind the question mark is kept as text; it never becomes another address, or a fault of ours."""
+    new = "jsonb_build_object('id', 'X' || n, 'family', 'X' || n)"
+    copies = "FROM account a, generate_series(1, 30) n WHERE a.id = 'B1'"
+    site.sql(f"INSERT INTO account SELECT (jsonb_populate_record(a, {new})).* {copies}")
+    lena = site.user("lena", "lead")
+    answer = lena.get("/lists/all?endpoint=x&_scheme=javascript&_external=1&owner=&page=1")
+    assert 200 == answer.status_code
+    assert 'href="/lists/all?endpoint=x&amp;_scheme=javascript&amp;_external=1&amp;owner=&amp;page=2"' in answer.text
+    assert 200 == cara.get("/accounts/A1?topic=x&page=999999999").status_code
