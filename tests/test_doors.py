@@ -10,10 +10,11 @@ from arflow import clock
 from arflow.advance import Engineering, drain, place, record, retry, turn_delivery
 from arflow.audit import verify
 from arflow.errors import Conflict, Refused, SaysNo, WornOut
+from arflow.life.records import Entry, EntryKind
 from arflow.rules.engine import DurableRules
 from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
-from arflow.store import accounts, desk_tables, events, tables
+from arflow.store import accounts, desk_tables, events, outbox, tables
 from arflow.vocabulary import State
 from tests.production import activate, states, step, take_in, write_events
 
@@ -133,6 +134,29 @@ def test_what_leaves_is_a_row_of_the_same_transaction(book: Engine) -> None:
         ]
         tasks = connection.execute(select(task).where(task.c.account_id == "A0001")).all()
         assert [("notice", "lead", dt.date(2026, 1, 13))] == [(row.kind, row.assignee, row.due_on) for row in tasks]
+
+
+def test_a_notice_that_is_still_open_is_not_told_again(book: Engine) -> None:
+    """A rule that repeats its notice makes another task only once the first one is done."""
+    entry = Entry(
+        kind=EntryKind.EFFECT,
+        account="A0001",
+        at=dt.datetime(2026, 1, 13, tzinfo=dt.UTC),
+        on=dt.date(2026, 1, 13),
+        clock=dt.time(8),
+        cause="wake",
+        effect="notify",
+        name="lead",
+        rule="look",
+    )
+    count = text("SELECT count(*) FROM task WHERE account_id = 'A0001'")
+    with book.begin() as connection:
+        for expected in (1, 1):
+            outbox.put_out(connection, [(entry, "UTC"), (entry, "UTC")], with_messages=True)
+            assert expected == connection.execute(count).scalar()
+        connection.execute(text("UPDATE task SET done_at = now() WHERE account_id = 'A0001'"))
+        outbox.put_out(connection, [(entry, "UTC")], with_messages=True)
+        assert 2 == connection.execute(count).scalar()
 
 
 def test_a_stepped_account_waits_for_its_delivery(book: Engine) -> None:

@@ -77,7 +77,7 @@ def _delivery(engine: Engine, found: system.System, bar: Bar) -> Iterator[Need]:
         ahead = forecast.forecast(connection, engineering(found.now), progress=bar.at)
     text = (
         f"delivery is off; turned on now, {ahead.due_today:,} messages and calls would go out today and "
-        f"{ahead.total:,} by {ahead.today + dt.timedelta(days=ahead.days)}; an admin turns it on, on the pages"
+        f"{ahead.total:,} by {ahead.today + dt.timedelta(days=ahead.days)}; a lead or admin turns it on, on the pages"
     )
     yield Need(what="delivery_off", text=text)
 

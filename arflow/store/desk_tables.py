@@ -129,6 +129,14 @@ task = Table(
     _text("done_by"),
     CheckConstraint(f"kind IN ({_listed(TASK_KINDS)})", name="kind"),
     Index("ix_task_open", "account_id", postgresql_where=text("done_at IS NULL")),
+    Index(
+        "ix_task_one_open_notice",
+        "account_id",
+        "assignee",
+        "text",
+        unique=True,
+        postgresql_where=text("kind = 'notice' AND done_at IS NULL"),
+    ),
     comment="What a person is to do. Calls are no rows here: a call is open while its account says so (`call_open`).",
 )
 

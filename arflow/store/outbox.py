@@ -1,8 +1,9 @@
 """What leaves an account becomes rows, in the transaction that decided it: messages to hand over, tasks for people."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import insert
 
 from arflow.life.records import Entry, EntryKind
 from arflow.store import desk_tables
@@ -17,13 +18,10 @@ def put_out(connection: Connection, entries: Iterable[tuple[Entry, str]], *, wit
     leaving = [(e, zone) for e, zone in entries if e.kind is EntryKind.EFFECT and e.effect in _LEAVES]
     messages = [_message(entry, zone) for entry, zone in leaving if with_messages and _is_mail(entry)]
     tasks = [_task(entry) for entry, _ in leaving if not _is_mail(entry)]
-    _insert(connection, desk_tables.message, messages)
-    _insert(connection, desk_tables.task, tasks)
-
-
-def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    if rows:
-        connection.execute(insert(table), list(rows))
+    if messages:
+        connection.execute(insert(desk_tables.message), messages)
+    if tasks:  # a notice that is still open is not told again
+        connection.execute(insert(desk_tables.task).on_conflict_do_nothing(), tasks)
 
 
 def _is_mail(entry: Entry) -> bool:

@@ -126,6 +126,8 @@ CREATE TABLE task (
 
 CREATE INDEX ix_task_open ON task (account_id) WHERE done_at IS NULL;
 
+CREATE UNIQUE INDEX ix_task_one_open_notice ON task (account_id, assignee, text) WHERE kind = 'notice' AND done_at IS NULL;
+
 COMMENT ON TABLE task IS 'What a person is to do. Calls are no rows here: a call is open while its account says so (`call_open`).';
 
 CREATE TABLE delivery_switch (
