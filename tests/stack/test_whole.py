@@ -31,7 +31,6 @@ pytestmark = [pytest.mark.database, pytest.mark.slow]
 
 DAYS = int(os.environ.get("ARFLOW_WHOLE_DAYS", "30"))
 ACCOUNTS, MONTHS = (60, 4) if DAYS < 100 else (400, 18)
-ACCOUNTS, MONTHS = (60, 4) if DAYS < 100 else (400, 18)
 _ONE_DAY = dt.timedelta(days=1)
 SPEED = 0.2
 PATIENCE = 120.0 + 8.0 * DAYS
