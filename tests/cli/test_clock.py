@@ -61,5 +61,5 @@ def test_a_schema_that_is_up_to_date_stays(asked: Command, lived: Engine) -> Non
     before = contents(lived)
     said = asked("migrate")
     assert (0, "the schema is at 0002 already\n", "") == (said.status, said.out, said.err)
-    assert {"before": "0001", "after": "0001"} == json.loads(asked("migrate", "--format", "json").out)
+    assert {"before": "0002", "after": "0002"} == json.loads(asked("migrate", "--format", "json").out)
     assert before == contents(lived)

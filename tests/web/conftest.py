@@ -168,9 +168,10 @@ def live(site: Site, chromium: Browser) -> Iterator[Live]:
     yield made
     for context in made.contexts:
         context.close()
-    server.close()
-    server.maintenance(0)
+    # in its own thread, since a socket that is closed under its `select` is an error there
+    server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map, ignore_all=True))
     serving.join(timeout=10)
+    server.task_dispatcher.shutdown()
 
 
 def look_at(page: Page, name: str) -> None:
