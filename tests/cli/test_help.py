@@ -42,7 +42,7 @@ def test_every_option_says_what_it_does(words: tuple[str, ...], command: click.C
     [
         (
             (),
-            "say what to do: advance, audit, backup, explain, import, migrate, policy, replay, report, restore, status, ",
+            "say what to do: advance, audit, backup, explain, import, migrate, policy, replay, report, restore, ",
         ),
         (("policy",), "say what to do: activate, check, test (see `arflow policy --help`)"),
         (("polcy",), "no such command 'polcy'. Did you mean 'policy'?"),
