@@ -4,7 +4,7 @@ The next step is not guessed: the same life that production runs is run ahead, w
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -270,12 +270,16 @@ def _same(one: Entry, other: Entry) -> bool:
     )
 
 
-def sentence(ahead: Next | None, currency: str) -> str:
-    """What comes next in one sentence."""
+def _plain(minor: int, currency: str) -> str:
+    return f"{money.show(minor, currency)} {currency}"
+
+
+def sentence(ahead: Next | None, currency: str, amount: Callable[[int, str], str] = _plain) -> str:
+    """What comes next in one sentence; `amount` writes the money in it, with its currency."""
     if ahead is None:
         return "next: nothing, until something is recorded"
     day = f"{ahead.on.day} {ahead.on:%B %Y}"
-    unless = f" unless {money.show(ahead.unless, currency)} {currency} is paid" if ahead.unless else ""
+    unless = f" unless {amount(ahead.unless, currency)} is paid" if ahead.unless else ""
     verb = {"step": ahead.what, "parked": "parked"}.get(ahead.kind, ahead.what)
     return f"next: {verb} on {day}{unless}"
 

@@ -58,7 +58,7 @@ def test_the_list_says_what_to_do_why_and_what_comes_next(cara: Visitor) -> None
     text = cara.get("/accounts").text
     for said in ("5 of 5 accounts", "A1 Limited", "call to make", "Ten days late.", "1,000.00", "14 days late"):
         assert said in text
-    assert "Escalated on 11 March 2026 unless 1000.00 USD is paid" in text
+    assert "Escalated on 11 March 2026 unless 1,000.00 USD is paid" in text
     assert "Call from Monday 26 Jan 2026, 08:00 there" in text
 
 
@@ -67,7 +67,12 @@ def test_the_account_says_all_before_a_call(cara: Visitor) -> None:
     text = cara.get(PAGE.format("A1")).text
     for said in (
         *("Ann Lee", "+1 555 0100", "instalment 1 of 2", "71 days to pay", "Ten days late.", "Please look at it."),
-        *("reminded \u2192 called", "days_overdue &gt;= 10", "Next: escalated on 11 March 2026"),
+        *(
+            "reminded \u2192 called",
+            "days_overdue &gt;= 10",
+            "Next: escalated on 11 March 2026 unless 1,000.00 USD is paid",
+        ),
+        f"It is {TODAY:%A}, {TODAY.day} {TODAY:%b %Y} there",
     ):
         assert said in text
     only = cara.get(PAGE.format("A1") + "?topic=messages").text

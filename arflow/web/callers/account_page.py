@@ -55,10 +55,10 @@ def page(account_id: str) -> str:
         promises=brief.promises(one.seen),
         flags=brief.red_flags(one.account, one.seen),
         terms=brief.usual_terms(one.account),
-        there=clock.real_now().astimezone(zone_named(one.account.timezone) or ZoneInfo(one.zone)),
+        there=_there(one),
         reaches_payer=one.account.pays_through is not None and reaches(one.account.pays_through),
         explained=explained,
-        next_sentence=explain.sentence(explained.next, one.account.currency),
+        next_sentence=explain.sentence(explained.next, one.account.currency, wording.amount),
         contacts=timeline.contacts(connection(), view),
         tasks=tasks.open_of(connection(), [account_id]).get(account_id, []),
         hold_ends=timeline.hold_ends(connection(), account_id),
@@ -77,6 +77,14 @@ def page(account_id: str) -> str:
         typed_form=typed(),
         open_hint=f"At most {wording.amount(one.seen.facts.open_amount, one.account.currency)} is open.",
     )
+
+
+def _there(one: Outlook) -> str:
+    """What the clock shows where they are; of a stepped clock, which has no hours, the day."""
+    if clock.read(connection()).day is not None:
+        return f"It is {one.today:%A}, {wording.day(one.today)} there"
+    zone = zone_named(one.account.timezone) or ZoneInfo(one.zone)
+    return f"It is {clock.real_now().astimezone(zone):%A %H:%M} there ({zone})"
 
 
 def view_of(one: Outlook) -> View:

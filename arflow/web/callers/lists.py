@@ -9,7 +9,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from arflow import clock, explain, outlook, recording
-from arflow.desk import access, assignments, brief, tasks, worklist
+from arflow.desk import access, assignments, brief, tasks, wording, worklist
 from arflow.desk.tasks import Task
 from arflow.desk.worklist import Place, Which
 from arflow.outlook import Outlook
@@ -152,4 +152,4 @@ def _lines(ids: Sequence[str], places: dict[str, Place]) -> list[Line]:
 
 
 def _next(one: Outlook) -> str:
-    return explain.sentence(one.foresee(), one.account.currency).removeprefix("next: ")
+    return explain.sentence(one.foresee(), one.account.currency, wording.amount).removeprefix("next: ")

@@ -21,7 +21,7 @@ KINDS = ("collectible", "promised", "disputed")
 """How an overdue amount divides, in the order of the pieces of a bar."""
 
 
-@pages.get("/", menu=("Pipeline", 20))
+@pages.get("/", menu=("Pipeline", 5))
 def pipeline() -> str:
     """How many accounts and how much money stand in each state, by currency."""
     day = asked.as_of()
