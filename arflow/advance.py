@@ -17,6 +17,7 @@ from arflow import clock
 from arflow.accounts.entries import Parked
 from arflow.accounts.events import Event, parse
 from arflow.clock import Now
+from arflow.desk import tasks
 from arflow.errors import Conflict, SaysNo, WornOut
 from arflow.life.life import Life
 from arflow.life.lives import Lived, minute_after
@@ -76,6 +77,8 @@ def _advance_locked(connection: Connection, locked: Sequence[str], now: Now, eng
 
 def _write(connection: Connection, living: Living, changes: Sequence[tuple[Changed, Lived]]) -> Advanced:
     accounts.save(connection, [change for change, _ in changes])
+    given = [change.account.id for change, _ in changes if change.account.owner != change.before.account.owner]
+    tasks.go_with_accounts(connection, given)
     journal.append(connection, [row for change, lived in changes for row in living.journal_rows(change, lived)])
     leaving = ((entry, str(lived.life.zone())) for _, lived in changes for entry in lived.entries)
     outbox.put_out(connection, leaving, with_messages=living.engineering.delivery == "recorded")

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from arflow import clock
 from arflow.accounts.events import parse
 from arflow.advance import Engineering, advance, record, standing
-from arflow.desk import notes, tasks
+from arflow.desk import access, notes, tasks
 from arflow.desk.actions import Doing
 from arflow.desk.users import User
 from arflow.store import accounts, events
@@ -37,21 +37,20 @@ def carry_out(
         done = record(connection, account, doing.contents, actor=user.name, engineering=engineering, seen=seen)
         about = done.events[0]
     today, _ = clock.local_moment(clock.read(connection), ZoneInfo(zone))
-    _write_down(connection, account, doing, actor=user.name, today=today, about=about)
+    _write_down(connection, account, doing, user=user, today=today, about=about)
 
 
 def _write_down(
-    connection: Connection, account: str, doing: Doing, *, actor: str, today: dt.date, about: int | None
+    connection: Connection, account: str, doing: Doing, *, user: User, today: dt.date, about: int | None
 ) -> None:
+    actor = user.name
     if doing.note:
         notes.add(connection, account, doing.note, author=actor, on=today, about=about)
     if doing.settles_follow_ups:
         tasks.finish_due(connection, account, by=actor, today=today)
     if doing.follow_up is not None:
-        planned = doing.follow_up
-        tasks.follow_up(
-            connection, account, assignee=planned.assignee, due_on=planned.due_on, text=planned.text, made_by=actor
-        )
+        planned, keeper = doing.follow_up, access.keeper(connection, user, account)
+        tasks.follow_up(connection, account, assignee=keeper, due_on=planned.due_on, text=planned.text, made_by=actor)
 
 
 def assign(

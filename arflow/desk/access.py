@@ -5,6 +5,8 @@ from sqlalchemy import ColumnElement, Connection, false, or_, select, true
 from arflow.accounts.entries import EffectStatus
 from arflow.desk.users import User
 from arflow.errors import SaysNo
+from arflow.store.desk_tables import queue, task
+from arflow.store.desk_tables import user as app_user
 from arflow.store.tables import account, effect
 from arflow.vocabulary import EffectKind
 
@@ -14,13 +16,38 @@ REACH_ALL = ("lead", "admin")
 def reachable(user: User) -> ColumnElement[bool]:
     """The condition on `tables.account` for what `user` reaches.
 
-    Leads and admins reach all; callers what they or their queues own, and what has an open call on one of their queues.
+    Leads and admins reach all; callers what they or their queues own, what has an open call on one of their queues, and
+    of what nobody has that on which a follow-up of theirs is open.
     """
     if user.is_any_of(*REACH_ALL):
         return true()
     if not user.is_any_of("caller"):
         return false()
-    return or_(account.c.owner.in_([user.name, *user.queues]), account.c.call_open & called_on(user.queues))
+    names = [user.name, *user.queues]
+    return or_(
+        account.c.owner.in_(names),
+        account.c.call_open & called_on(user.queues),
+        has_nobody() & _followed_up_by(names),
+    )
+
+
+def has_nobody() -> ColumnElement[bool]:
+    """Whether nobody who works here has the account: no owner, or one who is no user (any more) and no queue."""
+    here = select(app_user.c.name).where(app_user.c.disabled_at.is_(None)).union_all(select(queue.c.name))
+    return account.c.owner.not_in(here)
+
+
+def _followed_up_by(names: list[str]) -> ColumnElement[bool]:
+    is_open = task.c.done_at.is_(None) & (task.c.kind == "follow_up")
+    return select(task.c.id).where(task.c.account_id == account.c.id, is_open, task.c.assignee.in_(names)).exists()
+
+
+def keeper(connection: Connection, user: User, account_id: str) -> str:
+    """By whom what `user` plans on an account is to be done: themselves, or the owner of what they do not keep."""
+    owned = select(account.c.owner).where(account.c.id == account_id, ~has_nobody())
+    owner = connection.execute(owned).scalar()
+    is_theirs = owner is None or owner in (user.name, *user.queues) or user.is_any_of(*REACH_ALL)
+    return user.name if is_theirs or owner is None else owner
 
 
 def called_on(queues: tuple[str, ...]) -> ColumnElement[bool]:

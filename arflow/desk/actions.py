@@ -27,11 +27,10 @@ _OURS = "desk-"
 
 @dataclass(frozen=True, kw_only=True)
 class FollowUp:
-    """What is to be done next, by whom and when."""
+    """What is to be done next, and when."""
 
     due_on: dt.date
     text: str
-    assignee: str
 
 
 @dataclass(frozen=True, kw_only=True)

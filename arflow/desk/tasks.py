@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, upd
 
 from arflow.desk.users import User
 from arflow.errors import Conflict, Refused, SaysNo
-from arflow.store import accounts, desk_tables
+from arflow.store import accounts, desk_tables, tables
 
 LONGEST_TEXT = 500
 FURTHEST = dt.timedelta(days=730)
@@ -133,6 +133,15 @@ def hand_over(connection: Connection, ids: Sequence[str], to: str) -> None:
     """Give what is still to be done about accounts to their new owner; notices of rules stay with whom they name."""
     mine = (_task.c.account_id.in_(accounts.listed(ids)), _task.c.kind.in_(_STAYS_WITH_ACCOUNT))
     connection.execute(update(_task).where(*mine, _task.c.done_at.is_(None)).values(assignee=to))
+
+
+def go_with_accounts(connection: Connection, ids: Sequence[str]) -> None:
+    """The same for accounts that have another owner by now, whoever gave them away: a person, a rule or an import."""
+    if ids:
+        account = tables.account
+        mine = (_task.c.account_id.in_(accounts.listed(ids)), _task.c.kind.in_(_STAYS_WITH_ACCOUNT))
+        owned = (_task.c.account_id == account.c.id, _task.c.done_at.is_(None))
+        connection.execute(update(_task).where(*mine, *owned).values(assignee=account.c.owner))
 
 
 def check_day(day: dt.date, today: dt.date) -> None:

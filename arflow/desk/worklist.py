@@ -83,9 +83,7 @@ def owned_by(name: str) -> Which:
 
 def unassigned() -> Which:
     """Whether nobody who works here has the account: no owner, or one who is no user (any more) and no queue."""
-    user, queue = desk_tables.user, desk_tables.queue
-    here = select(user.c.name).where(user.c.disabled_at.is_(None)).union_all(select(queue.c.name))
-    return _account.c.owner.not_in(here)
+    return access.has_nobody()
 
 
 def page(

@@ -76,7 +76,7 @@ pytestmark = pytest.mark.database
 
 def test_a_call_with_a_promise_makes_the_account_promised(book: Engine) -> None:
     """One form, one cause: the call, the promise and the note about it; follow-ups that were due are done."""
-    do(book, "A1", Doing(follow_up=FollowUp(due_on=TODAY, text="call", assignee="cara")))
+    do(book, "A1", Doing(follow_up=FollowUp(due_on=TODAY, text="call")))
     account = look(book, "A1").account
     promised = actions.promise(account, amount=100000, due=TODAY + 10 * DAY)
     do(
@@ -165,9 +165,7 @@ def test_an_account_is_escalated_and_taken_back_by_hand(book: Engine) -> None:
 def test_who_comes_second_is_told_and_nothing_is_written(book: Engine) -> None:
     """The version that a form was made for protects against two people, and against sending one form twice."""
     before = look(book, "A1").version
-    call = actions.call(
-        outcome="busy", direction="out", text="mine", follow_up=FollowUp(due_on=TODAY, text="x", assignee="cara")
-    )
+    call = actions.call(outcome="busy", direction="out", text="mine", follow_up=FollowUp(due_on=TODAY, text="x"))
     do(book, "A1", call, seen=before)
     with pytest.raises(Conflict):
         do(book, "A1", call, seen=before)
@@ -178,7 +176,7 @@ def test_who_comes_second_is_told_and_nothing_is_written(book: Engine) -> None:
 
 def test_a_new_owner_takes_over_what_is_still_to_be_done(book: Engine) -> None:
     """Follow-ups go with the account; the account event is recorded with its actor."""
-    do(book, "A1", Doing(follow_up=FollowUp(due_on=TODAY, text="call", assignee="cara")))
+    do(book, "A1", Doing(follow_up=FollowUp(due_on=TODAY, text="call")))
     with book.begin() as connection:
         assign(connection, "A1", "carl", actor="lena", engineering=REAL)
     with book.connect() as connection:
@@ -188,7 +186,7 @@ def test_a_new_owner_takes_over_what_is_still_to_be_done(book: Engine) -> None:
 
 def test_a_note_or_follow_up_sent_twice_is_one(book: Engine) -> None:
     """A double click records once; another text is another note; a note has a limit."""
-    twice = Doing(note="Nice people.", follow_up=FollowUp(due_on=TODAY, text="call", assignee="cara"))
+    twice = Doing(note="Nice people.", follow_up=FollowUp(due_on=TODAY, text="call"))
     for doing in (twice, twice, Doing(note="Very nice people.")):
         do(book, "A1", doing)
     with book.connect() as connection:
@@ -200,7 +198,7 @@ def test_a_note_or_follow_up_sent_twice_is_one(book: Engine) -> None:
 
 def test_a_task_is_done_once(book: Engine) -> None:
     """Whoever comes second is told; it can be put off until then."""
-    do(book, "A1", Doing(follow_up=FollowUp(due_on=TODAY, text="call", assignee="cara")))
+    do(book, "A1", Doing(follow_up=FollowUp(due_on=TODAY, text="call")))
     with book.begin() as connection:
         number = tasks.open_of(connection, ["A1"])["A1"][0].id
         tasks.postpone(connection, number, TODAY + DAY)

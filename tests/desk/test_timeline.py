@@ -34,7 +34,7 @@ def book(template: str, tmp_path: Path) -> Iterator[Engine]:
         actions.call(outcome="promised", direction="out", spoke_to="Ann", agreed=[promised]),
         Doing(contents=(actions.dispute(account, invoice="A1-1", amount=30000, code="PRICE", text="too much"),)),
         actions.hold(until=TODAY.replace(day=30), reason="talks", today=TODAY),
-        Doing(note="They were kind.", follow_up=FollowUp(due_on=TODAY, text="call", assignee="cara")),
+        Doing(note="They were kind.", follow_up=FollowUp(due_on=TODAY, text="call")),
     ):
         one = look(engine, "A1")
         with engine.begin() as connection:

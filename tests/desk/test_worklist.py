@@ -50,9 +50,9 @@ def test_a_list_has_what_is_due_first_and_then_the_largest_of_each_currency(book
         ("C1", True, False),
         ("A2", True, False),
     ] == (listed(book, cara))
-    after_a_call = actions.call(outcome="no_answer", direction="out", follow_up=_follow_up("cara", TODAY))
+    after_a_call = actions.call(outcome="no_answer", direction="out", follow_up=_follow_up(TODAY))
     do(book, "A2", after_a_call, cara)
-    do(book, "A1", actions.call(outcome="no_answer", direction="out", follow_up=_follow_up("cara", TODAY + DAY)), cara)
+    do(book, "A1", actions.call(outcome="no_answer", direction="out", follow_up=_follow_up(TODAY + DAY)), cara)
     assert [
         ("E1", True, False),
         ("B1", True, False),
@@ -65,8 +65,8 @@ def test_a_list_has_what_is_due_first_and_then_the_largest_of_each_currency(book
 DAY = dt.timedelta(days=1)
 
 
-def _follow_up(name: str, day: dt.date) -> actions.FollowUp:
-    return actions.FollowUp(due_on=day, text="call again", assignee=name)
+def _follow_up(day: dt.date) -> actions.FollowUp:
+    return actions.FollowUp(due_on=day, text="call again")
 
 
 def test_a_caller_has_their_own_accounts_their_queues_and_the_calls_on_them(book: Engine) -> None:
@@ -88,6 +88,35 @@ def test_what_nobody_here_has_is_unassigned(book: Engine) -> None:
     with book.connect() as connection:
         found = worklist.page(connection, lena, worklist.unassigned(), TODAY, offset=0, limit=50)
         assert ["B1", "C1"] == [place.account for place in found]
+
+
+def test_a_follow_up_on_what_nobody_has_is_not_lost_with_the_call(book: Engine) -> None:
+    """The call gave the reach, and is settled; the caller has the account until the follow-up is done, nobody else."""
+    cara, cem = person(book, "cara", "caller", queue="collections"), person(book, "cem", "caller", queue="collections")
+    call = actions.call(outcome="no_answer", direction="out", follow_up=_follow_up(TODAY))
+    do(book, "B1", call, cara)
+    assert ("B1", False, True) in listed(book, cara)
+    assert "B1" not in [key for key, _, _ in listed(book, cem)]
+    with book.begin() as connection:
+        tasks.finish_due(connection, "B1", by="cara", today=TODAY)
+    assert "B1" not in [key for key, _, _ in listed(book, cara)]
+
+
+def test_a_follow_up_on_what_another_has_is_for_them(book: Engine) -> None:
+    """Who only makes the call of their queue does not have the account for longer."""
+    cara, carl = person(book, "cara", "caller", queue="collections"), person(book, "carl", "caller")
+    do(book, "C1", actions.call(outcome="no_answer", direction="out", follow_up=_follow_up(TODAY)), cara)
+    assert [("C1", False, True)] == listed(book, carl)
+    assert "C1" not in [key for key, _, _ in listed(book, cara)]
+
+
+def test_follow_ups_go_with_an_account_that_an_import_gives_to_another(book: Engine, tmp_path: Path) -> None:
+    cara, carl = person(book, "cara", "caller", queue="collections"), person(book, "carl", "caller")
+    do(book, "A2", actions.call(outcome="no_answer", direction="out", follow_up=_follow_up(TODAY)), cara)
+    given = {"event": "account", "account": "A2", "date": TODAY.isoformat(), "owner": "carl"}
+    take_in(book, write_events(tmp_path / "given.jsonl", [given]))
+    assert ("A2", False, True) in listed(book, carl)
+    assert "A2" not in [key for key, _, _ in listed(book, cara)]
 
 
 def test_a_list_comes_in_pages_and_by_currency(book: Engine) -> None:

@@ -10,7 +10,6 @@ from arflow.outlook import Outlook
 from arflow.vocabulary import OUTCOMES
 from arflow.web.callers.blueprint import done, form_of, look, pages
 from arflow.web.forms import Reading
-from arflow.web.visitors import current_user
 
 __all__ = ["pages"]
 
@@ -50,7 +49,7 @@ def _follow_up(read: Reading, one: Outlook, follows: str) -> FollowUp | None:
         return None
     day = planned_day(read, "follow_up_on", one.today)
     text = read.text("follow_up_text", longest=tasks.LONGEST_TEXT) or "call again"
-    return FollowUp(due_on=day, text=text, assignee=current_user().name)
+    return FollowUp(due_on=day, text=text)
 
 
 def planned_day(read: Reading, name: str, today: dt.date) -> dt.date:
