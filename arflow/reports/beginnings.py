@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, select
 
 from arflow.store import accounts, tables
 from arflow.vocabulary import State
@@ -49,17 +49,20 @@ def _has_policy() -> ColumnElement[bool]:
 
 def _which(oldest: Any, older_than: dt.date, to: State) -> tuple[ColumnElement[bool], ...]:  # noqa: ANN401
     elsewhere = _account.c.state.not_in([str(state) for state in (*_LEFT_ALONE, to)])
-    return oldest.c.account_id == _account.c.id, oldest.c.oldest < older_than, elsewhere
+    book = func.coalesce(_account.c.pays_through, _account.c.id)  # the rules look at the payer's debts
+    return oldest.c.account_id == book, oldest.c.oldest < older_than, elsewhere
 
 
 def old_debts(connection: Connection, day: dt.date, older_than: dt.date, to: State) -> list[Old]:
     """The accounts whose oldest overdue instalment was due before `older_than`, by currency and present state.
 
-    Those that stand in `to` already, and those with a promise or a dispute over all they owe, are not among them.
+    Who pays through another has that one's debts. Those that stand in `to` already, and those with a promise or a
+    dispute over all they owe, are not among them.
     """
     oldest = _oldest(day)
+    gross = case((_account.c.pays_through.is_(None), oldest.c.gross), else_=0)  # money counts once, with its payer
     each = (
-        select(_account.c.currency, _account.c.state, _has_policy().label("has_policy"), oldest.c.gross)
+        select(_account.c.currency, _account.c.state, _has_policy().label("has_policy"), gross.label("gross"))
         .where(*_which(oldest, older_than, to))
         .subquery()
     )

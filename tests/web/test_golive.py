@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,18 @@ def test_old_debts_begin_where_a_lead_says_without_a_message(book: Site) -> None
     assert "No account is to be moved" in lena.get(OLD).text
     again = rows(lena.get("/go-live/forecast.csv").text)
     assert not {row["what"] for row in again if row["account"] == "OLD1"} & {"first-reminder", "second-reminder"}
+
+
+def test_who_pays_through_an_old_debtor_begins_there_too(book: Site, tmp_path: Path) -> None:
+    """The rules see the payer's debts, so a child left behind would get a courtesy note; money counts once."""
+    child = {"event": "account", "account": "CHILD", "date": "2026-01-02", "currency": "USD", "pays_through": "OLD1"}
+    take_in(book.engine, write_events(tmp_path / "child.jsonl", [child]))
+    lena = book.user("lena", "lead")
+    page = lena.get(OLD).text
+    assert "3 accounts" in page
+    assert ["200.00"] == re.findall(r"200\.00|300\.00", page)[:1]
+    lena.post(OLD, {"reason": "they had their letters"})
+    assert {"called"} == {state for key, state in states(book).items() if key in ("OLD1", "OLD2", "CHILD")}
 
 
 @pytest.mark.parametrize("path", ["/2026-03-01/promised", "/2026-03-01/nowhere", "/first/called", "?state=called"])
