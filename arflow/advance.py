@@ -97,11 +97,9 @@ def drain(engine: Engine, engineering: Engineering, now: Now | None = None, limi
             until = now or clock.read(connection)
             claimed += accounts.claim(connection, accounts.due(until.latest, until.day), limit)
             return _advance_locked(connection, claimed, until, engineering) if claimed else None
-    except (Conflict, DBAPIError, WornOut):
-        raise  # nothing was changed, and all of it is still due
-    except Exception:
-        if not claimed:
-            raise
+    except Exception as error:
+        if not claimed or not _is_its_own(error):
+            raise  # nothing was changed, and all of it is still due
         return _one_by_one(engine, claimed, until, engineering)
 
 
@@ -114,11 +112,28 @@ def _one_by_one(engine: Engine, ids: Sequence[str], now: Now, engineering: Engin
         try:
             with engine.begin() as connection:
                 done.append(advance(connection, [head], now, engineering))
-        except (Conflict, DBAPIError, WornOut):
-            raise
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is recorded where people see it
-            done.append(_set_aside(engine, head, now, f"cannot be decided: {error}" if str(error) else repr(error)))
+        except Exception as error:  # whatever it is, it is recorded where people see it
+            if not _is_its_own(error):
+                raise
+            done.append(_set_aside(engine, head, now, _reason(error)))
     return Advanced(accounts=sum(one.accounts for one in done), entries=tuple(e for one in done for e in one.entries))
+
+
+_ITS_VALUES = ("22", "23")
+"""How the SQLSTATE begins of values that no column or constraint takes."""
+
+
+def _is_its_own(error: Exception) -> bool:
+    """Whether an error would come again whenever an account is lived; others end with a collision, or a server away."""
+    if isinstance(error, DBAPIError):
+        return (getattr(error.orig, "sqlstate", None) or "").startswith(_ITS_VALUES)
+    return not isinstance(error, (Conflict, WornOut))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, DBAPIError):
+        return f"cannot be kept: the database refuses its values ({type(error.orig).__name__})"
+    return f"cannot be decided: {error}" if str(error) else repr(error)
 
 
 def _set_aside(engine: Engine, head: str, now: Now, reason: str) -> Advanced:

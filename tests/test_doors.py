@@ -197,6 +197,19 @@ def test_an_account_that_cannot_be_lived_on_is_set_aside_alone(book: Engine) -> 
         assert "cannot be decided" in row.parked["reason"]
 
 
+def test_an_account_that_the_database_does_not_take_is_set_aside_alone(book: Engine) -> None:
+    """What a constraint refuses would be due for ever, and nobody behind it would be looked at any more."""
+    with book.begin() as connection:
+        connection.execute(text("ALTER TABLE effect ADD CHECK (account_id <> 'A0001')"))
+    go_to(book, dt.date(2026, 1, 13))
+    assert {"A0000": "reminded", "A0001": "current", "A0002": "reminded"} == {
+        key: state for key, (state, _) in states(book).items()
+    }
+    with book.connect() as connection:
+        reason = connection.execute(text("SELECT parked ->> 'reason' FROM account WHERE id = 'A0001'")).scalar_one()
+    assert "cannot be kept: the database refuses its values (CheckViolation)" == reason
+
+
 def test_a_worn_out_process_parks_nobody(book: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one process cannot do any more, another can: the error is raised, and all that was due is due."""
     monkeypatch.setattr("arflow.rules.engine.MAX_VERSIONS", 0)
