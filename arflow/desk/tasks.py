@@ -72,6 +72,11 @@ def is_for(user: User) -> ColumnElement[bool]:
     return or_(_task.c.assignee.in_(names_of(user)), abandoned & of_all)
 
 
+def may_settle(user: User, task: Task) -> bool:
+    """Whether `user`, who reaches its account, may settle a task or put it off: a notice only who it is for."""
+    return task.kind in _STAYS_WITH_ACCOUNT or user.is_any_of("lead", "admin") or task.assignee in names_of(user)
+
+
 def is_due(user: User, today: dt.date) -> ColumnElement[bool]:
     """Whether a task is open, for `user`, and due up to `today`."""
     return _task.c.done_at.is_(None) & (_task.c.due_on <= today) & is_for(user)

@@ -204,6 +204,19 @@ def test_notes_and_follow_ups(site: Site, cara: Visitor) -> None:
     assert 404 == cara.post(f"/accounts/do/task-done/{number}/A1").status_code
 
 
+def test_a_notice_is_settled_by_whom_it_names(site: Site, cara: Visitor) -> None:
+    """A caller sees what a rule told the leads about an account of theirs, and cannot put it away."""
+    columns, values = "account_id, kind, assignee, due_on, text", "'A1', 'notice', 'finance-lead', :on, 'look'"
+    number = site.sql(f"INSERT INTO task ({columns}) VALUES ({values}) RETURNING id", on=TODAY)[0][0]
+    done = f"/accounts/do/task-done/{number}/A1"
+    assert done not in cara.get(PAGE.format("A1")).text
+    assert 404 == cara.post(done).status_code
+    assert 404 == cara.post(f"/accounts/do/task-later/{number}/A1", {"due_on": days(5)}).status_code
+    lena = site.user("lena", "lead")
+    assert done in lena.get(PAGE.format("A1")).text
+    assert 303 == lena.post(done).status_code
+
+
 def test_nobody_reaches_an_account_of_others_on_any_route(site: Site) -> None:
     """Every route with an account, as the app itself lists them, and every method: 404, as if it were not there."""
     carl, nobody = site.user("carl", "caller", "lead"), site.user("dora", "caller")

@@ -61,6 +61,7 @@ def page(account_id: str) -> str:
         next_sentence=explain.sentence(explained.next, one.account.currency, wording.amount),
         contacts=timeline.contacts(connection(), view),
         tasks=tasks.open_of(connection(), [account_id]).get(account_id, []),
+        may_settle=lambda task: tasks.may_settle(current_user(), task),
         hold_ends=timeline.hold_ends(connection(), account_id),
         mark=timeline.mark(connection(), account_id),
         changed=_changed(view),

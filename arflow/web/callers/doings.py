@@ -51,9 +51,10 @@ def task_later(account_id: str, number: int) -> ResponseReturnValue:
 
 
 def _require_task(account_id: str, number: int) -> None:
-    """Raise SaysNo unless it is an open task of an account that whoever asks reaches."""
+    """Raise SaysNo unless it is an open task of an account that whoever asks reaches, and not another's notice."""
     access.require(connection(), current_user(), account_id)
-    if tasks.find(connection(), number).account != account_id:
+    found = tasks.find(connection(), number)
+    if found.account != account_id or not tasks.may_settle(current_user(), found):
         raise SaysNo("there is no such task on this account")
 
 
