@@ -21,7 +21,7 @@ from arflow.queues import RedisRefused
 from arflow.reports import system
 from arflow.stack import backups
 from arflow.stack.places import Places
-from arflow.store import database, embedded, tables
+from arflow.store import database, embedded
 
 TICKER = "ticker"
 _TICKER_SILENT, _LATE, _STUCK = dt.timedelta(seconds=15), dt.timedelta(minutes=1), dt.timedelta(hours=1)
@@ -43,9 +43,7 @@ def status(*, form: str) -> None:
     with opened() as engine, progress() as bar:
         with engine.connect() as connection:
             found = system.read(connection)
-            unowned = connection.execute(
-                select(func.count()).select_from(tables.account).where(worklist.unassigned())
-            ).scalar_one()
+            unowned = worklist.count(connection, worklist.unassigned())
         needs = [
             *_delivery(engine, found, bar),
             *_accounts(found, unowned),

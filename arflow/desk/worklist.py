@@ -86,6 +86,12 @@ def unassigned() -> Which:
     return access.has_nobody()
 
 
+def count(connection: Connection, which: Which) -> int:
+    """How many accounts of which something has happened are of `which`."""
+    query = select(func.count()).select_from(_account).where(_account.c.born, which)
+    return int(connection.execute(query).scalar_one())
+
+
 def page(
     connection: Connection,
     user: User,

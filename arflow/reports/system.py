@@ -26,7 +26,6 @@ class System:
     """How long it waits by the business clock; None on a stepped clock, where that says nothing."""
 
     parked: int
-    unassigned: int
     behind_policy: int
     """Accounts that have not moved to the latest activated policy versions yet."""
 
@@ -52,7 +51,6 @@ def read(connection: Connection) -> System:
         oldest_due=oldest,
         late_by=now.at - oldest if now.at and oldest else None,
         parked=_accounts(connection, account.c.parked.is_not(None)),
-        unassigned=_accounts(connection, account.c.owner == ""),
         behind_policy=_accounts(connection, account.c.policy_seen < _latest_activation(connection)),
         is_delivering=switch.is_on(connection),
         messages=_messages(connection),

@@ -162,7 +162,7 @@ def test_the_system_page_tells_what_is_due_and_what_waits(site: Site, boss: Visi
     for row in (
         'Due now</th><td class="number">1<',
         'All</th><td class="number">5<',
-        'Unassigned</th><td class="number">2<',
+        'Unassigned</th><td class="number">5<',  # cara, carl and the seniors are nobody here
     ):
         assert row in page
     assert "ticker</th><td>3 minutes ago" in page

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flask import render_template
 
 from arflow import queues
+from arflow.desk import worklist
 from arflow.errors import DatabaseRefused
 from arflow.reports import system
 from arflow.web.pages import Pages
@@ -29,7 +30,10 @@ class Bell:
 def show() -> str:
     """The numbers of this moment."""
     bell, trouble = _bell()
-    return render_template("admin/system.html", system=system.read(connection()), bell=bell, trouble=trouble)
+    unassigned = worklist.count(connection(), worklist.unassigned())
+    return render_template(
+        "admin/system.html", system=system.read(connection()), unassigned=unassigned, bell=bell, trouble=trouble
+    )
 
 
 def _bell() -> tuple[Bell | None, str]:
