@@ -9,6 +9,7 @@ from arflow.accounts.entries import EffectStatus
 from arflow.advance import BATCH, Engineering
 from arflow.desk import users
 from arflow.desk.users import User
+from arflow.errors import Refused
 from arflow.store import desk_tables
 from arflow.store.tables import account, effect
 from arflow.vocabulary import EffectKind
@@ -18,9 +19,12 @@ def give_back(connection: Connection, name: str, *, actor: str, engineering: Eng
     """Give up to `limit` accounts that `name` owns back to their queue; gives how many. 0: they own none any more.
 
     That is the person's only queue; of several the one that called the account last, else the first by name; without
-    any queue the account is assigned to nobody.
+    any queue the account is assigned to nobody. Raises Refused for a person who works here.
     """
-    found = _owned(connection, users.find(connection, name), limit)
+    person = users.find(connection, name)
+    if person.disabled_at is None:
+        raise Refused(f"{name} is let in again, and keeps the accounts that are left")
+    found = _owned(connection, person, limit)
     for key, queue in found:
         owner = {"event": "account", "owner": queue}
         advance.record(connection, key, [owner], actor=actor, engineering=engineering)

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from arflow.web import assets, callers, demo_clock, golive, health, layout, leads, policies, sign_in
 from arflow.web.admin import failed_pages, mail_pages, parked_pages, people, queue_pages, system_pages
@@ -39,6 +40,13 @@ LARGEST_BODY = 4_000_000
 _MOST_FIELDS = 2000
 
 
+class RowNumber(IntegerConverter):
+    """The number of a row in an address; what no column holds is no such page."""
+
+    def __init__(self, map: Map) -> None:  # noqa: A002  # Werkzeug's
+        super().__init__(map, max=2**63 - 1)
+
+
 class Application(Flask):
     """Flask, with the transaction of each request ended before its answer leaves."""
 
@@ -59,6 +67,7 @@ def create_app(settings: Settings, blueprints: tuple[Pages, ...] = BLUEPRINTS) -
     """The WSGI application. Raises TypeError when a route does not say who may use it."""
     app, directory = Application(__name__, static_folder=None), Directory(blueprints)
     app.extensions["arflow"], app.extensions["directory"] = settings, directory
+    app.url_map.converters["int"] = RowNumber
     app.url_map.merge_slashes = False  # an account's name may hold any
     app.config.update(
         SECRET_KEY=settings.key,

@@ -97,6 +97,15 @@ def test_the_accounts_of_a_person_who_leaves_go_back_to_their_queue(
         assert ["boss"] == told.scalars().all()
 
 
+def test_who_works_here_again_keeps_what_is_left(shop: Engine) -> None:
+    """The button of a page that was opened before must not take an active person's accounts away."""
+    with shop.begin() as connection:
+        users.add(connection, name="cara", roles=["caller"])
+        with pytest.raises(Refused, match="let in again"):
+            departures.give_back(connection, "cara", actor="boss", engineering=ENGINEERING)
+    assert OWNERS == owners(shop)
+
+
 def test_a_queue_that_owns_accounts_stays(shop: Engine) -> None:
     with shop.begin() as connection:
         queues.add(connection, name="seniors")

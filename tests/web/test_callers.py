@@ -202,6 +202,7 @@ def test_notes_and_follow_ups(site: Site, cara: Visitor) -> None:
     assert 303 == cara.post(f"/accounts/do/task-later/{number}/A1", {"due_on": days(5)}).status_code
     assert 303 == cara.post(f"/accounts/do/task-done/{number}/A1").status_code
     assert 404 == cara.post(f"/accounts/do/task-done/{number}/A1").status_code
+    assert 404 == cara.post(f"/accounts/do/task-done/{10**30}/A1").status_code  # no column holds that number
 
 
 def test_a_notice_is_settled_by_whom_it_names(site: Site, cara: Visitor) -> None:
