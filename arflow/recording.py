@@ -8,10 +8,12 @@ from sqlalchemy import Connection
 
 from arflow import clock
 from arflow.accounts.events import parse
-from arflow.advance import Engineering, advance, record, standing
+from arflow.advance import Engineering, Recorded, advance, record, standing
 from arflow.desk import access, notes, tasks
 from arflow.desk.actions import Doing
 from arflow.desk.users import User
+from arflow.errors import Refused
+from arflow.life.records import EntryKind
 from arflow.store import accounts, events
 
 
@@ -27,7 +29,8 @@ def carry_out(
 ) -> None:
     """Record what `user` did on an account that lives in `zone`, in the caller's transaction.
 
-    Raises Conflict when the account has changed since its version `seen`, Refused when something contradicts its books.
+    Raises Conflict when the account has changed since its version `seen`, Refused when something contradicts its books
+    or a move is not allowed.
     """
     accounts.lock(connection, [account])
     for kind in doing.withdraws:
@@ -36,8 +39,17 @@ def carry_out(
     if doing.contents:
         done = record(connection, account, doing.contents, actor=user.name, engineering=engineering, seen=seen)
         about = done.events[0]
+        _require_moved(account, doing, done)
     today, _ = clock.local_moment(clock.read(connection), ZoneInfo(zone))
     _write_down(connection, account, doing, user=user, today=today, about=about)
+
+
+def _require_moved(account: str, doing: Doing, done: Recorded) -> None:
+    """Raise Refused when somebody chose a move and the account was parked instead: nothing of it is kept."""
+    if any(content["event"] == "forced" for content in doing.contents):
+        for entry in done.advanced.entries:
+            if entry.account == account and entry.kind is EntryKind.PARKED:
+                raise Refused(f"the account cannot be moved there: {entry.reason}")
 
 
 def _write_down(

@@ -188,6 +188,17 @@ def test_holds_escalation_tags(site: Site, cara: Visitor) -> None:
     assert frozenset() == look(site.engine, "A1").account.tags
 
 
+def test_an_escalation_that_does_not_happen_is_not_told_as_done(site: Site, tmp_path: Path) -> None:
+    """No policy is for yen: the account would be parked and stay where it is, so the form says so and keeps nothing."""
+    opened = {"event": "account", "account": "J1", "date": "2026-01-02", "currency": "JPY"}
+    take_in(site.engine, write_events(tmp_path / "yen.jsonl", [opened]))
+    lena = site.user("lena", "lead")
+    refused = lena.post("/accounts/do/escalate/J1", marks(lena, "J1") | {"reason": "a lawyer"})
+    assert 422 == refused.status_code
+    assert "cannot be moved there: no policy" in refused.text
+    assert [] == site.sql("SELECT 1 FROM event WHERE kind = 'forced'")
+
+
 def test_notes_and_follow_ups(site: Site, cara: Visitor) -> None:
     """A follow-up comes up on its day, is put off or done; a task of another account is not there."""
     assert 303 == cara.post("/accounts/do/note/A1", marks(cara) | {"text": "<b>kind</b> people"}).status_code
