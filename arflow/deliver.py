@@ -35,6 +35,9 @@ BATCH = 50
 PROMPT = dt.timedelta(hours=2)
 """A message that left its account no longer ago goes out at once; a later attempt waits for working hours."""
 
+HELD = dt.timedelta(minutes=15)
+"""After how long a letter that had left its account before somebody put it on hold is looked at again."""
+
 _TRIES = 3
 
 _STATUSES = {Fate.ACCEPTED: "sent", Fate.REFUSED: "failed", Fate.AGAIN: "failed", Fate.MOOT: "moot"}
@@ -255,11 +258,13 @@ def _unaddressed(letter: Letter) -> _Outcome:
 
 
 def _later(batch: _Batch, claim: Claim) -> dt.datetime | None:
-    """The beginning of the next working hours, for an attempt that is not prompt; None: it may leave now.
+    """When to look again at a letter of an account on hold, or at an attempt in the night; None: it may leave now.
 
-    A stepped clock has no night: its messages leave when they were decided.
+    A stepped clock has no night, and waits for its letters: they leave when they were decided.
     """
     now, policy = batch.now.at, batch.policy(claim)
+    if now is not None and claim.number is not None and batch.accounts[claim.account_id].on_hold:
+        return now + HELD
     if now is None or policy is None or now - claim.decided_at < PROMPT:
         return None
     opens = policy.calendar.earliest_sending(ZoneInfo(claim.zone), now)

@@ -4,7 +4,7 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from arflow import clock
 from arflow.accounts.entries import EffectStatus
@@ -12,6 +12,7 @@ from arflow.advance import ahead, drain, record, turn_delivery
 from arflow.audit import verify
 from arflow.deliver import deliver_batch
 from arflow.desk import actions
+from arflow.desk.actions import Doing
 from arflow.desk.users import User
 from arflow.ledger import importing
 from arflow.ledger.importing import Options
@@ -170,3 +171,19 @@ def test_turned_off_a_letter_at_the_post_stays_and_what_follows_waits(book: Engi
     assert 3 == deliver_batch(book, folder)
     run(book)
     assert [EffectStatus.DELIVERED] == delivered(book, "A1")
+
+
+def test_a_letter_at_the_post_waits_for_the_end_of_a_hold(book: Engine, folder: Mail) -> None:
+    """It had left its account when the mail server was away; who is on hold by now gets no letter before its end."""
+    turn(book, is_on=True)
+    run(book)
+    hold = actions.hold(until=today() + dt.timedelta(days=3), reason="bereaved", today=today())
+    over = Doing(contents=({"event": "hold_released", "reason": "over"},), withdraws=("hold_released",))
+    for doing, left in ((hold, ["A1"]), (over, [])):
+        with book.begin() as connection:
+            carry_out(connection, "A1", doing, user=ADA, zone="UTC", engineering=REAL)
+            connection.execute(text("UPDATE message SET not_before = now()"))
+        deliver_batch(book, folder)
+        with book.connect() as connection:
+            waiting = "SELECT account_id FROM message WHERE status = 'queued' AND attempts = 0"
+            assert left == connection.execute(text(waiting)).scalars().all()
