@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, select
 
-from arflow.store import accounts, tables
-from arflow.vocabulary import State
+from arflow.store import accounts, desk_tables, policies, tables
+from arflow.vocabulary import EffectKind, State
 
 BEGIN_IN = (State.REMINDED, State.CALLED, State.ESCALATED)
 """The states in which an old debt can begin."""
@@ -84,6 +84,17 @@ def without_policy(connection: Connection) -> int:
     """How many accounts no active policy is for."""
     query = select(func.count()).select_from(_account).where(~_has_policy())
     return int(connection.execute(query).scalar_one())
+
+
+def without_people(connection: Connection) -> list[str]:
+    """What active policies call on or assign to although nobody works there: no user, or a queue without any."""
+    found = policies.active(connection, policies.activations(connection), policies.latest_activation(connection))
+    effects = (effect for policy in found for rule in policy.rules for effect in rule.do)
+    named = {effect.name for effect in effects if effect.kind in (EffectKind.CALL, EffectKind.ASSIGN)}
+    user, member = desk_tables.user, desk_tables.queue_member
+    here = select(user.c.name).where(user.c.disabled_at.is_(None))
+    worked = select(member.c.queue).where(member.c.user_name.in_(here))
+    return sorted(named - set(connection.execute(here.union_all(worked)).scalars()))
 
 
 def without_address(connection: Connection, ids: Collection[str]) -> int:

@@ -93,6 +93,16 @@ def test_on_needs_a_reason_and_off_is_one_click(book: Site) -> None:
     assert "done that already" in lena.get("/go-live/").text
 
 
+def test_queues_where_nobody_works_are_named_before_their_calls_wait_for_nobody(book: Site) -> None:
+    """On the first day the policies name queues that nobody has made; one with a member is no longer named."""
+    lena = book.user("lena", "lead")
+    assert "give calls or accounts to collections, senior-collections, where nobody works" in lena.get("/go-live/").text
+    book.add("cara", "caller", queue=("collections", "senior-collections"))
+    assert "where nobody works" not in lena.get("/go-live/").text
+    book.sql("UPDATE app_user SET disabled_at = now() WHERE name = 'cara'")
+    assert "where nobody works" in lena.get("/go-live/").text
+
+
 def test_delivery_is_stopped_from_every_page_of_a_lead(book: Site) -> None:
     """While it is on, a lead's pages have the button, a caller's have not; off, they say so."""
     lena, cara = book.user("lena", "lead"), book.user("cara", "caller")

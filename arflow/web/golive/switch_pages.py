@@ -28,6 +28,7 @@ def page() -> str:
         is_on=switch.is_on(connection()),
         to_hand_over=beginnings.messages_to_hand_over(connection()),
         without_policy=beginnings.without_policy(connection()),
+        without_people=beginnings.without_people(connection()),
         begin_in=[str(state) for state in beginnings.BEGIN_IN],
         today=days.today(connection()),
         is_stepped=clock.read(connection()).day is not None,
