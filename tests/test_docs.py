@@ -64,6 +64,17 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert [address for address in links(page) if not leads_somewhere(page, address)] == []
 
 
+PICTURE = re.compile(r"!\[(?P<said>[^\]]*)\]\((?P<place>[^)\s]+)\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_picture_is_there_and_says_what_it_shows(page: Path) -> None:
+    pictures = [
+        (found["said"], page.parent / found["place"]) for found in PICTURE.finditer(FENCED.sub("", text_of(page)))
+    ]
+    assert [place.name for said, place in pictures if not said or not place.is_file()] == []
+
+
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<lines>.*?)^```$", re.DOTALL | re.MULTILINE)
