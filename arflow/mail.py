@@ -377,14 +377,20 @@ def _connect(smtp: Smtp) -> smtplib.SMTP:
         if not server.is_wrapped and made.has_extn("starttls"):
             made.starttls(context=_context(server))
             made.ehlo_or_helo_if_needed()
-        elif not server.is_wrapped and server.password and not server.is_here:
-            raise smtplib.SMTPException("offers no encryption, and the password is not sent without")  # noqa: TRY301
+        else:
+            _refuse_open_password(server)
         if server.user:
             made.login(server.user, server.password)
     except BaseException:
         made.close()
         raise
     return made
+
+
+def _refuse_open_password(server: Server) -> None:
+    """Raise SMTPException when the password would travel unencrypted to another machine."""
+    if not server.is_wrapped and server.password and not server.is_here:
+        raise smtplib.SMTPException("offers no encryption, and the password is not sent without")
 
 
 def _context(server: Server) -> ssl.SSLContext:

@@ -5,6 +5,7 @@ their delivery in the outbox. One query finds the entries of a page, one more fo
 """
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     Row,
     Select,
@@ -32,6 +34,9 @@ from arflow.desk import notes, reasons, wording
 from arflow.desk.notes import Note
 from arflow.life.records import EntryKind
 from arflow.store import desk_tables, policies, tables
+
+_Column = ColumnElement[Any]
+_MARK = re.compile(r"(?P<event>\d{1,18})\.(?P<note>\d{1,18})\.(?P<journal>\d{1,18})", re.ASCII)
 
 TOPICS: Mapping[str, str] = MappingProxyType(
     {
@@ -120,11 +125,8 @@ class Mark:
     @classmethod
     def of(cls, text: str) -> "Mark | None":
         """The mark that a form holds, None for anything else."""
-        parts = text.split(".")
-        if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):  # noqa: PLR2004  # as written by __str__
-            return None
-        event, note, journal = (int(part) for part in parts)
-        return cls(event=event, note=note, journal=journal)
+        found = _MARK.fullmatch(text)
+        return None if found is None else cls(**{name: int(number) for name, number in found.groupdict().items()})
 
 
 def mark(connection: Connection, account: str) -> Mark:
@@ -221,13 +223,13 @@ def hold_ends(connection: Connection, account: str) -> dt.date | None:
 # --- finding ----------------------------------------------------------------------------------------------------------
 
 
-def _all(view: View, *, with_notes_on_events: bool = False) -> Any:  # noqa: ANN401  # a union, which has no plain type
+def _all(view: View, *, with_notes_on_events: bool = False) -> CompoundSelect[Any]:
     return union_all(
         _of_events(view.account), _of_notes(view, all_of_them=with_notes_on_events), _of_journal(view.account)
     )
 
 
-def _line(place: int, key: Any, on: Any, clock: Any, topic: Any) -> tuple[ColumnElement[Any], ...]:  # noqa: ANN401
+def _line(place: int, key: _Column, on: _Column, clock: _Column, topic: _Column) -> tuple[ColumnElement[Any], ...]:
     labelled = {"place": literal(place), "key": key, "on": on, "clock": clock, "topic": topic}
     return tuple(column.label(name) for name, column in labelled.items())
 

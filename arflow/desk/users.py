@@ -16,6 +16,7 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Connection,
+    Row,
     Select,
     Text,
     any_,
@@ -79,7 +80,7 @@ COLUMNS: tuple[ColumnElement[Any], ...] = (
 """What `of_row` reads."""
 
 
-def of_row(row: Any) -> User:  # noqa: ANN401  # a row of any width
+def of_row(row: Row[*tuple[Any, ...]]) -> User:
     """The user of a row that has COLUMNS."""
     return User(
         name=row.name,

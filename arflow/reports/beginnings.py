@@ -3,9 +3,8 @@
 import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Subquery, case, cast, func, select
 
 from arflow.store import accounts, desk_tables, policies, tables
 from arflow.vocabulary import EffectKind, State
@@ -30,7 +29,7 @@ class Old:
     gross: int
 
 
-def _oldest(day: dt.date) -> Any:  # noqa: ANN401  # a subquery
+def _oldest(day: dt.date) -> Subquery:
     return (
         select(
             _item.c.account_id,
@@ -47,7 +46,7 @@ def _has_policy() -> ColumnElement[bool]:
     return func.coalesce(_account.c.parked["reason"].astext, "") != "no policy"  # as `life.passes` says it
 
 
-def _which(oldest: Any, older_than: dt.date, to: State) -> tuple[ColumnElement[bool], ...]:  # noqa: ANN401
+def _which(oldest: Subquery, older_than: dt.date, to: State) -> tuple[ColumnElement[bool], ...]:
     elsewhere = _account.c.state.not_in([str(state) for state in (*_LEFT_ALONE, to)])
     book = func.coalesce(_account.c.pays_through, _account.c.id)  # the rules look at the payer's debts
     return oldest.c.account_id == book, oldest.c.oldest < older_than, elsewhere

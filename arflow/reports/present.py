@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import array
 
 from arflow.accounts.promises import Terms
@@ -34,7 +34,7 @@ def present_positions(connection: Connection, day: dt.date) -> list[Position]:
     return list(found.values())
 
 
-def _position(row: Any) -> Position:  # noqa: ANN401  # a row of _standings
+def _position(row: Row[Any]) -> Position:
     return Position(
         account=row.id,
         currency=row.currency,

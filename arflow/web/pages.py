@@ -45,7 +45,7 @@ class Pages(Blueprint):
     holds what was typed); `menu` is a label, or a label and a place (the lower the further left), for the navigation.
     """
 
-    def __init__(self, name: str, import_name: str, *, roles: Collection[str] = (), **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, name: str, import_name: str, *, roles: Collection[str] = (), **options: Any) -> None:  # noqa: ANN401  # Flask's
         super().__init__(name, import_name, **options)
         self.roles = frozenset(roles)
         self.declared: dict[str, Declared] = {}
@@ -61,7 +61,7 @@ class Pages(Blueprint):
         roles: Collection[str] | None = None,
         again: str | None = None,
         menu: str | tuple[str, int] | None = None,
-        **options: Any,  # noqa: ANN401
+        **options: Any,  # noqa: ANN401  # Flask's
     ) -> None:
         """Add a route, as Flask does, and note what it says of itself."""
         name = f"{self.name}.{endpoint or getattr(view_func, '__name__', '')}"
