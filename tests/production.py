@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from arflow import clock
-from arflow.advance import Engineering, run_due
+from arflow.advance import BATCH, Engineering, drain, run_due, turn_delivery
 from arflow.cli import driven
 from arflow.ledger import importing
 from arflow.ledger.importing import Options, Report
@@ -33,6 +33,18 @@ def standard(name: str) -> Policy:
 def step(engine: Engine, until: dt.date, evaluator: Evaluator = _EVALUATOR, delivery: str = "instant") -> None:
     """Step the business clock to the end of `until`, running everything due, in order."""
     driven.step_through(engine, until, lambda *_: None, Engineering(evaluator=evaluator, delivery=delivery))
+
+
+def run(engine: Engine, doors: Engineering, limit: int = BATCH) -> None:
+    """Run everything that is due, batch by batch, as the workers do."""
+    while drain(engine, doors, limit=limit) is not None:
+        pass
+
+
+def turn(engine: Engine, *, is_on: bool) -> bool:
+    """Turn the delivery switch; gives whether that changed anything."""
+    with engine.begin() as connection:
+        return turn_delivery(connection, is_on=is_on, actor="lena", reason="because")
 
 
 def activate(engine: Engine, policy: Policy) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, insert, select, text, update
 
 from arflow import clock, deliver
 from arflow.accounts.entries import EffectStatus
-from arflow.advance import drain, record, turn_delivery
+from arflow.advance import record
 from arflow.deliver import deliver_batch
 from arflow.errors import SaysNo
 from arflow.mail import Folder, Mail, Post, Result, Server, Smtp
@@ -25,7 +25,7 @@ from arflow.rules.loader import load_policy
 from arflow.store import accounts, leases
 from arflow.store.desk_tables import message, task
 from tests.mail_servers import Behaviour, free_port, served
-from tests.production import activate, step, take_in, write_events
+from tests.production import activate, run, step, take_in, turn, write_events
 from tests.test_advance import counted
 from tests.test_doors import REAL
 
@@ -67,17 +67,7 @@ def go_to(engine: Engine, day: dt.date) -> None:
     """Step the clock and run what is due, as the workers do."""
     with engine.begin() as connection:
         clock.step_to(connection, day)
-    run(engine)
-
-
-def run(engine: Engine) -> None:
-    while drain(engine, REAL) is not None:
-        pass
-
-
-def turn(engine: Engine, *, is_on: bool) -> None:
-    with engine.begin() as connection:
-        turn_delivery(connection, is_on=is_on, actor="lena", reason="because")
+    run(engine, REAL)
 
 
 @pytest.fixture
@@ -130,7 +120,7 @@ def change(engine: Engine, **values: object) -> None:
 
 def told(engine: Engine, account: str = "A0") -> list[EffectStatus]:
     """What the rules know of the messages of an account, once everything has been taken in."""
-    run(engine)
+    run(engine, REAL)
     with engine.connect() as connection:
         return [sent.status for sent in accounts.load(connection, [account])[account].account.messages]
 
@@ -171,7 +161,7 @@ def test_on_a_stepped_clock_the_result_is_known_a_minute_after_the_letter(
     """So a real run and a replay tell the same."""
     engine = book()
     deliver_batch(engine, folder)
-    run(engine)
+    run(engine, REAL)
     with engine.connect() as connection:
         query = "SELECT \"on\", clock FROM event WHERE kind = 'notice_delivered'"
         assert [(JAN_13, dt.time(8, 1))] == [tuple(row) for row in connection.execute(text(query))]
@@ -180,7 +170,7 @@ def test_on_a_stepped_clock_the_result_is_known_a_minute_after_the_letter(
 def test_a_later_letter_builds_on_the_one_before(book: Callable[..., Engine], folder: Mail) -> None:
     engine = book(2)
     while deliver_batch(engine, folder):
-        run(engine)
+        run(engine, REAL)
     go_to(engine, JAN_19)
     while deliver_batch(engine, folder):
         pass
@@ -524,7 +514,7 @@ def test_without_an_address_it_is_a_failed_delivery_and_a_task(
 def test_one_open_task_asks_for_an_address(book: Callable[..., Engine], folder: Mail) -> None:
     engine = book(email="")
     deliver_batch(engine, folder)
-    run(engine)
+    run(engine, REAL)
     change_account = {"event": "contact", "channel": "call", "outcome": "call_back"}
     with engine.begin() as connection:
         record(connection, "A0", [change_account], actor="carla", engineering=REAL)
@@ -592,7 +582,7 @@ def test_a_person_sees_what_failed_and_tries_it_again(book: Callable[..., Engine
     )  # fmt: skip
     with pytest.raises(SaysNo, match="still being taken in"), engine.begin() as connection:
         deliver.retry(connection, shown.id, "lena")
-    run(engine)
+    run(engine, REAL)
     with engine.begin() as connection:
         connection.execute(text("UPDATE person SET email = 'new@bright.example' WHERE name LIKE 'Ann%'"))
         deliver.retry(connection, shown.id, "lena")

@@ -16,7 +16,7 @@ from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
 from arflow.store import accounts, desk_tables, events, outbox, tables
 from arflow.vocabulary import State
-from tests.production import activate, states, step, take_in, write_events
+from tests.production import activate, run, states, step, take_in, write_events
 
 pytestmark = pytest.mark.database
 
@@ -69,8 +69,7 @@ def go_to(engine: Engine, day: dt.date) -> None:
     """Step the clock and run what is due, as the workers do."""
     with engine.begin() as connection:
         clock.step_to(connection, day)
-    while drain(engine, REAL) is not None:
-        pass
+    run(engine, REAL)
 
 
 def test_what_a_person_records_is_a_cause_with_an_actor(book: Engine) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from arflow import clock
 from arflow.accounts.entries import EffectStatus
-from arflow.advance import ahead, drain, record, turn_delivery
+from arflow.advance import ahead, record
 from arflow.audit import verify
 from arflow.deliver import deliver_batch
 from arflow.desk import actions
@@ -21,7 +21,7 @@ from arflow.recording import carry_out
 from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
 from arflow.store import accounts
-from tests.production import activate, states, write_events
+from tests.production import activate, run, states, turn, write_events
 from tests.test_doors import REAL
 
 pytestmark = pytest.mark.database
@@ -60,16 +60,6 @@ def ledger(count: int = 3, days: int = 20) -> list[dict[str, object]]:
     return found
 
 
-def run(engine: Engine) -> None:
-    while drain(engine, REAL) is not None:
-        pass
-
-
-def turn(engine: Engine, *, is_on: bool) -> None:
-    with engine.begin() as connection:
-        turn_delivery(connection, is_on=is_on, actor="lena", reason="because")
-
-
 @pytest.fixture
 def book(engine: Engine, tmp_path: Path) -> Engine:
     activate(engine, POLICY)
@@ -77,7 +67,7 @@ def book(engine: Engine, tmp_path: Path) -> Engine:
         now = clock.read(connection)
         path = write_events(tmp_path / "events.jsonl", ledger())
         importing.import_file(connection, path, now, Options(profile=None), lambda *_: None)
-    run(engine)
+    run(engine, REAL)
     return engine
 
 
@@ -102,9 +92,9 @@ def test_a_letter_leaves_and_its_result_is_known_at_once(book: Engine, folder: M
     """Turned on, what waited leaves now; the result is an event of this minute; the families' members go on with it."""
     assert [[EffectStatus.WAITING]] * 3 == [_statuses(book, key) for key in ("A0", "A1", "A2")]
     turn(book, is_on=True)
-    run(book)
+    run(book, REAL)
     assert 3 == deliver_batch(book, folder)
-    run(book)
+    run(book, REAL)
     assert [[EffectStatus.DELIVERED]] * 3 == [delivered(book, key) for key in ("A0", "A1", "A2")]
     assert {"reminded"} == {state for state, _ in states(book).values()}  # nothing harsher on the day of its delivery
     assert sound(book)
@@ -140,10 +130,10 @@ def test_an_import_that_began_before_a_person_recorded_is_taken_in_after(book: E
         now = clock.read(importing_connection)
         with book.begin() as connection:
             record(connection, "A1", [promise], actor="carla", engineering=REAL)
-        run(book)
+        run(book, REAL)
         importing.import_file(importing_connection, path, now, Options(profile=None), lambda *_: None)
-        run(book)  # a worker passes over what the import holds
-    run(book)
+        run(book, REAL)  # a worker passes over what the import holds
+    run(book, REAL)
     assert ("resolved", 0) == states(book)["A1"]
     assert sound(book)
 
@@ -155,7 +145,7 @@ def test_a_hold_ends_on_its_morning_and_the_last_end_counts(book: Engine) -> Non
         with book.begin() as connection:
             carry_out(connection, "A1", doing, user=ADA, zone="UTC", engineering=REAL)
     turn(book, is_on=True)
-    run(book)
+    run(book, REAL)
     assert [EffectStatus.WAITING] == _statuses(book, "A1")
     with book.connect() as connection:
         found = ahead(connection, ["A1"], today() + dt.timedelta(days=6), REAL)
@@ -164,19 +154,19 @@ def test_a_hold_ends_on_its_morning_and_the_last_end_counts(book: Engine) -> Non
 
 def test_turned_off_a_letter_at_the_post_stays_and_what_follows_waits(book: Engine, folder: Mail) -> None:
     turn(book, is_on=True)
-    run(book)
+    run(book, REAL)
     turn(book, is_on=False)
     assert 0 == deliver_batch(book, folder)
     turn(book, is_on=True)
     assert 3 == deliver_batch(book, folder)
-    run(book)
+    run(book, REAL)
     assert [EffectStatus.DELIVERED] == delivered(book, "A1")
 
 
 def test_a_letter_at_the_post_waits_for_the_end_of_a_hold(book: Engine, folder: Mail) -> None:
     """It had left its account when the mail server was away; who is on hold by now gets no letter before its end."""
     turn(book, is_on=True)
-    run(book)
+    run(book, REAL)
     hold = actions.hold(until=today() + dt.timedelta(days=3), reason="bereaved", today=today())
     over = Doing(contents=({"event": "hold_released", "reason": "over"},), withdraws=("hold_released",))
     for doing, left in ((hold, ["A1"]), (over, [])):

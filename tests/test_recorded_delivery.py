@@ -10,13 +10,13 @@ from sqlalchemy import Engine, select, text, update
 
 from arflow import clock
 from arflow.accounts.events import parse
-from arflow.advance import Engineering, deliver_result, drain, turn_delivery
+from arflow.advance import Engineering, deliver_result
 from arflow.forecast import forecast
 from arflow.replay import Request, replay
 from arflow.rules.engine import DurableRules
 from arflow.sample import generate
 from arflow.store import desk_tables, switch
-from tests.production import activate, journal_lines, replay_lines, standard, step, take_in, write_events
+from tests.production import activate, journal_lines, replay_lines, run, standard, step, take_in, turn, write_events
 
 pytestmark = pytest.mark.database
 
@@ -42,12 +42,6 @@ def begin(engine: Engine, events: list[dict[str, object]], path: Path, *, delive
         turn(engine, is_on=True)
     take_in(engine, write_events(path / "events.jsonl", events))
     return day
-
-
-def turn(engine: Engine, *, is_on: bool) -> bool:
-    """Turn the delivery switch."""
-    with engine.begin() as connection:
-        return turn_delivery(connection, is_on=is_on, actor="lena", reason="for a test")
 
 
 def fails(account: str, number: int) -> bool:
@@ -81,8 +75,7 @@ def hand_over(engine: Engine) -> int:
 def live(engine: Engine, day: dt.date, until: dt.date, batch: int = 7) -> None:
     """Step the clock as the ticker does: a day moves on only when nothing is due and nothing is queued."""
     while True:
-        while drain(engine, REAL, limit=batch) is not None:
-            pass
+        run(engine, REAL, limit=batch)
         if hand_over(engine):
             continue
         with engine.begin() as connection:
