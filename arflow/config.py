@@ -62,9 +62,8 @@ def default_home() -> Path:
 
 def from_environment() -> Settings:
     """The settings of the environment. Raises Refused when one cannot be read."""
-    home = os.environ.get(HOME)
     return Settings(
-        home=Path(home).expanduser().resolve() if home else default_home(),
+        home=_home(os.environ.get(HOME)),
         database_url=os.environ.get(DATABASE_URL) or None,
         redis_url=os.environ.get(REDIS_URL) or None,
         smtp_url=os.environ.get(SMTP_URL) or None,
@@ -75,6 +74,12 @@ def from_environment() -> Settings:
         proxies=_count(PROXIES),
         is_https=_is_yes(HTTPS),
     )
+
+
+def _home(said: str | None) -> Path:
+    if said and "://" in said:
+        raise Refused(f"{HOME} is a folder, not an address such as `{said.partition('://')[0]}://...`")
+    return Path(said).expanduser().resolve() if said else default_home()
 
 
 def _count(variable: str) -> int:

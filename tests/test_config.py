@@ -41,3 +41,10 @@ def test_a_setting_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, variable
     monkeypatch.setenv(variable, value)
     with pytest.raises(Refused, match=rf"{variable} is .*, not `{value}`"):
         config.from_environment()
+
+
+def test_a_home_that_is_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would become folders of that name; what may stand behind the scheme, such as a password, is not repeated."""
+    monkeypatch.setenv(config.HOME, "postgresql://ada:secret@db/arflow")
+    with pytest.raises(Refused, match=r"ARFLOW_HOME is a folder, not an address such as `postgresql://\.\.\.`"):
+        config.from_environment()
