@@ -27,6 +27,7 @@ from arflow.messages.recipients import has_address
 from arflow.rules.policy import Policy
 from arflow.store import accounts, events, journal, outbox, policies, switch
 from arflow.store.accounts import Changed
+from arflow.store.rows import Row
 from arflow.vocabulary import State
 
 __all__ = [
@@ -76,14 +77,20 @@ def _advance_locked(connection: Connection, locked: Sequence[str], now: Now, eng
 
 
 def _write(connection: Connection, living: Living, changes: Sequence[tuple[Changed, Lived]]) -> Advanced:
-    accounts.save(connection, [change for change, _ in changes])
+    added = [living.journal_rows(change, lived) for change, lived in changes]
+    accounts.save(connection, [_ended(change, rows) for (change, _), rows in zip(changes, added, strict=True)])
     given = [change.account.id for change, _ in changes if change.account.owner != change.before.account.owner]
     tasks.go_with_accounts(connection, given)
-    journal.append(connection, [row for change, lived in changes for row in living.journal_rows(change, lived)])
+    journal.append(connection, [row for rows in added for row in rows])
     leaving = ((entry, str(lived.life.zone())) for _, lived in changes for entry in lived.entries)
     outbox.put_out(connection, leaving, with_messages=living.engineering.delivery == "recorded")
     events.mark_applied(connection, living.applied)
     return Advanced(accounts=len(changes), entries=tuple(entry for _, lived in changes for entry in lived.entries))
+
+
+def _ended(change: Changed, rows: Sequence[Row]) -> Changed:
+    """The change with the end of its journal, once `rows` are added to it."""
+    return replace(change, journal_length=rows[-1]["seq"], journal_head=rows[-1]["hash"]) if rows else change
 
 
 def drain(engine: Engine, engineering: Engineering, now: Now | None = None, limit: int = BATCH) -> Advanced | None:
@@ -193,12 +200,12 @@ def record(
     changed since, SaysNo when there is no such account, Refused when an event contradicts what is recorded.
     """
     locked, now = accounts.lock(connection, [account]), clock.read(connection)
-    stored = accounts.load(connection, [account]).get(account)
-    if stored is None:
+    if account not in locked:
         raise SaysNo(f"there is no account `{account}`")
-    if seen is not None and seen != stored.version:
+    living = Living(connection, locked, now, engineering)
+    if seen is not None and seen != living.stored[account].version:
         raise Conflict("the account has changed since you opened it; look at what is new, then send yours again")
-    zone = standing(connection, [account], now, engineering)[account].zone()
+    zone = living.standing(account).zone()
     rows = tuple(
         events.record(connection, event, actor=actor, known_at=now.at, known_on=now.day)
         for event in _read(account, contents, now, zone)

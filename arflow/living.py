@@ -128,7 +128,7 @@ class Living:
             policy_seen=max([stored.policy_seen, *(a.id for a in self.activations)]),
             folded_anew=any(batch.history for batch in done),
         )
-        return self._with_journal(changed, lived), lived
+        return changed, lived
 
     def _begin(self, life: Life) -> None:
         """What comes before anything else: the end of a time without delivery, a placing, a retry."""
@@ -273,12 +273,6 @@ class Living:
         return max([*found, *([stored.applied_to] if stored.applied_to else [])], default=None)
 
     # --- the journal -------------------------------------------------------------------------------------------------
-
-    def _with_journal(self, changed: Changed, lived: Lived) -> Changed:
-        rows = self.journal_rows(changed, lived)
-        if not rows:
-            return changed
-        return replace(changed, journal_length=rows[-1]["seq"], journal_head=rows[-1]["hash"])
 
     def journal_rows(self, changed: Changed, lived: Lived) -> list[Row]:
         """The rows that this life adds to the account's journal."""

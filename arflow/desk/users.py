@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -36,8 +37,6 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _LONGEST_TEXT = 200
 
 _hasher = PasswordHasher()
-_NOBODY = _hasher.hash("nobody has this password")
-"""What the password of an unknown name is compared with, so that names cannot be told apart by time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,13 +157,20 @@ def log_out(connection: Connection, name: str) -> None:
     connection.execute(delete(session).where(session.c.user_name == name))
 
 
+@cache
+def _nobody() -> str:
+    """What the password of an unknown name is compared with, so that names cannot be told apart by time."""
+    return _hasher.hash("nobody has this password")
+
+
 def password_is(connection: Connection, name: str, password: str) -> bool:
     """Whether `name` may log in by `password`; takes as long for a name that is not there, or disabled."""
+    nobody = _nobody()  # whoever asks: made only once, and no name is the slower for it
     found = connection.execute(
         select(user.c.password).where(user.c.name == name, user.c.disabled_at.is_(None))
     ).scalar_one_or_none()
     try:
-        _hasher.verify(found or _NOBODY, password[:LONGEST_PASSWORD])
+        _hasher.verify(found or nobody, password[:LONGEST_PASSWORD])
     except (VerificationError, InvalidHashError):
         return False
     if found is None:

@@ -6,10 +6,10 @@ promised or paid.
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from arflow.accounts.entries import Account, Clearing, Contact, EffectStatus, Ledger, OpenItem
-from arflow.accounts.exposure import exposure
+from arflow.accounts.exposure import Exposure, exposure
 from arflow.accounts.promises import Terms, Verdict, verdicts
 from arflow.vocabulary import OUTCOMES
 
@@ -70,7 +70,7 @@ class _View:
     account: Account
     book: Ledger
     on: dt.date
-    promised: list[Verdict] = field(default_factory=list)
+    promised: list[Verdict]
 
 
 def content(template: str, account: Account, on: dt.date, terms: Terms, number: int | None = None) -> Content:
@@ -98,7 +98,7 @@ def _request(view: _View, number: int | None) -> Content:
         asks=True,
         days_overdue=(view.on - min(overdue)).days if overdue else 0,
         unapplied=view.book.unapplied,
-        disputed=_disputed_overdue(view),
+        disputed=_disputed_overdue(view, split),
         promised=split.promised,
         written_on=tuple(_written_on(view, number)),
         spoken_on=spoken_on,
@@ -137,9 +137,8 @@ def _line(item: OpenItem) -> Line:
     return Line(invoice=item.invoice, due=item.due, amount=item.open)
 
 
-def _disputed_overdue(view: _View) -> int:
-    """What would be asked for besides if nothing were disputed and nothing promised."""
-    split = exposure(view.book, view.on, view.promised)
+def _disputed_overdue(view: _View, split: Exposure) -> int:
+    """What would be asked for besides if nothing were disputed and nothing promised; `split` is of the same day."""
     asked = sum(item.open for item in split.collectible)
     return view.book.gross_overdue(view.on) - asked - split.promised
 

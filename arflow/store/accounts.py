@@ -1,7 +1,7 @@
 """Reads and writes accounts in batches: a fixed number of statements, whatever the size of the batch."""
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -88,9 +88,9 @@ def _whole_families(connection: Connection, heads: Sequence[str]) -> list[str]:
     locked = connection.execute(of_heads.order_by(account.c.id).with_for_update(skip_locked=True)).all()
     members = select(account.c.family, func.count().label("size")).where(account.c.family.in_(listed(heads)))
     sizes = {row.family: row.size for row in connection.execute(members.group_by(account.c.family))}
-    free = {head for head in heads if sum(row.family == head for row in locked) == sizes.get(head)}
-    ids = sorted(row.id for row in locked if row.family in free)
-    return sorted(ids, key=lambda key: (key not in free, key))
+    held = Counter(row.family for row in locked)
+    free = {head for head in heads if held[head] == sizes.get(head)}
+    return sorted((row.id for row in locked if row.family in free), key=lambda key: (key not in free, key))
 
 
 def lock(connection: Connection, ids: Sequence[str]) -> list[str]:
