@@ -41,6 +41,11 @@ class Now:
         return self.at or dt.datetime.combine(self.day or dt.date.min, dt.time(0), tzinfo=dt.UTC)
 
     @property
+    def today(self) -> dt.date:
+        """The business date: that of a stepped clock, else today's in UTC."""
+        return self.start.date()
+
+    @property
     def start_day(self) -> dt.date:
         """A local date that has come wherever this now has."""
         return self.day or (self.start - dt.timedelta(days=1)).date()

@@ -22,12 +22,13 @@ from arflow.clock import Now
 from arflow.errors import ArflowError, SaysNo
 from arflow.life.present import reading
 from arflow.mail import Fate, Letter, Mail, Post, Result
-from arflow.messages.notices import PREFIX, notice
+from arflow.messages.notices import notice
 from arflow.messages.recipients import is_address, recipient
 from arflow.messages.rendering import Message, SaysNothing, Sender, render
 from arflow.rules.policy import Policy
 from arflow.store import accounts, desk_tables, leases, policies, switch, tables
 from arflow.store.leases import Claim
+from arflow.store.outbox import NOTICE
 
 BATCH = 50
 """How many messages one claim takes."""
@@ -306,7 +307,7 @@ def _decided_on(claim: Claim) -> dt.date:
 def _said(batch: _Batch, claim: Claim, mail: Mail, on: dt.date, name: str) -> Message:
     account, policy = batch.accounts[claim.account_id], batch.policy(claim)
     if claim.number is None:
-        rule = claim.template.removeprefix(PREFIX)
+        rule = claim.template.removeprefix(NOTICE)
         reasons = {rule.id: rule.why for rule in policy.rules} if policy else {}
         return notice(account, rule, reasons.get(rule, ""))
     return render(

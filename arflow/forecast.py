@@ -6,7 +6,7 @@ address, and failing where it has none, and nothing else recorded.
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, or_
@@ -61,17 +61,11 @@ class Forecast:
         return sum(sum(found.values()) for found in self.counts.values())
 
 
-def today(connection: Connection) -> dt.date:
-    """The business date: that of a stepped clock, else today's in UTC."""
-    now = clock.read(connection)
-    return now.day or now.start.date()
-
-
 def forecast(
     connection: Connection, engineering: Engineering, days: int = DAYS, progress: Progress = lambda *_: None
 ) -> Forecast:
     """What would leave today and in the next `days` days if delivery were on from now."""
-    begins = today(connection)
+    begins = clock.read(connection).today
     until = begins + dt.timedelta(days=days)
     made = Forecast(today=begins, days=days)
     for done, ids in _batches(connection, until):
@@ -98,18 +92,3 @@ def _batches(connection: Connection, until: dt.date) -> Iterator[tuple[float, li
     heads = accounts.heads_where(connection, moves)
     for at in range(0, len(heads), BATCH):
         yield at / len(heads), heads[at : at + BATCH]
-
-
-def as_json(made: Forecast) -> Mapping[str, object]:
-    """A forecast with documented names."""
-    return {
-        "today": made.today.isoformat(),
-        "days": made.days,
-        "due_today": made.due_today,
-        "total": made.total,
-        "by_day": [
-            {"date": on.isoformat(), "effect": effect, "name": name, "count": count}
-            for on, found in sorted(made.counts.items())
-            for (effect, name), count in sorted(found.items())
-        ],
-    }

@@ -40,9 +40,9 @@ def parser(module: str, what: str) -> argparse.ArgumentParser:
     return made
 
 
-def run(given: argparse.Namespace, work: Callable[[Process], None], settings: Settings | None = None) -> None:
+def run(given: argparse.Namespace, work: Callable[[Process], None]) -> None:
     """Do `work` as a long-running process; what a person can mend is one line and exit status 2."""
-    settings = settings or config.from_environment()
+    settings = config.from_environment()
     try:
         logs.setup(given.name, settings.logs if given.log_file else None)
         process = Process(name=given.name, settings=settings, ending=Ending())

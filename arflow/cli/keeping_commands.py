@@ -3,17 +3,16 @@
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
-from arflow import config, deliver, forecast, queues
+from arflow import config, forecast, queues
 from arflow.cli import told
 from arflow.cli.arguments import FILE, examples, text_format
-from arflow.cli.opened import engineering, opened
+from arflow.cli.opened import engineering, opened, unprepared
 from arflow.cli.output import Bar, progress
 from arflow.desk import users, worklist
 from arflow.errors import SaysNo
@@ -21,11 +20,9 @@ from arflow.queues import RedisRefused
 from arflow.reports import system
 from arflow.stack import backups
 from arflow.stack.places import Places
-from arflow.store import database, embedded
+from workers import ticker
 
-TICKER = "ticker"
 _TICKER_SILENT, _LATE, _STUCK = dt.timedelta(seconds=15), dt.timedelta(minutes=1), dt.timedelta(hours=1)
-_FAILED_WITHIN = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +44,7 @@ def status(*, form: str) -> None:
         needs = [
             *_delivery(engine, found, bar),
             *_accounts(found, unowned),
-            *_messages(engine, found),
+            *_messages(found),
             *_processes(found),
             *_people(engine),
         ]
@@ -89,18 +86,15 @@ def _accounts(found: system.System, unowned: int) -> Iterator[Need]:
         yield Need(what="late", text=f"an account is due since {_ago(found.late_by)}; is `arflow up` running?")
 
 
-def _messages(engine: Engine, found: system.System) -> Iterator[Need]:
-    with engine.connect() as connection:
-        now = connection.execute(select(func.now())).scalar_one()
-        failed = [one for one in deliver.failed(connection, limit=1000) if now - one.settled_at < _FAILED_WITHIN]
-    if failed:
-        yield Need(what="failed", text=f"{len(failed):,} messages failed in the last 7 days; the pages say why")
+def _messages(found: system.System) -> Iterator[Need]:
+    if found.failed_lately:
+        yield Need(what="failed", text=f"{found.failed_lately:,} messages failed in the last 7 days; the pages say why")
     if found.is_delivering and found.oldest_queued and found.oldest_queued > _STUCK:
         yield Need(what="stuck", text=f"a message waits since {_ago(found.oldest_queued)}; is the mail server there?")
 
 
 def _processes(found: system.System) -> Iterator[Need]:
-    seen = found.seen.get(TICKER)
+    seen = found.seen.get(ticker.NAME)
     if seen is None or seen > _TICKER_SILENT:
         when = "never" if seen is None else f"{_ago(seen)} ago"
         yield Need(what="ticker", text=f"the ticker was last seen {when}; start `arflow up`")
@@ -147,20 +141,9 @@ def backup(*, folder: Path, form: str) -> None:
 def restore(*, folder: Path, form: str) -> None:
     """Restore a backup into an empty database; the copy begins with delivery off."""
     backups.read(folder)
-    with _unopened() as engine, progress() as bar:
+    with unprepared() as engine, progress() as bar:
         made = backups.restore(engine, folder, bar.at)
     _say(made, "restored, with delivery off:", form)
-
-
-@contextmanager
-def _unopened() -> Iterator[Engine]:
-    """The engine of the configured database, in which nothing was made yet."""
-    settings = config.from_environment()
-    engine = database.connect(settings.database_url or embedded.start(settings.home))
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def _say(made: backups.Manifest, what: str, form: str) -> None:

@@ -19,15 +19,25 @@ def opened(*, current: bool = True) -> Iterator[Engine]:
 
     Raises DatabaseRefused when it may not be used; with `current` also when its schema is older than this code.
     """
-    settings = config.from_environment()
-    engine = database.connect(settings.database_url or embedded.start(settings.home))
-    try:
+    with unprepared() as engine:
         with engine.connect() as connection:
             empty = database.schema_version(connection) is None
         if empty:
             database.migrate(engine)
         if current:
             database.require_current(engine)
+        yield engine
+
+
+@contextmanager
+def unprepared() -> Iterator[Engine]:
+    """The engine of the configured database, the embedded one started, with whatever is in it.
+
+    Raises DatabaseRefused when it may not be used, and for what a person can mend of an error while it is.
+    """
+    settings = config.from_environment()
+    engine = database.connect(settings.database_url or embedded.start(settings.home))
+    try:
         yield engine
     except DBAPIError as error:
         raise database.trouble(error) or error from None

@@ -1,4 +1,4 @@
-"""The commands that run arflow on this machine, and look after what it holds: up, status, backup, restore."""
+"""The command that runs arflow on this machine: `arflow up`."""
 
 import time
 from collections.abc import Callable, Sequence

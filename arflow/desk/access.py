@@ -3,10 +3,10 @@
 from sqlalchemy import ColumnElement, Connection, false, or_, select, true
 
 from arflow.accounts.entries import EffectStatus
+from arflow.desk import users
 from arflow.desk.users import User
 from arflow.errors import SaysNo
-from arflow.store.desk_tables import queue, task
-from arflow.store.desk_tables import user as app_user
+from arflow.store.desk_tables import task
 from arflow.store.tables import account, effect
 from arflow.vocabulary import EffectKind
 
@@ -33,8 +33,7 @@ def reachable(user: User) -> ColumnElement[bool]:
 
 def has_nobody() -> ColumnElement[bool]:
     """Whether nobody who works here has the account: no owner, or one who is no user (any more) and no queue."""
-    here = select(app_user.c.name).where(app_user.c.disabled_at.is_(None)).union_all(select(queue.c.name))
-    return account.c.owner.not_in(here)
+    return account.c.owner.not_in(users.names_here())
 
 
 def _followed_up_by(names: list[str]) -> ColumnElement[bool]:

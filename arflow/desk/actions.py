@@ -6,7 +6,7 @@ refuses what contradicts its books. `arflow.recording` carries a Doing out.
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from arflow import money
 from arflow.accounts.entries import Account
@@ -244,13 +244,3 @@ def untag(account: Account, name: str) -> Doing:
     if name not in account.tags:
         raise Refused("the tag has been taken off already")
     return Doing(contents=({"event": "untag", "tag": name},))
-
-
-def owner(name: str) -> Doing:
-    """Give the account to a user or queue, or with an empty name to nobody."""
-    return Doing(contents=({"event": "account", "owner": name},))
-
-
-def noted(doing: Doing, text: str) -> Doing:
-    """The same with a note, if there is a text."""
-    return replace(doing, note=text)

@@ -1,12 +1,10 @@
 """Links that work once: the one that makes the first admin, and those by which a person sets a password."""
 
 import datetime as dt
-import hashlib
-import secrets
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from arflow.desk import users
+from arflow.desk import sessions, users
 from arflow.errors import SaysNo
 from arflow.store.desk_tables import one_time_link
 
@@ -57,7 +55,7 @@ def use_for_password(connection: Connection, token: str) -> str:
 
 def _look(connection: Connection, token: str) -> str | None:
     link = one_time_link.c
-    query = select(link.user_name).where(link.token == _digest(token), link.expires_at > func.now())
+    query = select(link.user_name).where(link.token == sessions.digest(token), link.expires_at > func.now())
     row = connection.execute(query).one_or_none()
     if row is None:
         raise _worn()
@@ -66,7 +64,7 @@ def _look(connection: Connection, token: str) -> str | None:
 
 
 def _spend(connection: Connection, token: str) -> None:
-    if not connection.execute(delete(one_time_link).where(one_time_link.c.token == _digest(token))).rowcount:
+    if not connection.execute(delete(one_time_link).where(one_time_link.c.token == sessions.digest(token))).rowcount:
         raise _worn()
 
 
@@ -75,13 +73,9 @@ def _worn() -> SaysNo:
 
 
 def _make(connection: Connection, name: str | None) -> str:
-    token = secrets.token_urlsafe(32)
+    token = sessions.new_token()
     connection.execute(delete(one_time_link).where(one_time_link.c.user_name.is_not_distinct_from(name)))
     connection.execute(
-        insert(one_time_link).values(token=_digest(token), user_name=name, expires_at=func.now() + LASTS)
+        insert(one_time_link).values(token=sessions.digest(token), user_name=name, expires_at=func.now() + LASTS)
     )
     return token
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

@@ -54,7 +54,7 @@ def begin(connection: Connection, name: str) -> str:
     """Log `name` in; gives the token of the new session. Long-ended sessions are cleared away."""
     token = new_token()
     connection.execute(delete(session).where(session.c.seen_at < _ago(_KEPT)))
-    connection.execute(insert(session).values(token=_digest(token), user_name=name))
+    connection.execute(insert(session).values(token=digest(token), user_name=name))
     return token
 
 
@@ -65,7 +65,7 @@ def find(connection: Connection, token: str, lifetime: Lifetime) -> Session | No
     query = (
         select(*users.COLUMNS, is_live.label("is_live"), (seen < _ago(_TOUCHED_EVERY)).label("is_stale"))
         .join_from(session, user)
-        .where(session.c.token == _digest(token))
+        .where(session.c.token == digest(token))
     )
     row = connection.execute(query).one_or_none()
     return Session(user=users.of_row(row), is_live=row.is_live, is_stale=row.is_stale) if row else None
@@ -73,12 +73,12 @@ def find(connection: Connection, token: str, lifetime: Lifetime) -> Session | No
 
 def touch(connection: Connection, token: str) -> None:
     """Note that a session is in use."""
-    connection.execute(update(session).where(session.c.token == _digest(token)).values(seen_at=func.now()))
+    connection.execute(update(session).where(session.c.token == digest(token)).values(seen_at=func.now()))
 
 
 def end(connection: Connection, token: str) -> None:
     """Log a browser out."""
-    connection.execute(delete(session).where(session.c.token == _digest(token)))
+    connection.execute(delete(session).where(session.c.token == digest(token)))
 
 
 # --- wrong passwords --------------------------------------------------------------------------------------------------
@@ -119,5 +119,6 @@ def _ago(span: dt.timedelta) -> ColumnElement[dt.datetime]:
     return func.now() - span
 
 
-def _digest(token: str) -> bytes:
+def digest(token: str) -> bytes:
+    """What is kept of a token, so that reading the database lets nobody in."""
     return hashlib.sha256(token.encode()).digest()

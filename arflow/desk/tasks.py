@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
+from arflow.desk import users
 from arflow.desk.users import User
 from arflow.errors import Conflict, Refused, SaysNo
 from arflow.store import accounts, desk_tables, tables
@@ -65,9 +66,8 @@ def is_for(user: User) -> ColumnElement[bool]:
     A follow-up or an address to find whose assignee cannot do it (disabled, or no user or queue) stays with the
     account. A notice to a role or name that nobody has is for leads and admins.
     """
-    here = select(_user.c.name).where(_user.c.disabled_at.is_(None)).union_all(select(_queue.c.name))
     roles = tuple(name for names in ROLE_NAMES.values() for name in names)
-    abandoned = _task.c.assignee.not_in(here) & _task.c.assignee.not_in(roles)
+    abandoned = _task.c.assignee.not_in(users.names_here()) & _task.c.assignee.not_in(roles)
     of_all = True if user.is_any_of("lead", "admin") else _task.c.kind.in_(_STAYS_WITH_ACCOUNT)
     return or_(_task.c.assignee.in_(names_of(user)), abandoned & of_all)
 

@@ -16,6 +16,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    CompoundSelect,
     Connection,
     Row,
     Select,
@@ -178,6 +179,11 @@ def password_is(connection: Connection, name: str, password: str) -> bool:
     if _hasher.check_needs_rehash(found):
         connection.execute(update(user).where(user.c.name == name).values(password=_hasher.hash(password)))
     return True
+
+
+def names_here() -> CompoundSelect[Any]:
+    """The names of all users who are not disabled, and of all queues: who may have an account or a task."""
+    return select(user.c.name).where(user.c.disabled_at.is_(None)).union_all(select(queue.c.name))
 
 
 def free_name(connection: Connection, name: str) -> None:

@@ -18,7 +18,6 @@ from sqlalchemy import CTE, ColumnElement, Connection, Select, case, func, liter
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from arflow.accounts.entries import ClearingKind
-from arflow.clock import Now
 from arflow.desk import access, tasks
 from arflow.desk.users import User
 from arflow.life.records import EntryKind
@@ -54,11 +53,6 @@ class LastStep:
     version: str | None
     actor: str
     reason: str
-
-
-def today(now: Now) -> dt.date:
-    """The business date by which lists go: of the stepped clock, or today's in UTC."""
-    return now.start.date()
 
 
 def mine(user: User, day: dt.date) -> Which:

@@ -25,6 +25,7 @@ from arflow.ledger.rowevents import Item, Reject, Row, Skipped
 from arflow.ledger.staging import Outcome
 from arflow.ledger.textlines import TextLines
 from arflow.ledger.written import shown
+from arflow.life.passes import NO_POLICY
 from arflow.store import accounts, tables
 from arflow.store.rows import Row as TableRow
 
@@ -101,7 +102,7 @@ def _staged_accounts(connection: Connection, path: Path) -> Iterator[list[str]]:
 def without_policy(connection: Connection, report: Report) -> int:
     """How many of the accounts that an import changed are parked, because no active policy is for them."""
     account = tables.account
-    parked = account.c.parked["reason"].astext == "no policy"  # as `life.passes` says it
+    parked = account.c.parked["reason"].astext == NO_POLICY
     touched = account.c.id.in_(accounts.listed(report.outcome.touched))
     return int(connection.execute(select(func.count()).select_from(account).where(touched, parked)).scalar_one())
 

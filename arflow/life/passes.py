@@ -16,7 +16,7 @@ from arflow.rules.decide import Situation, acts, next_move
 from arflow.rules.policy import CatchUp, Policy, Rule
 from arflow.vocabulary import Effect, State
 
-_NO_POLICY = "no policy"
+NO_POLICY = "no policy"
 
 
 def run_pass(here: Present, now: dt.datetime, cause: str, forced: State | None = None) -> None:
@@ -70,7 +70,7 @@ class _Pass:
             self._park(refused.reason)
             return
         if policy is None:
-            self._park(_NO_POLICY)
+            self._park(NO_POLICY)
             return
         effects, refused_pass = self._moves(policy, forced)
         if not refused_pass:

@@ -4,9 +4,6 @@ from arflow.accounts.entries import Account
 from arflow.messages.languages import LANGUAGES
 from arflow.messages.rendering import Message, plain
 
-PREFIX = "notice: "
-"""What the template of a notice begins with; the rule follows."""
-
 
 def notice(account: Account, rule: str, why: str) -> Message:
     """The notice that `rule` sends about `account`; `why` is what its policy says about the rule."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Subquery, case, cast, func, select
 
+from arflow.life.passes import NO_POLICY
 from arflow.store import accounts, desk_tables, policies, tables
 from arflow.vocabulary import EffectKind, State
 
@@ -43,7 +44,7 @@ def _oldest(day: dt.date) -> Subquery:
 
 
 def _has_policy() -> ColumnElement[bool]:
-    return func.coalesce(_account.c.parked["reason"].astext, "") != "no policy"  # as `life.passes` says it
+    return func.coalesce(_account.c.parked["reason"].astext, "") != NO_POLICY
 
 
 def _which(oldest: Subquery, older_than: dt.date, to: State) -> tuple[ColumnElement[bool], ...]:
@@ -108,6 +109,6 @@ def without_address(connection: Connection, ids: Collection[str]) -> int:
 
 def messages_to_hand_over(connection: Connection) -> int:
     """How many messages have left their accounts and wait to be handed over, until delivery is on."""
-    message = tables.metadata.tables["message"]
+    message = desk_tables.message
     query = select(func.count()).select_from(message).where(message.c.settled_at.is_(None))
     return int(connection.execute(query).scalar_one())

@@ -13,8 +13,7 @@ _FURTHEST_EAST = dt.timedelta(hours=14)
 
 def today(connection: Connection) -> dt.date:
     """The date of the business clock: that of a stepped clock, else today's in UTC."""
-    now = clock.read(connection)
-    return now.day or now.latest.date()
+    return clock.read(connection).today
 
 
 def asked_for(connection: Connection, day: dt.date | None) -> dt.date:
@@ -23,7 +22,6 @@ def asked_for(connection: Connection, day: dt.date | None) -> dt.date:
     Raises Refused for one that has not begun anywhere yet: what is going to be paid by then is not known.
     """
     now = clock.read(connection)
-    present = now.day or now.latest.date()
     if day is not None and day > (now.day or (now.latest + _FURTHEST_EAST).date()):
-        raise Refused(f"{day} is still to come, today is {present}; a report looks back")
-    return day or present
+        raise Refused(f"{day} is still to come, today is {now.today}; a report looks back")
+    return day or now.today

@@ -68,7 +68,7 @@ ORDERS = (*_TEXTS, "days", *PARTS, "bucket")
 def listed(connection: Connection, found: Iterable[Position]) -> list[Listed]:
     """Positions with the names and owners of their accounts."""
     chosen = list(found)
-    columns = (account.c.id, account.c.name, account.c.owner, account.c.parked.is_not(None).label("is_parked"))
+    columns = (account.c.id, account.c.name, account.c.owner, accounts.is_parked().label("is_parked"))
     ids = accounts.listed([position.account for position in chosen])
     known = {row.id: row for row in connection.execute(select(*columns).where(account.c.id.in_(ids)))}
     return [

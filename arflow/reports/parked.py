@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from arflow.store import accounts
 from arflow.store.tables import account
 
 
@@ -26,7 +27,7 @@ class ParkedAccount:
 def listed(connection: Connection, offset: int, limit: int) -> Sequence[ParkedAccount]:
     """Parked accounts by id."""
     columns = (account.c.id, account.c.name, account.c.state, account.c.owner, account.c.parked)
-    query = select(*columns).where(account.c.parked.is_not(None)).order_by(account.c.id)
+    query = select(*columns).where(accounts.is_parked()).order_by(account.c.id)
     rows = connection.execute(query.offset(offset).limit(limit))
     return [
         ParkedAccount(
@@ -45,5 +46,5 @@ def listed(connection: Connection, offset: int, limit: int) -> Sequence[ParkedAc
 
 def is_parked(connection: Connection, account_id: str) -> bool:
     """Whether the account is parked."""
-    query = select(account.c.id).where(account.c.id == account_id, account.c.parked.is_not(None))
+    query = select(account.c.id).where(account.c.id == account_id, accounts.is_parked())
     return connection.execute(query).first() is not None

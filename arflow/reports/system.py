@@ -4,12 +4,14 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal, select
 
 from arflow import clock
-from arflow.store import accounts, switch
+from arflow.store import accounts, policies, switch
 from arflow.store.desk_tables import MESSAGE_STATUSES, heartbeat, message
-from arflow.store.tables import account, policy_activation
+from arflow.store.tables import account
+
+_LATELY = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,9 @@ class System:
     messages: Mapping[str, int]
     """How many messages stand at each status."""
 
+    failed_lately: int
+    """How many messages failed in the last seven days."""
+
     oldest_queued: dt.timedelta | None
     """How long the message waits that waits longest."""
 
@@ -50,10 +55,11 @@ def read(connection: Connection) -> System:
         due=due,
         oldest_due=oldest,
         late_by=now.at - oldest if now.at and oldest else None,
-        parked=_accounts(connection, account.c.parked.is_not(None)),
-        behind_policy=_accounts(connection, account.c.policy_seen < _latest_activation(connection)),
+        parked=_accounts(connection, accounts.is_parked()),
+        behind_policy=_accounts(connection, account.c.policy_seen < policies.latest_activation(connection)),
         is_delivering=switch.is_on(connection),
         messages=_messages(connection),
+        failed_lately=_failed_lately(connection),
         oldest_queued=_oldest_queued(connection),
         seen=_seen(connection),
     )
@@ -70,9 +76,10 @@ def _due(connection: Connection, now: clock.Now) -> tuple[int, dt.datetime | Non
     return row.due, row.oldest
 
 
-def _latest_activation(connection: Connection) -> int:
-    found = connection.execute(select(func.max(policy_activation.c.id))).scalar()
-    return found or 0
+def _failed_lately(connection: Connection) -> int:
+    lately = message.c.settled_at > func.now() - literal(_LATELY)
+    query = select(func.count()).select_from(message).where(message.c.status == "failed", lately)
+    return connection.execute(query).scalar_one()
 
 
 def _messages(connection: Connection) -> Mapping[str, int]:

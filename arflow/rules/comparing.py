@@ -16,10 +16,9 @@ from typing import Literal
 
 from arflow import money
 from arflow.rules.calendar import WEEKDAYS
-from arflow.rules.policy import Example, Never, Policy, Rule
+from arflow.rules.policy import WIDE, Example, Never, Policy, Rule
 from arflow.vocabulary import State
 
-_WIDE = {"any": frozenset(State), "open": frozenset(State) - {State.CURRENT, State.RESOLVED}}
 _LONGEST_MARKED = 4000
 _WORD = re.compile(r"\s+|[\w.]+|[^\w.\s]+")
 
@@ -261,7 +260,7 @@ def one_line(text: str) -> str:
 
 def from_words(rule: Rule) -> str:
     """Where a rule applies, in the shortest words of its document: `any`, `open`, or its states."""
-    for word, states in _WIDE.items():
+    for word, states in WIDE.items():
         if rule.states == states - {rule.to}:
             return word
     return ", ".join(state for state in State if state in rule.states)

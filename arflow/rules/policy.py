@@ -11,6 +11,9 @@ from arflow.rules.catalogue import CATALOGUE, FactSpec, attribute
 from arflow.rules.expressions import Comparison, Expression, comparisons
 from arflow.vocabulary import Effect, EffectKind, State
 
+WIDE = {"any": frozenset(State), "open": frozenset(State) - {State.CURRENT, State.RESOLVED}}
+"""The words of `from` that stand for many states; each leaves out the state that its rule leads to."""
+
 
 class CatchUp(StrEnum):
     """What an account may do at once after standing still (contract, section 4)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from arflow.errors import NotEnforcedYet, Refused, did_you_mean
 from arflow.rules.catalogue import FactSpec
 from arflow.rules.expressions import Expression, comparisons, parse
-from arflow.rules.policy import Never, Rule
+from arflow.rules.policy import WIDE, Never, Rule
 from arflow.rules.yamlnodes import Node, as_int, as_list, as_mapping, as_text, as_texts
 from arflow.vocabulary import NEVER, Effect, EffectKind, State
 
@@ -73,14 +73,13 @@ class RuleReader:
             )
 
     def _from(self, node: Node, to: State | None) -> frozenset[State]:
-        wide = {"any": set(State), "open": set(State) - {State.CURRENT, State.RESOLVED}}
-        if isinstance(node.value, str) and node.value in wide:
-            return frozenset(wide[node.value] - {to})
+        if isinstance(node.value, str) and node.value in WIDE:
+            return WIDE[node.value] - {to}
         names = as_texts(node, "`from`")
         if not names:
             raise node.refused("`from` names no state")
         entries = node.value if isinstance(node.value, tuple) else (node,)
-        states = [State(one_of(entry, "`from`", [*State, *wide])) for entry in entries if entry.value not in wide]
+        states = [State(one_of(entry, "`from`", [*State, *WIDE])) for entry in entries if entry.value not in WIDE]
         if len(states) < len(entries):
             raise node.refused("`any` and `open` stand alone, not in a list")
         if to in states:

@@ -86,10 +86,7 @@ def _dumped(engine: Engine, folder: Path, at: Progress) -> Manifest:
 
 def _rows(connection: Connection) -> dict[str, int]:
     """How many rows each of our tables has."""
-    return {
-        name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-        for name, table in sorted(tables.metadata.tables.items())
-    }
+    return {name: _count(connection, name) for name in sorted(tables.metadata.tables)}
 
 
 def _digest(dump: Path, at: Progress) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, update
 
 from arflow.store.desk_tables import message
 
@@ -38,13 +38,15 @@ class Claim:
     message_id: str
 
 
+def is_ready() -> ColumnElement[bool]:
+    """Whether a message may be handed over now; one whose lease ran out is among them."""
+    free = message.c.leased_until.is_(None) | (message.c.leased_until < func.now())
+    return message.c.settled_at.is_(None) & (message.c.not_before <= func.now()) & free
+
+
 def claim(connection: Connection, *, limit: int, seconds: int, domain: str) -> list[Claim]:
     """Up to `limit` messages that are ready, or whose lease ran out, and that nobody else is just claiming."""
-    ran_out = and_(message.c.status == "sending", message.c.leased_until < func.now())
-    ready = and_(
-        message.c.settled_at.is_(None), message.c.not_before <= func.now(), or_(message.c.status == "queued", ran_out)
-    )
-    found = select(message.c.id).where(ready).order_by(message.c.not_before, message.c.id).limit(limit)
+    found = select(message.c.id).where(is_ready()).order_by(message.c.not_before, message.c.id).limit(limit)
     name = func.concat("<", message.c.id, ".", func.replace(_uuid(), "-", ""), f"@{domain}>")
     statement = (
         update(message)

@@ -10,6 +10,9 @@ from arflow.store import desk_tables
 from arflow.store.rows import Row
 from arflow.vocabulary import EffectKind
 
+NOTICE = "notice: "
+"""What the template of a notice to our own people begins with; the rule follows."""
+
 _LEAVES = (EffectKind.SEND.value, EffectKind.NOTIFY.value)
 
 
@@ -34,7 +37,7 @@ def _message(entry: Entry, zone: str) -> Row:
     return {
         "account_id": entry.account,
         "number": entry.number if to_customer else None,
-        "template": entry.name if to_customer else f"notice: {entry.rule}",
+        "template": entry.name if to_customer else f"{NOTICE}{entry.rule}",
         "recipient": "" if to_customer else entry.name,
         "decided_at": entry.at,
         "zone": zone,

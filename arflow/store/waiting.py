@@ -1,11 +1,11 @@
-"""What waits to be looked at, counted for those who ring the bell and for `arflow status`; and who was seen when."""
+"""What waits to be looked at, counted for those who ring the bell; and who was seen when."""
 
 import datetime as dt
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, or_, select
+from sqlalchemy import Connection, Select, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
-from arflow.store import accounts, desk_tables, tables
+from arflow.store import accounts, desk_tables, leases, tables
 
 
 def due_accounts(connection: Connection, before: dt.datetime, on: dt.date | None, limit: int) -> int:
@@ -15,17 +15,11 @@ def due_accounts(connection: Connection, before: dt.datetime, on: dt.date | None
 
 def ready_messages(connection: Connection, limit: int) -> int:
     """How many messages may be handed over now, counted up to `limit`; one whose lease ran out is among them."""
-    return _counted(connection, select(literal(1)).select_from(desk_tables.message).where(_is_ready()), limit)
+    return _counted(connection, select(literal(1)).select_from(desk_tables.message).where(leases.is_ready()), limit)
 
 
 def _counted(connection: Connection, query: Select[int], limit: int) -> int:
     return connection.execute(select(func.count()).select_from(query.limit(limit).subquery())).scalar_one()
-
-
-def _is_ready() -> ColumnElement[bool]:
-    message = desk_tables.message
-    free = or_(message.c.leased_until.is_(None), message.c.leased_until < func.now())
-    return message.c.settled_at.is_(None) & (message.c.not_before <= func.now()) & free
 
 
 # --- who was seen when ------------------------------------------------------------------------------------------------

@@ -8,12 +8,12 @@ from sqlalchemy import Engine, insert, text
 
 from arflow import queues
 from arflow.advance import turn_delivery
-from arflow.cli.keeping_commands import TICKER
 from arflow.desk import users
 from arflow.store import desk_tables, waiting
 from tests.servers import valkey
 from tests.stack.test_backups import Command, command
 from tests.workers.books import NAME, open_account
+from workers import ticker
 
 __all__ = ["command"]
 pytestmark = pytest.mark.database
@@ -32,7 +32,7 @@ def test_each_thing_that_needs_a_person_is_named(
     assert {"ticker", "no_admin"} == _needs(command, database_url)
     open_account(engine)
     with engine.begin() as connection:
-        waiting.beat(connection, TICKER)
+        waiting.beat(connection, ticker.NAME)
         users.add(connection, name="ada", roles=["admin"], password="a long password")  # noqa: S106  # of nobody
     assert {"delivery_off", "unassigned", "redis"} == _needs(command, database_url)
     with engine.begin() as connection:

@@ -104,7 +104,7 @@ def _assigned() -> str:
 
 
 def _today() -> dt.date:
-    return worklist.today(clock.read(connection()))
+    return clock.read(connection()).today
 
 
 def _page(template: str, which: Which, **values: object) -> str:

@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine
 
 from arflow.advance import Engineering
-from arflow.forecast import Forecast, forecast, today
-from arflow.reports import changes
+from arflow.forecast import Forecast, forecast
+from arflow.reports import changes, days
 
 PATIENCE = 1.0
 """Seconds that a page waits for an answer."""
@@ -52,7 +52,7 @@ class _Looker:
         self._share = 0.0
 
     def look(self, connection: Connection, engineering: Engineering) -> Look:
-        mark, day = changes.mark(connection), today(connection)
+        mark, day = changes.mark(connection), days.today(connection)
         with self._guard:
             self._tell_trouble()
             if self._wants_another(mark, day):
