@@ -42,6 +42,7 @@ __all__ = [
     "drain",
     "place",
     "record",
+    "record_for_each",
     "rehearse",
     "retry",
     "run_due",
@@ -211,6 +212,22 @@ def record(
         for event in _read(account, contents, now, zone)
     )
     return Recorded(events=rows, advanced=_advance_locked(connection, locked, now, engineering))
+
+
+def record_for_each(
+    connection: Connection, ids: Sequence[str], content: Mapping[str, object], *, actor: str, engineering: Engineering
+) -> Advanced:
+    """Record one and the same of many accounts, whatever happened to them meanwhile, and run the passes as one batch.
+
+    Those of `ids` that there are not are passed over. Raises Refused when it contradicts the books of one.
+    """
+    locked, now = accounts.lock(connection, ids), clock.read(connection)
+    living = Living(connection, locked, now, engineering)
+    for account in ids:
+        if account in living.stored:
+            for event in _read(account, [content], now, living.standing(account).zone()):
+                events.record(connection, event, actor=actor, known_at=now.at, known_on=now.day)
+    return _advance_locked(connection, locked, now, engineering)
 
 
 def _read(account: str, contents: Sequence[Mapping[str, object]], now: Now, zone: dt.tzinfo) -> Iterator[Event]:

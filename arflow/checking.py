@@ -6,8 +6,6 @@ then is told. `python -m arflow.checking` is that process: it reads a document a
 """
 
 import json
-import os
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -20,6 +18,7 @@ from arflow.replay import Line
 from arflow.rules.engine import DurableRules
 from arflow.rules.loader import load_policy, version_of
 from arflow.rules.policy import Policy
+from arflow.rules.prove_compile import in_own_process
 from arflow.rules.refusals import refusals
 from arflow.rules.templates import KNOWN
 
@@ -131,17 +130,9 @@ class _Run:
 
 
 def _run(source: str, seconds: float) -> _Run:
-    command = [sys.executable, "-P", "-W", "ignore", "-m", "arflow.checking"]
-    try:
-        done = subprocess.run(  # noqa: S603  # our own interpreter and module, no shell
-            command, input=source.encode(), capture_output=True, timeout=seconds, check=False, env=dict(os.environ)
-        )
-    except subprocess.TimeoutExpired as expired:
-        trouble = f"{seconds:g} seconds were not enough; make it simpler"
-        return _Run(findings=_findings(expired.stdout or b""), trouble=trouble, is_over=False)
-    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-    trouble = (last or [f"exit {done.returncode}"])[0] if done.returncode else ""
-    return _Run(findings=_findings(done.stdout), trouble=trouble)
+    done = in_own_process("arflow.checking", source, seconds)
+    trouble = done.trouble if done.is_over else f"{seconds:g} seconds were not enough; make it simpler"
+    return _Run(findings=_findings(done.written), trouble=trouble, is_over=done.is_over)
 
 
 def _findings(written: bytes) -> tuple[Mapping[str, Any], ...]:

@@ -25,9 +25,9 @@ def give_back(connection: Connection, name: str, *, actor: str, engineering: Eng
     if person.disabled_at is None:
         raise Refused(f"{name} is let in again, and keeps the accounts that are left")
     found = _owned(connection, person, limit)
-    for key, queue in found:
-        owner = {"event": "account", "owner": queue}
-        advance.record(connection, key, [owner], actor=actor, engineering=engineering)
+    for queue in sorted({queue for _, queue in found}):
+        owner, ids = {"event": "account", "owner": queue}, [key for key, given in found if given == queue]
+        advance.record_for_each(connection, ids, owner, actor=actor, engineering=engineering)
     return len(found)
 
 

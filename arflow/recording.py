@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from arflow import clock
-from arflow.accounts.events import parse
-from arflow.advance import Engineering, Recorded, advance, record, standing
+from arflow.advance import Engineering, Recorded, record, record_for_each
 from arflow.desk import access, notes, tasks
 from arflow.desk.actions import Doing
 from arflow.desk.users import User
@@ -78,12 +77,5 @@ def assign_many(
     connection: Connection, ids: Sequence[str], owner: str, *, actor: str, engineering: Engineering
 ) -> None:
     """Give many accounts to `owner`, whatever happened to them meanwhile; they are lived on as one batch."""
-    accounts.lock(connection, ids)
-    now = clock.read(connection)
-    for key, life in standing(connection, ids, now, engineering).items():
-        on, at = clock.local_moment(now, life.zone())
-        moment = {"date": on.isoformat(), "time": f"{at:%H:%M}"}
-        event = parse({"event": "account", "account": key, "owner": owner, **moment})
-        events.record(connection, event, actor=actor, known_at=now.at, known_on=now.day)
-    advance(connection, ids, now, engineering)
+    record_for_each(connection, ids, {"event": "account", "owner": owner}, actor=actor, engineering=engineering)
     tasks.hand_over(connection, ids, owner)

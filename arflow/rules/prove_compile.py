@@ -6,6 +6,7 @@ The one file of the pure rooms that starts a process. `python -m arflow.rules.pr
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 
 from arflow.errors import Refused
 from arflow.rules.policy import Policy
@@ -15,22 +16,34 @@ SECONDS = 30.0
 
 def prove_compile(policy: Policy, seconds: float = SECONDS) -> None:
     """Raise Refused unless `policy` compiles within `seconds`."""
-    command = [sys.executable, "-P", "-W", "ignore", "-m", "arflow.rules.prove_compile"]
+    done = in_own_process("arflow.rules.prove_compile", policy.source, seconds)
+    if not done.is_over:
+        reason = f"the rules of `{policy.name}` do not compile within {seconds:g} seconds; simplify them"
+        raise Refused(reason)
+    if done.trouble:
+        raise Refused(f"the rules of `{policy.name}` do not compile: {done.trouble}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a process wrote, whether it ended by itself, and what it said last if it went wrong."""
+
+    written: bytes
+    is_over: bool = True
+    trouble: str = ""
+
+
+def in_own_process(module: str, source: str, seconds: float) -> Done:
+    """Run `module` of ours on the document `source`; it is ended after `seconds`."""
+    command = [sys.executable, "-P", "-W", "ignore", "-m", module]
     try:
         done = subprocess.run(  # noqa: S603  # our own interpreter and module, no shell
-            command,
-            input=policy.source.encode(),
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-            env=dict(os.environ),
+            command, input=source.encode(), capture_output=True, timeout=seconds, check=False, env=dict(os.environ)
         )
-    except subprocess.TimeoutExpired:
-        reason = f"the rules of `{policy.name}` do not compile within {seconds:g} seconds; simplify them"
-        raise Refused(reason) from None
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit {done.returncode}"]
-        raise Refused(f"the rules of `{policy.name}` do not compile: {last[0]}")
+    except subprocess.TimeoutExpired as expired:
+        return Done(written=expired.stdout or b"", is_over=False)
+    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit {done.returncode}"]
+    return Done(written=done.stdout, trouble=last[0] if done.returncode else "")
 
 
 def main() -> None:

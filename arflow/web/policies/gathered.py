@@ -1,6 +1,6 @@
 """Puts together what the pages show of policies: each with its versions and the active one, and a document's lines."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -38,14 +38,18 @@ class Owned:
 
 def every(connection: Connection) -> list[Owned]:
     """Every policy; those that are active first, in the order in which they are asked for an account."""
-    names = sorted({one.name for one in policies.kept(connection)})
-    found = [owned(connection, name) for name in names]
+    kept = policies.kept(connection)
+    found = [_owned(connection, name, kept) for name in sorted({one.name for one in kept})]
     return sorted(found, key=lambda one: (one.active is None, one.policy.currency, -one.policy.precedence, one.name))
 
 
 def owned(connection: Connection, name: str) -> Owned:
     """The policy `name`. Raises SaysNo when no version of it is kept."""
-    versions = tuple(one for one in reversed(policies.kept(connection)) if one.name == name)
+    return _owned(connection, name, policies.kept(connection))
+
+
+def _owned(connection: Connection, name: str, kept: Sequence[Kept]) -> Owned:
+    versions = tuple(one for one in reversed(kept) if one.name == name)
     if not versions:
         raise SaysNo(f"there is no policy `{name[:100]}`")
     active = policies.active_one(connection, name)
