@@ -8,10 +8,12 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -19,7 +21,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sqlalchemy import Engine, text
 from waitress.server import create_server
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, run_wsgi_app
 
 from arflow.advance import Engineering
 from arflow.desk import queues, sessions, users
@@ -30,6 +32,7 @@ from arflow.web.app import Application
 PASSWORD = "correct horse battery"  # noqa: S105  # of people that tests make
 KEY = b"k" * 32
 _FORM_SECRET = re.compile(r'name="csrf_token" value="([^"]+)"')
+_BEGINNING = 600  # bytes of a page that are on the screen before the rest comes
 _EVALUATOR = DurableRules()
 
 
@@ -158,10 +161,25 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def _in_two_parts(app: Application) -> WSGIApplication:
+    """Let each answer pause after its beginning for ARFLOW_PAUSE seconds: what does not wait for a page fails then."""
+    pause = float(os.environ.get("ARFLOW_PAUSE", "0"))
+
+    def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        body, status, headers = run_wsgi_app(app, environ, buffered=True)
+        whole = b"".join(body)
+        start(status, headers.to_wsgi_list())
+        yield whole[:_BEGINNING]
+        time.sleep(pause)
+        yield whole[_BEGINNING:]
+
+    return answer if pause else app
+
+
 @pytest.fixture
 def live(site: Site, chromium: Browser) -> Iterator[Live]:
     """The app of `site` behind a real server, with a real browser before it."""
-    server: Any = create_server(site.app, host="127.0.0.1", port=0, threads=4)
+    server: Any = create_server(_in_two_parts(site.app), host="127.0.0.1", port=0, threads=4)
     serving = threading.Thread(target=server.run, daemon=True)
     serving.start()
     made = Live(site=site, address=f"http://127.0.0.1:{server.effective_port}", browser=chromium)
@@ -178,10 +196,12 @@ def look_at(page: Page, name: str) -> None:
     """Keep a picture of the page where ARFLOW_PICTURES names a folder; for people, nothing is compared."""
     folder = os.environ.get("ARFLOW_PICTURES")
     if folder:
+        page.wait_for_load_state()
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def violations(page: Page) -> list[str]:
-    """What axe-core finds wrong with the page, each with the elements that it found."""
+    """What axe-core finds wrong with the page once it is whole, each with the elements that it found."""
+    page.wait_for_load_state()
     found = Axe().run(page).response["violations"]
     return [f"{v['id']}: {[node['target'] for node in v['nodes']]}" for v in found]

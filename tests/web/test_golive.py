@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from arflow import advance
@@ -225,8 +226,8 @@ def test_a_long_look_shows_how_far_it_is(live: Live, book: Site, monkeypatch: py
     assert 'hx-get="/go-live/forecast"' in answer.text()
     page.get_by_label("Why now").fill("typed meanwhile")
     page.get_by_role("table", name="Messages and calls by day").wait_for()
-    assert "Nothing leaves today." in page.locator("#right-away").inner_text()
-    assert "typed meanwhile" == page.get_by_label("Why now").input_value()
+    expect(page.locator("#right-away")).to_contain_text("Nothing leaves today.")
+    expect(page.get_by_label("Why now")).to_have_value("typed meanwhile")
 
 
 def test_a_lead_goes_live_in_the_browser(live: Live, book: Site) -> None:
@@ -239,10 +240,10 @@ def test_a_lead_goes_live_in_the_browser(live: Live, book: Site) -> None:
     page.get_by_role("button", name="See which accounts").click()
     page.get_by_label("Why").fill("they are with a lawyer")
     page.get_by_role("button", name="Let 2 accounts begin in escalated").click()
-    assert page.get_by_text("2 accounts now begin in escalated. No message was sent.").is_visible()
+    expect(page.get_by_text("2 accounts now begin in escalated. No message was sent.")).to_be_visible()
     page.get_by_label("Why now").fill("all checked")
     page.get_by_role("button", name="Turn delivery on").click()
-    assert page.get_by_role("heading", name="Delivery is on").is_visible()
+    expect(page.get_by_role("heading", name="Delivery is on")).to_be_visible()
     assert "escalated" == states(book)["OLD1"]
     with book.engine.connect() as connection:
         assert [] == connection.execute(select(desk_tables.message)).all()

@@ -3,9 +3,11 @@
 import csv
 import datetime as dt
 import io
+import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from arflow.web.bars import LABELS, LENGTH, picture
 from tests.production import activate, standard, step, take_in, write_events
@@ -199,12 +201,12 @@ def test_a_lead_follows_a_number_to_its_list_and_takes_it_along(live: Live, book
     assert [] == violations(page)
     page.get_by_label("At the end of").fill("2026-03-25")
     page.get_by_role("button", name="Show").click()
-    assert "as_of=2026-03-25" in page.url
+    expect(page).to_have_url(re.compile("as_of=2026-03-25"))
     page.get_by_role("link", name="Back to today").click()
     page.get_by_role("link", name="accounts promised in USD").click()
     look_at(page, "accounts")
     assert [] == violations(page)
-    assert page.get_by_role("link", name="A2").is_visible()
+    expect(page.get_by_role("link", name="A2")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download as CSV").click()
     assert "arflow-accounts-USD-promised-2026-04-20.csv" == download.value.suggested_filename
@@ -222,7 +224,7 @@ def test_reports_need_no_java_script_and_are_dark_too(live: Live, book: Site) ->
     page.get_by_label("At the end of").fill("2026-04-01")
     page.get_by_role("button", name="Show").click()
     page.get_by_role("link", name="accounts in USD overdue for 8 to 14 days").click()
-    assert page.get_by_role("link", name="A4").is_visible()
+    expect(page.get_by_role("link", name="A4")).to_be_visible()
     dark = live.page("lena", dark=True)
     for path in ("", "flow"):
         dark.goto(f"/pipeline/{path}")
