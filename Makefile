@@ -6,10 +6,10 @@ STRICT ?= 0
 SERVERS ?= embedded
 python := "$(VENV)/bin/python"
 
-.PHONY: help run test check fix bench clean lock setup
+.PHONY: help run test test-long check fix bench clean lock setup
 
 help: ## print this
-	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
 
 run: setup ## set up, and run the demo
 	@$(python) -m arflow.demo
@@ -17,6 +17,10 @@ run: setup ## set up, and run the demo
 test: check ## set up, check, and run the tests (STRICT=1: a skipped test is a failure; SERVERS=debian: on its servers)
 	@setup/packages "$(SERVERS)"
 	@ARFLOW_TEST_SERVERS="$(SERVERS)" $(python) -m pytest -n 2 --dist worksteal --durations=10 $(if $(filter-out 0,$(STRICT)),--strict-skips)
+
+test-long: setup ## set up, and run all tests at their full size, which takes hours
+	@setup/packages "$(SERVERS)"
+	@ARFLOW_LONG=1 ARFLOW_TEST_SERVERS="$(SERVERS)" $(python) -m pytest -n 2 --dist worksteal --timeout=0 --durations=30
 
 check: setup ## set up, and run the formatter's check, the linter, the types and the import contracts
 	@$(python) -m ruff format --check --output-format concise .

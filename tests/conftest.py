@@ -19,6 +19,8 @@ from sqlalchemy.engine import make_url
 from arflow.store import database, embedded
 from tests.servers import ON_DEBIAN, postgresql
 
+pytest_plugins = ["tests.sizes"]
+
 VARIABLES = {"sample_data": "ARFLOW_SAMPLE_DATA", "golden": "ARFLOW_GOLDEN"}
 """Each kind of real data, and the environment variable that names its folder."""
 

@@ -17,6 +17,7 @@ from arflow.deliver import deliver_batch
 from arflow.ledger import profileloader
 from arflow.mail import Folder, Mail
 from tests.production import activate, standard, step, take_in, write_events
+from tests.sizes import size
 from tests.test_doors import REAL
 from tests.web.conftest import Site, Visitor, site
 
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.database, pytest.mark.sample_data]
 __all__ = ["site"]
 
 TODAY, LAST = dt.date(2020, 5, 22), dt.date(2020, 6, 5)
-EVERY = 8
+EVERY = size(8, 1)
 """Of the customers every so many-th is imported, for time; all of them were, once, by hand."""
 
 Left = Counter[tuple[str, str, str, str]]

@@ -1,6 +1,6 @@
 """Files that somebody made to break the program: one clear line, quickly, in bounded memory, and nothing is changed.
 
-`ARFLOW_HUGE` is the size of the huge lines in MB; 64 unless it is set.
+The huge lines are of 64 MB, of a whole GB in the long run.
 """
 
 import gzip
@@ -17,8 +17,9 @@ from sqlalchemy import Engine
 
 from tests.cli.books import POLICY, contents
 from tests.cli.conftest import PROGRAM, Command
+from tests.sizes import size
 
-HUGE = int(os.environ.get("ARFLOW_HUGE", "64"))
+HUGE = size(64, 1024)
 MB = 1_000_000
 MOST_MB, MOST_SECONDS = 60, 20
 """What a refusal may take beyond what the program takes for nothing."""

@@ -22,6 +22,7 @@ from arflow.reports.positions import positions
 from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
 from tests.production import activate, journal_lines, known_ids, states, step, take_in, write_events
+from tests.sizes import size
 
 pytestmark = pytest.mark.database
 
@@ -199,8 +200,8 @@ def test_a_date_in_another_order_refuses_the_file(engine: Engine, tmp_path: Path
 
 @pytest.mark.slow
 def test_a_file_of_bad_rows_is_refused_in_bounded_memory(engine: Engine, tmp_path: Path) -> None:
-    """Many bad rows (ARFLOW_BAD_ROWS, else 100,000) give one line; memory does not grow with them; nothing changes."""
-    rows = int(os.environ.get("ARFLOW_BAD_ROWS", "100000"))
+    """Many bad rows give one line; memory does not grow with them; nothing changes."""
+    rows = size(100_000, 1_000_000)
     file = tmp_path / "plain.csv"
     with file.open("w") as out:
         out.write(HEADER)

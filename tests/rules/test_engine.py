@@ -1,6 +1,5 @@
 """`durable_rules` decides as the naive evaluator does, and holds policies of every size that the contract permits."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -18,9 +17,10 @@ from arflow.rules.policy import Never, Policy, Rule
 from arflow.rules.reference import Reference
 from arflow.vocabulary import Facts, State
 from tests.random_policies import CATALOGUE_AND_ATTRIBUTES
+from tests.sizes import size
 
 FOLDER = Path(__file__).parents[2]
-POLICIES = max(3000, int(os.environ.get("ARFLOW_EXAMPLES", "0")))
+POLICIES = size(3000, 100_000)
 BATCH = 250
 """How many policies one process compiles; a ruleset is never freed."""
 

@@ -1,12 +1,11 @@
 """Ledgers driven through `arflow up`'s own processes on a clock that runs by itself: what a replay of them prints.
 
 The ticker rings, RQ workers drain and deliver, messages become files, their results come back as causes, and the day
-moves on only when nothing is due and nothing is queued. ARFLOW_WHOLE_DAYS lives through more days than the suite does.
+moves on only when nothing is due and nothing is queued. The long run lives through more days.
 """
 
 import datetime as dt
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -26,11 +25,12 @@ from arflow.store import database, embedded
 from tests.conftest import copied_database
 from tests.production import journal_lines, replay_lines, standard, write_events
 from tests.servers import Up, until
+from tests.sizes import size
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
-DAYS = int(os.environ.get("ARFLOW_WHOLE_DAYS", "30"))
-ACCOUNTS, MONTHS = (60, 4) if DAYS < 100 else (400, 18)
+DAYS = size(30, 540)
+ACCOUNTS, MONTHS = size(60, 400), size(4, 18)
 TERMS = 12
 """So many days more of a ledger whose first invoices fall due after a month only."""
 
