@@ -45,7 +45,8 @@ def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401  # pytest-xdist's
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["tally"] = dict(session.config.stash[_TALLY])
+        counted: Counter[str] = session.config.stash[_TALLY]
+        session.config.workeroutput["tally"] = dict(counted)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
