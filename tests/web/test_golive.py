@@ -63,19 +63,6 @@ def states(site: Site) -> dict[str, str]:
     return {row.id: row.state for row in site.sql("SELECT id, state FROM account")}
 
 
-def test_going_live_is_for_leads_and_admins(site: Site) -> None:
-    """Callers and policy owners get 403 on the page, its lists and every form; leads and admins see it, also empty."""
-    others = [site.user("cara", "caller"), site.user("paul", "policy_owner")]
-    for path in ("/go-live/", "/go-live/forecast", "/go-live/forecast/list", "/go-live/forecast.csv", OLD):
-        assert [403, 403] == [other.get(path).status_code for other in others], path
-    for path in ("/go-live/on", "/go-live/off", OLD):
-        assert [403, 403] == [other.post(path, {"reason": "please"}).status_code for other in others], path
-    assert not is_on(site)
-    lena = site.user("lena", "lead")
-    assert "Nothing goes out" in lena.get("/go-live/").text
-    assert 200 == site.user("adam", "admin").get("/go-live/").status_code
-
-
 def test_on_needs_a_reason_and_off_is_one_click(book: Site) -> None:
     """Who turned it, when and why stands on the page; without a reason it stays off, and what was typed stays too."""
     lena = book.user("lena", "lead")
