@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from arflow import clock
+from arflow import clock, storms
 from arflow.accounts.entries import Parked
 from arflow.accounts.events import Event, parse
 from arflow.clock import Now
@@ -25,8 +25,9 @@ from arflow.life.records import Entry, EntryKind
 from arflow.living import Engineering, Living
 from arflow.messages.recipients import has_address
 from arflow.rules.policy import Policy
-from arflow.store import accounts, events, journal, outbox, policies, switch
+from arflow.store import accounts, cash, events, fuse, journal, outbox, policies, switch
 from arflow.store.accounts import Changed
+from arflow.store.outbox import Leaving
 from arflow.store.rows import Row
 from arflow.vocabulary import State
 
@@ -38,8 +39,10 @@ __all__ = [
     "activate",
     "advance",
     "ahead",
+    "complete_payments",
     "deliver_result",
     "drain",
+    "mend_fuse",
     "place",
     "record",
     "record_for_each",
@@ -83,8 +86,15 @@ def _write(connection: Connection, living: Living, changes: Sequence[tuple[Chang
     given = [change.account.id for change, _ in changes if change.account.owner != change.before.account.owner]
     tasks.go_with_accounts(connection, given)
     journal.append(connection, [row for rows in added for row in rows])
-    leaving = ((entry, str(lived.life.zone())) for _, lived in changes for entry in lived.entries)
+    leaving = [
+        Leaving(
+            entry=entry, zone=str(lived.life.zone()), policy=living.policy_names.get(entry.policy_version or "", "")
+        )
+        for _, lived in changes
+        for entry in lived.entries
+    ]
     outbox.put_out(connection, leaving, with_messages=living.engineering.delivery == "recorded")
+    storms.watch(connection, living, [lived for _, lived in changes])
     events.mark_applied(connection, living.applied)
     return Advanced(accounts=len(changes), entries=tuple(entry for _, lived in changes for entry in lived.entries))
 
@@ -292,6 +302,35 @@ def turn_delivery(connection: Connection, *, is_on: bool, actor: str, reason: st
         start=now.start,
         start_day=now.start_day,
     )
+
+
+def complete_payments(connection: Connection, *, actor: str, through: dt.date | None = None) -> None:
+    """Note that every payment through the date `through`, else until now, is recorded; what waited for it may leave."""
+    now = clock.read(connection)
+    cash.note(
+        connection,
+        through=through,
+        actor=actor,
+        known_at=now.at,
+        known_on=now.day,
+        start=now.start,
+        start_day=now.start_day,
+    )
+
+
+def mend_fuse(connection: Connection, policy: str, *, is_released: bool, actor: str, reason: str) -> None:
+    """Put a blown storm fuse in again: what waited is released, or it is discarded, messages in the outbox with it.
+
+    What waits at accounts is dropped, or looked at again, as they are drained. Raises SaysNo when it is not blown.
+    """
+    now = clock.read(connection)
+    words = {"actor": actor, "reason": reason, "known_at": now.at, "known_on": now.day}
+    if not fuse.mend(connection, policy, is_released=is_released, **words):  # type: ignore[arg-type]  # each of its own
+        raise SaysNo(f"the storm fuse of policy `{policy}` is not blown; look at the page again")
+    if not is_released:
+        for message in outbox.discard(connection, policy, f"discarded by {actor}: {reason}"):
+            deliver_result(connection, **message, delivered=False)
+    accounts.make_due(connection, now.start, now.start_day, accounts.waits_for_release())
 
 
 def activate(connection: Connection, policy: Policy, *, message: str, actor: str) -> int:

@@ -154,4 +154,5 @@ def _situation(row: Row) -> Situation:
         awaiting=bool(row["awaiting"]),
         delivered_today=bool(row["delivered_today"]),
         undelivered=bool(row["undelivered"]),
+        kept=row.get("kept", ""),
     )

@@ -226,7 +226,10 @@ def _turn(engine: Engine, batch: _Batch, claim: Claim, mail: Mail) -> _Turn:
         if later is not None:
             leases.put_back(connection, claim, not_before=later)
             return _Turn.SKIPPED
-        return _Turn.OURS if leases.renew(connection, claim, mail.transport.patience) else _Turn.SKIPPED
+        if leases.renew(connection, claim, mail.transport.patience):
+            return _Turn.OURS
+        leases.put_back(connection, claim)  # stopped by a fuse; where somebody else has it this changes nothing
+        return _Turn.SKIPPED
 
 
 def _put_back(engine: Engine, claims: Sequence[Claim]) -> None:

@@ -15,14 +15,16 @@ from arflow.accounts.entries import Account
 from arflow.clock import Now
 from arflow.life.life import Life
 from arflow.life.lives import Batch, Limit, Lived, PolicyChange, Script, payer_causes, payers_of
-from arflow.life.records import Entry, LedgerHistory, Part, Results, World
+from arflow.life.records import CashMark, Entry, LedgerHistory, Part, Results, World
 from arflow.rules.calendar import instant
 from arflow.rules.decide import Evaluator
 from arflow.rules.policy import Policy
-from arflow.store import accounts, events, journal, policies, switch
+from arflow.store import accounts, cash, events, fuse, journal, policies, switch
 from arflow.store.accounts import Changed, Stored
 from arflow.store.events import StoredEvent
+from arflow.store.fuse import Fuse
 from arflow.store.rows import Row
+from arflow.store.switch import Turn
 from arflow.vocabulary import State
 
 _ONE_DAY = dt.timedelta(days=1)
@@ -46,10 +48,13 @@ class Living:
         self.pending = events.pending(connection, ids, now.last_day)
         self.later = events.next_pending(connection, ids, now.last_day)
         self.activations = policies.activations(connection)
+        self.policy_names = {activation.version: activation.name for activation in self.activations}
         self.applied: list[int] = []
         self.retried: dict[str, str] = {}
         self.placed: dict[str, tuple[State, str, str]] = {}
         self.switch = switch.latest(connection)
+        self.fuses = fuse.every(connection)
+        self._cash = cash.marks(connection)
         self._real = engineering.delivery == "recorded"
         self._delivering = not self._real or (self.switch is not None and self.switch.is_on)
         self._results = Results.AWAITED if self._real and now.at is None else Results.COME_LATER
@@ -109,7 +114,7 @@ class Living:
         life = Life(self._with_payer(self._placed(stored)), self._world(stored.policy_seen))
         self._begin(life)
         script, batches = self._script(life, stored)
-        lived = script.run(limit)
+        lived = script.run(self._own(stored, limit))
         if script.payer and not script.is_paused and limit == self.now.limit:
             script.run(script.payer[-1].at)  # its payer's day ends later than its own; its causes are not told twice
         done = batches[: len(batches) - len(script.batches)]
@@ -130,11 +135,18 @@ class Living:
         )
         return changed, lived
 
+    def _own(self, stored: Stored, limit: Limit) -> Limit:
+        """How far an account lives: where the real clock went back, to where it was, so that what is said now counts."""
+        if self.now.at is None or not isinstance(limit, dt.datetime):
+            return limit
+        return max(limit, stored.account.last_instant)
+
     def _begin(self, life: Life) -> None:
         """What comes before anything else: the end of a time without delivery, a placing, a retry."""
         key = life.account.id
-        if self._delivering and life.waits_for_delivery:
-            life.release(self._switched_on(life))
+        self._discard(life)
+        if life.waits_for_release and not life.kept_back(self._at(life)):
+            life.release(self._freed(life))
         if key in self.placed:
             life.place(self.placed[key][0], self._at(life), *self.placed[key][1:])
         if key in self.retried:
@@ -144,10 +156,20 @@ class Living:
         """The present instant of an account."""
         return causes.known(life, self._present.at, self._present.day)
 
-    def _switched_on(self, life: Life) -> dt.datetime:
-        if self._results is Results.GOOD or self.switch is None:
+    def _freed(self, life: Life) -> dt.datetime:
+        """The instant since which nothing keeps back what waits: delivery is on, a fuse mended, payments complete."""
+        if self._results is Results.GOOD:
             return self._at(life)
-        return causes.known(life, self.switch.known_at, self.switch.known_on)
+        mended = [one for one in self.fuses if one.mended_at and life.policy and one.policy == life.policy.name]
+        words: list[Turn | Fuse | CashMark] = [*([self.switch] if self.switch else []), *mended[-1:], *self._cash[-1:]]
+        return max((causes.known(life, word.known_at, word.known_on) for word in words), default=self._at(life))
+
+    def _discard(self, life: Life) -> None:
+        """Drop what waited when people discarded it after a fuse had blown."""
+        for one in self.fuses:
+            if one.is_released is False and life.policy and one.policy == life.policy.name and life.waits_for_release:
+                at = causes.known(life, one.known_at, one.known_on)
+                life.discard(at, at, one.actor, one.reason)
 
     def _due_on(self, life: Life, due: dt.datetime | None) -> dt.date | None:
         """The local date of `due`; never a day that has been lived through."""
@@ -164,10 +186,16 @@ class Living:
             evaluator=self.engineering.evaluator,
             delivery=self.engineering.delivery,
             delivering=self._delivering,
+            blown=frozenset(one.policy for one in self.fuses if one.mended_at is None),
+            cash=self._cash,
             results=self._results,
             arrives=self._arrives,
             ledgers=self._ledgers,
         )
+
+    def policies(self) -> tuple[Policy, ...]:
+        """The policies that are active now."""
+        return self._active(max((activation.id for activation in self.activations), default=0))
 
     def _active(self, upto: int) -> tuple[Policy, ...]:
         if upto not in self._policies:

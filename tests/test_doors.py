@@ -148,13 +148,14 @@ def test_a_notice_that_is_still_open_is_not_told_again(book: Engine) -> None:
         name="lead",
         rule="look",
     )
+    leaving = outbox.Leaving(entry=entry, zone="UTC", policy="p")
     count = text("SELECT count(*) FROM task WHERE account_id = 'A0001'")
     with book.begin() as connection:
         for expected in (1, 1):
-            outbox.put_out(connection, [(entry, "UTC"), (entry, "UTC")], with_messages=True)
+            outbox.put_out(connection, [leaving, leaving], with_messages=True)
             assert expected == connection.execute(count).scalar()
         connection.execute(text("UPDATE task SET done_at = now() WHERE account_id = 'A0001'"))
-        outbox.put_out(connection, [(entry, "UTC")], with_messages=True)
+        outbox.put_out(connection, [leaving], with_messages=True)
         assert 2 == connection.execute(count).scalar()
 
 

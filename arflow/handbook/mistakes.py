@@ -60,7 +60,8 @@ MISTAKES = (
     Mistake("a move repeats", "rule", "{id: on, from: called, when: on_hold, to: reminded, repeat_after_days: 3}"),
     Mistake("two rules have one id", "rule", "{id: write, from: reminded, when: days_overdue >= 9, to: called}"),
     Mistake("a time of day has no minutes", "key", 'calendar: {act_at: "8"}'),
-    Mistake("a key of a later version", "key", "guards: []"),
+    Mistake("a key of a later version", "key", "authority: []"),
+    Mistake("a guard keeps nothing back", "key", "guards: {fresh_cash: {hold_steps: true}}"),
 )
 
 

@@ -10,7 +10,7 @@ from arflow.accounts.entries import Account, EffectStatus, Ledger
 from arflow.accounts.events import Event
 from arflow.accounts.facts import Snapshot
 from arflow.errors import Refused
-from arflow.life import passes
+from arflow.life import gates, passes
 from arflow.life.present import Present, reading
 from arflow.life.records import Entry, Part, World
 from arflow.life.sendings import drop_waiting, release, send_due, settle_notice
@@ -22,7 +22,8 @@ from arflow.vocabulary import State
 
 __all__ = ["GO_LIVE", "PAYER", "POLICY", "WAKE", "Life", "reading"]
 
-WAKE, POLICY, PAYER, GO_LIVE, RETRY = "wake", "policy", "payer", "go_live", "retry"
+WAKE, POLICY, PAYER = "wake", "policy", "payer"
+GO_LIVE, RETRY, DISCARD = "go_live", "retry", "discard"
 
 
 class Life:
@@ -95,15 +96,28 @@ class Life:
         """How many of its messages have left without a word of their delivery."""
         return sum(message.status is EffectStatus.SENT for message in self.account.messages)
 
+    def kept_back(self, at: dt.datetime) -> str:
+        """Why messages and calls of the account do not leave at `at`; empty when nothing keeps them."""
+        found = gates.wait(self._here, max(at, self.account.last_instant))
+        return found.reason if found else ""
+
     @property
-    def waits_for_delivery(self) -> bool:
-        """Whether something waits only because delivery was off."""
+    def waits_for_release(self) -> bool:
+        """Whether something waits without a moment of its own, for another reason than a hold."""
         return not self.account.on_hold and any(effect.due_at is None for effect in self.account.waiting)
 
     def release(self, at: dt.datetime) -> None:
-        """Let go at `at` what waited because delivery was off."""
+        """Let go at `at` what waited because something kept it back that is gone."""
         self._here.stand_at(at)
         release(self._here, self.account.last_instant)
+
+    def discard(self, at: dt.datetime, decided_by: dt.datetime, actor: str, reason: str) -> None:
+        """Drop at `at` what waits and was decided up to `decided_by`, as a person chose."""
+        here = self._here
+        here.stand_at(at)
+        here.actor = actor
+        drop_waiting(here, self.account.last_instant, DISCARD, reason, decided_by)
+        here.actor = ""
 
     def place(self, to: State, at: dt.datetime, actor: str, reason: str) -> bool:
         """Begin in `to` at `at`, as people chose before anything left; gives False when the machine refuses it.
@@ -116,7 +130,7 @@ class Life:
         here.actor, here.reason = actor, reason
         placed = passes.place(here, self.account.last_instant, GO_LIVE, to)
         if placed:
-            drop_waiting(here, self.account.last_instant, GO_LIVE)
+            drop_waiting(here, self.account.last_instant, GO_LIVE, "the account was placed by hand")
             here.account = replace(self.account, parked=None)
             here.account = replace(self.account, wake=next_wake(here, self.account.last_instant))
         here.actor = here.reason = ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from arflow.accounts.entries import Firing, Parked
 from arflow.accounts.facts import Snapshot
 from arflow.errors import Refused
+from arflow.life import gates
 from arflow.life.present import Ground, Present
 from arflow.life.records import EntryKind
 from arflow.life.sendings import put_out
@@ -51,6 +52,7 @@ def situation(here: Present, policy: Policy, view: Snapshot, visited: frozenset[
         awaiting=notices.pending,
         delivered_today=notices.delivered_today,
         undelivered=notices.undelivered,
+        kept=gates.held_step(here, here.account.last_instant),
         spent=spent(here.account, policy, view.day),
     )
 

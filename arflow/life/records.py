@@ -4,9 +4,11 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from arflow.accounts.entries import Account, Ledger
 from arflow.accounts.events import Event
+from arflow.rules.calendar import instant
 from arflow.rules.decide import Evaluator, Situation
 from arflow.rules.policy import Policy
 from arflow.vocabulary import Facts
@@ -53,6 +55,31 @@ class Entry:
     situation: Situation | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class CashMark:
+    """Somebody said that every payment is recorded through the date `through`, or else until it was said.
+
+    It was said at the business instant `known_at`, or at the end of the stepped day `known_on`.
+    """
+
+    known_at: dt.datetime | None
+    known_on: dt.date | None
+    through: dt.date | None = None
+
+    def known(self, zone: ZoneInfo) -> dt.datetime:
+        """The instant at which it became known to an account in `zone`."""
+        return self.known_at or _end_of(self.known_on, zone)
+
+    def until(self, zone: ZoneInfo) -> dt.datetime:
+        """The instant until which payments are complete; never later than it became known."""
+        known = self.known(zone)
+        return known if self.through is None else min(known, _end_of(self.through, zone))
+
+
+def _end_of(day: dt.date | None, zone: ZoneInfo) -> dt.datetime:
+    return instant(zone, (day or dt.date.min) + dt.timedelta(days=1), dt.time(0))
+
+
 class Results(StrEnum):
     """What a life does while the delivery of one of its messages is unknown.
 
@@ -93,6 +120,12 @@ class World:
     every_day: bool = False
     delivering: bool = True
     """While False nothing leaves: messages and calls wait, as they do on hold."""
+
+    blown: frozenset[str] = frozenset()
+    """The names of policies whose storm fuse is blown, so that nothing of theirs leaves."""
+
+    cash: tuple[CashMark, ...] | None = None
+    """When payments were complete, the earliest known first; None: they always are, as in a replay."""
 
     results: Results = Results.COME_LATER
     arrives: Callable[[Account], bool] = _always

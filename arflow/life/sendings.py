@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import replace
 
 from arflow.accounts.entries import EffectStatus, Outgoing
+from arflow.life import gates
 from arflow.life.present import Present
 from arflow.life.records import EntryKind
 from arflow.vocabulary import TIMED_EFFECTS, Effect, EffectKind
@@ -34,15 +35,18 @@ def send_due(here: Present, now: dt.datetime, cause: str) -> None:
 
 
 def release(here: Present, at: dt.datetime) -> None:
-    """Let everything that waited for the release of a hold, or for delivery, go at once, working hours permitting."""
+    """Look at everything that waited without a moment of its own at once; it leaves if nothing keeps it any more."""
     here.update(replace(effect, due_at=at) for effect in here.account.waiting if effect.due_at is None)
 
 
-def drop_waiting(here: Present, now: dt.datetime, cause: str) -> None:
-    """Drop everything that waits."""
+def drop_waiting(
+    here: Present, now: dt.datetime, cause: str, reason: str, decided_by: dt.datetime | None = None
+) -> None:
+    """Drop everything that waits, or what waits without a moment of its own and was decided up to `decided_by`."""
     for effect in here.account.waiting:
-        here.update([replace(effect, status=EffectStatus.DROPPED, settled_at=now)])
-        _record(here, EntryKind.DROPPED, effect, now, cause, reason="the account was placed by hand")
+        if decided_by is None or (effect.due_at is None and effect.decided_at <= decided_by):
+            here.update([replace(effect, status=EffectStatus.DROPPED, settled_at=now)])
+            _record(here, EntryKind.DROPPED, effect, now, cause, reason=reason)
 
 
 def settle_notice(here: Present, name: str, at: dt.datetime, *, delivered: bool) -> bool:
@@ -66,7 +70,7 @@ def _wait(here: Present, effect: Effect, rule: str, now: dt.datetime) -> None:
         overdue_then=account.book.gross_overdue(account.policy_day) > 0,
         decided_at=now,
         decided_on=here.local(now).date(),
-        due_at=None if _is_held(here) else _earliest(here, effect.kind, now),
+        due_at=_moment(here, effect.kind, now),
     )
     fired = dict(account.fired)
     if rule in fired:
@@ -74,13 +78,14 @@ def _wait(here: Present, effect: Effect, rule: str, now: dt.datetime) -> None:
     here.account = replace(account, outgoing=(*account.outgoing, waiting), effects_decided=number, fired=fired)
 
 
-def _is_held(here: Present) -> bool:
-    """Whether nothing may leave: the account is on hold, or delivery is off for everybody."""
-    return here.account.on_hold or not here.world.delivering
+def _moment(here: Present, kind: EffectKind, now: dt.datetime) -> dt.datetime | None:
+    """The first moment at which an effect may leave, None: when what keeps it is gone.
 
-
-def _earliest(here: Present, kind: EffectKind, now: dt.datetime) -> dt.datetime:
-    """The first moment at which an effect may leave; a message never on a date on which one has left."""
+    A message never leaves on a date on which one has left.
+    """
+    held = gates.wait(here, now)
+    if held is not None:
+        return held.until
     written_on = {message.sent_on for message in here.account.messages} if kind is EffectKind.SEND else ()
     return here.calendar().earliest_sending(here.zone(), now, not_on=written_on)
 
@@ -91,7 +96,7 @@ def _look_again(here: Present, effect: Outgoing, now: dt.datetime, cause: str) -
         here.update([replace(effect, status=EffectStatus.DROPPED, settled_at=now)])
         _record(here, EntryKind.DROPPED, effect, now, cause, reason=dropped)
         return
-    due = None if _is_held(here) else _earliest(here, effect.kind, now)
+    due = _moment(here, effect.kind, now)
     if due is None or due > now:
         here.update([replace(effect, due_at=due)])
         return

@@ -11,11 +11,12 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from arflow import money
 from arflow.rules.calendar import WEEKDAYS
+from arflow.rules.guards import Guards, StormFuse
 from arflow.rules.policy import WIDE, Example, Never, Policy, Rule
 from arflow.vocabulary import State
 
@@ -241,7 +242,18 @@ def _keys(policy: Policy) -> _Said:
             "applies_to": (policy.applies_to, one_line(policy.applies_to_text)),
             "promises tolerance": (policy.tolerance, tolerance),
         }
+        | _guards(policy.guards)
     )
+
+
+def _guards(guards: Guards) -> _Said:
+    """Each setting of each guard."""
+    found: _Said = {}
+    for name, guard in (("fresh_cash", guards.fresh_cash), ("storm_fuse", guards.storm_fuse)):
+        values = {} if guard is None or guard == StormFuse() else asdict(guard)
+        said = {key: str(value).lower() for key, value in values.items() if value not in (None, False)}
+        found |= {f"guards {name} {key}": (text, text) for key, text in said.items()}
+    return found
 
 
 def _given(said: _Said) -> _Said:

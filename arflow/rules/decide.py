@@ -29,7 +29,8 @@ class Situation:
     `visited`: states of this pass; `harsher_today`: a harsher move was made on this policy day; `awaiting`: a message
     of this episode is unsent or its delivery unknown; `delivered_today`: the latest delivery is of this policy day;
     `undelivered`: a delivery failed and neither a later message was delivered nor a contact recorded since;
-    `spent`: acts that have fired in this stay and may not fire again yet.
+    `kept`: why harsher moves wait for money that may have come; `spent`: acts that have fired in this stay and may not
+    fire again yet.
     """
 
     visited: frozenset[str] = frozenset()
@@ -37,6 +38,7 @@ class Situation:
     awaiting: bool = False
     delivered_today: bool = False
     undelivered: bool = False
+    kept: str = ""
     spent: frozenset[str] = frozenset()
 
 
@@ -56,13 +58,15 @@ def held_back(policy: Policy, rule: Rule, facts: Facts, situation: Situation) ->
         return None
     if facts.on_hold:
         return "the account is on hold"
-    if policy.catch_up is CatchUp.JUMP:
+    return situation.kept or _waits_to_catch_up(policy.catch_up, situation)
+
+
+def _waits_to_catch_up(mode: CatchUp, situation: Situation) -> str | None:
+    if mode is CatchUp.JUMP:
         return None
     if situation.harsher_today:
         return "one harsher move has been made on this policy day"
-    if policy.catch_up is CatchUp.ONE_STEP:
-        return None
-    return _waits_for_notice(situation)
+    return None if mode is CatchUp.ONE_STEP else _waits_for_notice(situation)
 
 
 def _waits_for_notice(situation: Situation) -> str | None:

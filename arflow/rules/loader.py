@@ -13,6 +13,7 @@ from arflow.isodates import read_date
 from arflow.rules.calendar_keys import read_calendar
 from arflow.rules.catalogue import CATALOGUE, attribute
 from arflow.rules.expressions import ORDER, Comparison, Expression, comparisons
+from arflow.rules.guard_keys import read_guards
 from arflow.rules.policy import CatchUp, Example, Policy
 from arflow.rules.rule_keys import ID, MAX_NAME, MAX_RULES, RuleReader, one_of, read_state
 from arflow.rules.yamlnodes import (
@@ -31,10 +32,10 @@ __all__ = ["MAX_BYTES", "MAX_NAME", "MAX_ORDER_COMPARISONS", "MAX_RULES", "load_
 MAX_BYTES = 1_000_000
 MAX_ORDER_COMPARISONS = 64
 
-_LATER = ("guards", "authority", "at_least")
+_LATER = ("authority", "at_least")
 _KEYS = (
     *("policy", "title", "currency", "applies_to", "precedence", "attributes", "calendar", "catch_up", "promises"),
-    *("rules", "never", "examples", *_LATER),
+    *("guards", "rules", "never", "examples", *_LATER),
 )
 _ATTRIBUTE_TYPES = ("text", "int", "amount", "bool")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -99,6 +100,7 @@ class _Loader:
             catch_up=self._read_catch_up(),
             grace_days=grace_days,
             tolerance=tolerance,
+            guards=read_guards(self._keys.get("guards")),
             rules=rules,
             never=never,
             examples=self._read_examples(),

@@ -9,6 +9,7 @@ from functools import cached_property
 from arflow.rules.calendar import Calendar
 from arflow.rules.catalogue import CATALOGUE, FactSpec, attribute
 from arflow.rules.expressions import Comparison, Expression, comparisons
+from arflow.rules.guards import Guards
 from arflow.vocabulary import Effect, EffectKind, State
 
 WIDE = {"any": frozenset(State), "open": frozenset(State) - {State.CURRENT, State.RESOLVED}}
@@ -83,6 +84,7 @@ class Policy:
     catch_up: CatchUp = CatchUp.NOTICE_REQUIRED
     grace_days: int = 0
     tolerance: int = 0
+    guards: Guards = field(default_factory=Guards)
     rules: tuple[Rule, ...]
     never: tuple[Never, ...] = ()
     examples: tuple[Example, ...] = ()

@@ -162,6 +162,7 @@ message = Table(
     Column(
         "number", Integer, nullable=True, comment="the account's effect that it is; none for a notice to our people"
     ),
+    _text("policy"),
     _text("template"),
     _text("recipient"),
     Column("decided_at", Instant, nullable=False, comment="the business instant at which it left the account"),
@@ -186,6 +187,53 @@ message = Table(
     Index("ix_message_unsettled", "not_before", postgresql_where=text("settled_at IS NULL")),
     Index("ix_message_failed", "id", postgresql_where=text("status = 'failed'")),
     comment="The outbox: what is to be handed over. The row is there in the transaction that decided it.",
+)
+
+cash_mark = Table(
+    "cash_mark",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("through", Date, nullable=True, comment="payments are complete through this date; none: until it was said"),
+    _text("actor"),
+    Column("at", Instant, nullable=False, server_default=_NOW),
+    Column("known_at", Instant, nullable=True, comment="the business now of it; on a stepped clock `known_on`"),
+    Column("known_on", Date, nullable=True),
+    CheckConstraint("(known_at IS NULL) <> (known_on IS NULL)", name="known"),
+    comment="That every payment up to a moment is recorded. Never changed, only added to.",
+)
+
+departed = Table(
+    "departed",
+    metadata,
+    _text("policy"),
+    Column("on", Date, nullable=False),
+    Column(
+        "part", Integer, nullable=False, comment="so that processes do not wait for each other; a sum is over parts"
+    ),
+    Column("number", BigInteger, nullable=False),
+    PrimaryKeyConstraint("policy", "on", "part"),
+    comment="How many messages and calls have left accounts on each local date, by the name of the policy.",
+)
+
+blown_fuse = Table(
+    "blown_fuse",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _text("policy"),
+    Column("on", Date, nullable=False, comment="the local date on which too many left"),
+    Column("number", BigInteger, nullable=False),
+    Column("ceiling", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False, server_default=_NOW),
+    Column("mended_at", Instant, nullable=True),
+    Column("is_released", Boolean, nullable=True, comment="what waited may leave; else it was discarded"),
+    _text("actor"),
+    _text("reason"),
+    Column("known_at", Instant, nullable=True, comment="the business now of the mending; stepped: `known_on`"),
+    Column("known_on", Date, nullable=True),
+    CheckConstraint("(mended_at IS NULL) = (is_released IS NULL)", name="mended"),
+    CheckConstraint("(mended_at IS NULL) = (known_at IS NULL AND known_on IS NULL)", name="known"),
+    Index("ix_blown_fuse_blown", "policy", unique=True, postgresql_where=text("mended_at IS NULL")),
+    comment="The storm fuses that blew. While one is not mended nothing of its policy leaves.",
 )
 
 heartbeat = Table(

@@ -66,6 +66,7 @@ def _details(entry: Entry) -> Row:
         found["situation"] = {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in asdict(entry.situation).items()
+            if name != "kept" or value
         }
     return found
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, update
 
-from arflow.store.desk_tables import message
+from arflow.store import fuse
+from arflow.store.desk_tables import blown_fuse, message
 
 GIVE_UP = dt.timedelta(days=5)
 """How long a message is tried, from when it was queued; mail servers do so among themselves as well."""
@@ -39,9 +40,14 @@ class Claim:
 
 
 def is_ready() -> ColumnElement[bool]:
-    """Whether a message may be handed over now; one whose lease ran out is among them."""
+    """Whether a message may be handed over now: also one whose lease ran out, never one that a fuse stops."""
     free = message.c.leased_until.is_(None) | (message.c.leased_until < func.now())
-    return message.c.settled_at.is_(None) & (message.c.not_before <= func.now()) & free
+    return message.c.settled_at.is_(None) & (message.c.not_before <= func.now()) & free & ~is_stopped()
+
+
+def is_stopped() -> ColumnElement[bool]:
+    """Whether the storm fuse of the policy of a message is blown."""
+    return message.c.policy.in_(select(blown_fuse.c.policy).where(fuse.is_blown()))
 
 
 def claim(connection: Connection, *, limit: int, seconds: int, domain: str) -> list[Claim]:
@@ -65,8 +71,8 @@ def claim(connection: Connection, *, limit: int, seconds: int, domain: str) -> l
 
 
 def renew(connection: Connection, claimed: Claim, seconds: int) -> bool:
-    """Have the lease run `seconds` from now on; False when somebody else has the message."""
-    return _changed(connection, claimed, leased_until=_after(seconds))
+    """Have the lease run `seconds` from now on; False when somebody else has the message, or a fuse stops it."""
+    return _changed(connection, claimed, ~is_stopped(), leased_until=_after(seconds))
 
 
 def put_back(connection: Connection, claimed: Claim, *, not_before: dt.datetime | None = None) -> bool:

@@ -1,8 +1,9 @@
 """What leaves an account becomes rows, in the transaction that decided it: messages to hand over, tasks for people."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, update
 from sqlalchemy.dialects.postgresql import insert
 
 from arflow.life.records import Entry, EntryKind
@@ -16,11 +17,20 @@ NOTICE = "notice: "
 _LEAVES = (EffectKind.SEND.value, EffectKind.NOTIFY.value)
 
 
-def put_out(connection: Connection, entries: Iterable[tuple[Entry, str]], *, with_messages: bool) -> None:
-    """Write the rows of `entries`, each with the zone of its account; messages only where they are really sent."""
-    leaving = [(e, zone) for e, zone in entries if e.kind is EntryKind.EFFECT and e.effect in _LEAVES]
-    messages = [_message(entry, zone) for entry, zone in leaving if with_messages and _is_mail(entry)]
-    tasks = [_task(entry) for entry, _ in leaving if not _is_mail(entry)]
+@dataclass(frozen=True, kw_only=True)
+class Leaving:
+    """A journal entry, with the zone in which its account lives, and the name of the policy that decided it."""
+
+    entry: Entry
+    zone: str
+    policy: str
+
+
+def put_out(connection: Connection, entries: Iterable[Leaving], *, with_messages: bool) -> None:
+    """Write the rows of those of `entries` that leave; messages only where they are really sent."""
+    leaving = [one for one in entries if one.entry.kind is EntryKind.EFFECT and one.entry.effect in _LEAVES]
+    messages = [_message(one) for one in leaving if with_messages and _is_mail(one.entry)]
+    tasks = [_task(one.entry) for one in leaving if not _is_mail(one.entry)]
     if messages:
         connection.execute(insert(desk_tables.message), messages)
     if tasks:  # a notice that is still open is not told again
@@ -32,7 +42,24 @@ def _is_mail(entry: Entry) -> bool:
     return entry.effect == EffectKind.SEND or "@" in (entry.name or "")
 
 
-def _message(entry: Entry, zone: str) -> Row:
+def discard(connection: Connection, policy: str, error: str) -> list[Row]:
+    """End the messages of a policy that nobody is handing over just now; gives what is to be told to the rules."""
+    table = desk_tables.message
+    ended = connection.execute(
+        update(table)
+        .where(table.c.policy == policy, table.c.status == "queued")
+        .values(status="failed", settled_at=func.now(), error=error)
+        .returning(table.c.account_id, table.c.number, table.c.template, table.c.decided_at, table.c.zone)
+    )
+    return [
+        {"account": row.account_id, "template": row.template, "decided_at": row.decided_at, "zone": row.zone}
+        for row in ended
+        if row.number is not None
+    ]
+
+
+def _message(leaving: Leaving) -> Row:
+    entry = leaving.entry
     to_customer = entry.effect == EffectKind.SEND
     return {
         "account_id": entry.account,
@@ -40,7 +67,8 @@ def _message(entry: Entry, zone: str) -> Row:
         "template": entry.name if to_customer else f"{NOTICE}{entry.rule}",
         "recipient": "" if to_customer else entry.name,
         "decided_at": entry.at,
-        "zone": zone,
+        "zone": leaving.zone,
+        "policy": leaving.policy,
         "status": "queued",
     }
 

@@ -1,0 +1,34 @@
+"""When payments were last complete: people or imports say so, and each word of it is a row, never changed."""
+
+import datetime as dt
+
+from sqlalchemy import Connection, insert, select
+
+from arflow.life.records import CashMark
+from arflow.store import accounts, desk_tables
+
+
+def marks(connection: Connection) -> tuple[CashMark, ...]:
+    """Every word that payments were complete, the earliest first."""
+    table = desk_tables.cash_mark
+    rows = connection.execute(select(table.c.known_at, table.c.known_on, table.c.through).order_by(table.c.id))
+    return tuple(CashMark(**row) for row in rows.mappings())
+
+
+def note(
+    connection: Connection,
+    *,
+    through: dt.date | None,
+    actor: str,
+    known_at: dt.datetime | None,
+    known_on: dt.date | None,
+    start: dt.datetime,
+    start_day: dt.date,
+) -> None:
+    """Note that payments are complete; what waited for it is due at the business now.
+
+    Use `advance.complete_payments`, which knows the business now.
+    """
+    row = {"through": through, "actor": actor, "known_at": known_at, "known_on": known_on}
+    connection.execute(insert(desk_tables.cash_mark), row)
+    accounts.make_due(connection, start, start_day, accounts.waits_for_release())
