@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from arflow.life.life import Life
 from arflow.life.lives import Batch
-from arflow.life.records import Entry, EntryKind, Part
+from arflow.life.records import Entry, EntryKind
 from arflow.rules.calendar import instant
 from arflow.store import events
 from arflow.store.events import StoredEvent
@@ -22,15 +22,11 @@ def actors_of(batch: Batch, actors: Mapping[int, str]) -> str:
     return ", ".join(dict.fromkeys(actor for actor in found if actor))
 
 
-def _part(event: StoredEvent) -> Part:
-    return Part(on=event.event.on, clock=event.event.clock, events=(event.event,))
-
-
 def is_late(life: Life, event: StoredEvent) -> bool:
     """Whether the event is dated up to the business now at which it became known."""
     if event.known_on is not None:
         return event.event.on <= event.known_on
-    return event.known_at is not None and life.instant_of(_part(event)) <= event.known_at
+    return event.known_at is not None and own_instant(life, event) <= event.known_at
 
 
 def own_instant(life: Life, event: StoredEvent) -> dt.datetime:

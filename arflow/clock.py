@@ -1,4 +1,7 @@
-"""The business clock: real, or stepped to the end of a day. Nobody else reads the time for rules, wakes or journals."""
+"""The business clock: real, or stepped to the end of a day. Nobody else reads the time for rules, wakes or journals.
+
+The real one is the database's, whatever the clocks of the machines say on which workers and pages run.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -75,9 +78,13 @@ class Demo:
 
 
 def read(connection: Connection) -> Now:
-    """The business clock of this database."""
-    row = connection.execute(select(tables.clock.c.day, tables.clock.c.is_demo)).one()
-    return Now(day=row.day, is_demo=row.is_demo) if row.day else Now(at=dt.datetime.now(dt.UTC))
+    """The business clock of this database: the instant of this reading, so read it once the locks are held.
+
+    The instant at which the transaction began may lie before what another one did while this one waited for it.
+    """
+    clock = tables.clock.c
+    row = connection.execute(select(clock.day, clock.is_demo, func.clock_timestamp().label("at"))).one()
+    return Now(day=row.day, is_demo=row.is_demo) if row.day else Now(at=row.at.astimezone(dt.UTC))
 
 
 def step_to(connection: Connection, day: dt.date) -> Now:

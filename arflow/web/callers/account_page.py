@@ -82,10 +82,11 @@ def page(account_id: str) -> str:
 
 def _there(one: Outlook) -> str:
     """What the clock shows where they are; of a stepped clock, which has no hours, the day."""
-    if clock.read(connection()).day is not None:
+    now = clock.read(connection()).at
+    if now is None:
         return f"It is {one.today:%A}, {wording.day(one.today)} there"
     zone = zone_named(one.account.timezone) or ZoneInfo(one.zone)
-    return f"It is {clock.real_now().astimezone(zone):%A %H:%M} there ({zone})"
+    return f"It is {now.astimezone(zone):%A %H:%M} there ({zone})"
 
 
 def view_of(one: Outlook) -> View:
