@@ -189,6 +189,21 @@ message = Table(
     comment="The outbox: what is to be handed over. The row is there in the transaction that decided it.",
 )
 
+refused_address = Table(
+    "refused_address",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _text("address"),
+    _text("reason"),
+    Column("message_id", BigInteger, ForeignKey("message.id"), nullable=True, comment="whose refusal it was"),
+    Column("at", Instant, nullable=False, server_default=_NOW),
+    Column("cleared_at", Instant, nullable=True),
+    _text("cleared_by"),
+    CheckConstraint("address = lower(address) AND address <> ''", name="address"),
+    Index("ix_refused_address_refused", "address", unique=True, postgresql_where=text("cleared_at IS NULL")),
+    comment="Addresses that a mail server refused for good. Nothing is sent to one until a person clears it.",
+)
+
 cash_mark = Table(
     "cash_mark",
     metadata,

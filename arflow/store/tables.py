@@ -389,3 +389,27 @@ journal = Table(
     CheckConstraint("kind <> 'step' OR (source IS NOT NULL AND \"to\" IS NOT NULL)", name="step"),
     Index("ix_journal_step", "account_id", "on", postgresql_where=text("kind = 'step'")),
 )
+
+anchor = Table(
+    "anchor",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False, server_default=_NOW),
+    Column("accounts", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("ends", JSONB, nullable=False, comment="the last id of each table that is only added to"),
+    Column("digest", LargeBinary, nullable=False),
+    CheckConstraint("octet_length(digest) = 32", name="digest"),
+    comment="One digest over everything journalled until then; the file of anchors outside the database says the same.",
+)
+
+anchored = Table(
+    "anchored",
+    metadata,
+    Column("anchor", BigInteger, ForeignKey("anchor.number"), nullable=False),
+    _account(),
+    Column("length", BigInteger, nullable=False),
+    PrimaryKeyConstraint("anchor", "account_id"),
+    Index("ix_anchored_account_id", "account_id", "anchor"),
+    comment="How long the journals were that had grown since the anchor before. Nothing relies on it: the digest does.",
+)
