@@ -8,7 +8,8 @@ from urllib.parse import quote, urlencode
 from flask import request
 
 SIZE = 50
-_LAST = 100_000
+_LAST, _LONGEST = 100_000, 18
+"""The last page, and with how many digits a page may be asked for."""
 
 T = TypeVar("T")
 
@@ -35,7 +36,8 @@ class Paged(Generic[T]):
 def page_number() -> int:
     """The number of the page that is asked for, from 1."""
     text = request.args.get("page", "1")
-    return min(int(text), _LAST) if text.isascii() and text.isdigit() and int(text) else 1
+    is_number = text.isascii() and text.isdigit() and len(text) <= _LONGEST
+    return max(min(int(text), _LAST), 1) if is_number else 1
 
 
 def window(size: int = SIZE) -> tuple[int, int]:

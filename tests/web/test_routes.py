@@ -7,12 +7,17 @@ database itself. The last test shows that the same requests do reach their pages
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
+from itertools import cycle, islice
 from types import MappingProxyType
+from typing import Any
 
 import pytest
+from flask import Request
 from sqlalchemy import text
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -21,7 +26,9 @@ from arflow.mail import Folder
 from arflow.web import create_app
 from arflow.web.app import LARGEST_BODY
 from tests.desk.books import copied_book
+from tests.sizes import size
 from tests.web.conftest import PASSWORD, Site, Visitor, settings_for
+from tests.web.pagecheck import Page
 
 pytestmark = pytest.mark.database
 
@@ -73,11 +80,13 @@ GET   /go-live/                                         admin lead
 GET   /go-live/forecast                                 admin lead
 GET   /go-live/forecast.csv                             admin lead
 GET   /go-live/forecast/list                            admin lead
+POST  /go-live/fuse/<policy>                            admin lead
 POST  /go-live/off                                      admin lead
 GET   /go-live/old-debts                                admin lead
 GET   /go-live/old-debts/<older_than>/<state>           admin lead
 POST  /go-live/old-debts/<older_than>/<state>           admin lead
 POST  /go-live/on                                       admin lead
+POST  /go-live/payments                                 admin lead
 GET   /healthz                                          public
 GET   /lists/all                                        admin lead
 POST  /lists/all                                        admin lead
@@ -209,6 +218,7 @@ def _rows(site: Site) -> tuple[Row, ...]:
         "account_id": "A1",
         "key": "2026-01-20/1.ab",
         "older_than": "2026-01-01",
+        "policy": "p-usd",
         "state": "called",
         "version": site.sql("SELECT version FROM policy_version LIMIT 1")[0][0],
     }
@@ -359,6 +369,87 @@ def test_no_other_method_does_anything(scene: Scene, tally: Tally) -> None:
         tried += 1
     assert before == scene.contents()
     tally(COUNTED, tried)
+
+
+STRANGE = (
+    "'",
+    "' OR '1'='1",
+    "'; DROP TABLE account; --",
+    "1); DELETE FROM session; --",
+    "x' UNION SELECT name, password FROM app_user --",
+    "\\'; SELECT pg_sleep(20); --",
+    "%' AND 1=(SELECT pg_sleep(20)) --",
+    "$$;SELECT 1;$$",
+    "%",
+    "_",
+    "\\",
+    "{{7*7}}%s%(x)s{0}",
+    "\"'><script>alert(1)</script>",
+    "-1",
+    "0",
+    "9" * 5000,
+    "9" * 30,
+    "\u0661\u0662",
+    "1e9999",
+    "nan",
+    "2026-02-30",
+    "0001-01-01",
+    "9999-12-31",
+    "-2026-01-01",
+    "..",
+    "/",
+    "a\r\nSet-Cookie: evil=1",
+    "\u202e\ufeff\ud7ff\U0001f4a9",
+    "x" * 20_000,
+)
+"""What is asked for in addresses: SQL, markup, numbers and dates that are none, and plain too much."""
+
+
+def test_what_is_asked_for_in_an_address_is_only_a_value(scene: Scene, tally: Tally) -> None:
+    """In each that a view looks for, as the views themselves say: it is never SQL, markup, a header or a mistake."""
+    asked: dict[Row, set[str]] = {}
+    before, tried = scene.contents(), 0
+    for row in scene.rows:
+        if row.method == "GET":
+            with _noted(scene.site) as names:
+                scene.send(row, scene.rightful(row))
+            asked[row] = names
+    assert {"q", "owner", "currency", "page", "as_of", "state", "order", "day", "next", "start"} <= set().union(
+        *asked.values()
+    )
+    values = cycle(STRANGE)
+    for row, names in asked.items():
+        client = scene.visitors[scene.rightful(row)].client
+        for name in sorted(names):
+            for value in islice(values, size(9, len(STRANGE))):  # each value comes up at many names
+                answer = client.get(row.path, query_string={name: value}, buffered=True)
+                assert answer.status_code < 500, (row, name, value)
+                assert "evil" not in answer.headers.get("Set-Cookie", "")
+                if answer.mimetype == "text/html":
+                    assert [] == Page(answer.text).faults, (row, name, value)
+                tried += 1
+    assert before == scene.contents()
+    tally(COUNTED, tried)
+
+
+@contextmanager
+def _noted(site: Site) -> Iterator[set[str]]:
+    """The names of the values that views look for meanwhile."""
+    names: set[str] = set()
+
+    class Noted(ImmutableMultiDict[str, str]):
+        def get(self, key: str, *others: Any, **named: Any) -> Any:  # noqa: ANN401  # werkzeug's
+            names.add(key)
+            return super().get(key, *others, **named)
+
+    class Noting(Request):
+        parameter_storage_class = Noted
+
+    site.app.request_class = Noting
+    try:
+        yield names
+    finally:
+        site.app.request_class = Request
 
 
 def test_the_right_person_with_the_secret_gets_there(scene: Scene) -> None:
