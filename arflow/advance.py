@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from arflow import clock, storms
 from arflow.accounts.entries import Parked
@@ -25,7 +25,7 @@ from arflow.life.records import Entry, EntryKind
 from arflow.living import Engineering, Living
 from arflow.messages.recipients import has_address
 from arflow.rules.policy import Policy
-from arflow.store import accounts, cash, events, fuse, journal, outbox, policies, switch
+from arflow.store import accounts, cash, database, events, fuse, journal, outbox, policies, switch
 from arflow.store.accounts import Changed
 from arflow.store.outbox import Leaving
 from arflow.store.rows import Row
@@ -42,6 +42,7 @@ __all__ = [
     "complete_payments",
     "deliver_result",
     "drain",
+    "is_its_own",
     "mend_fuse",
     "place",
     "record",
@@ -116,7 +117,7 @@ def drain(engine: Engine, engineering: Engineering, now: Now | None = None, limi
             claimed += accounts.claim(connection, accounts.due(until.latest, until.day), limit)
             return _advance_locked(connection, claimed, until, engineering) if claimed else None
     except Exception as error:
-        if not claimed or not _is_its_own(error):
+        if not claimed or not is_its_own(error):
             raise  # nothing was changed, and all of it is still due
         return _one_by_one(engine, claimed, until, engineering)
 
@@ -131,20 +132,16 @@ def _one_by_one(engine: Engine, ids: Sequence[str], now: Now, engineering: Engin
             with engine.begin() as connection:
                 done.append(advance(connection, [head], now, engineering))
         except Exception as error:  # whatever it is, it is recorded where people see it
-            if not _is_its_own(error):
+            if not is_its_own(error):
                 raise
             done.append(_set_aside(engine, head, now, _reason(error)))
     return Advanced(accounts=sum(one.accounts for one in done), entries=tuple(e for one in done for e in one.entries))
 
 
-_ITS_VALUES = ("22", "23")
-"""How the SQLSTATE begins of values that no column or constraint takes."""
-
-
-def _is_its_own(error: Exception) -> bool:
-    """Whether an error would come again whenever an account is lived; others end with a collision, or a server away."""
+def is_its_own(error: Exception) -> bool:
+    """Whether an error comes again whenever the account is lived; others end with a collision or a standstill."""
     if isinstance(error, DBAPIError):
-        return (getattr(error.orig, "sqlstate", None) or "").startswith(_ITS_VALUES)
+        return database.is_about_rows(error)
     return not isinstance(error, (Conflict, WornOut))
 
 
@@ -171,11 +168,22 @@ def _set_aside(engine: Engine, head: str, now: Now, reason: str) -> Advanced:
                 cause="error",
                 reason=reason[:_LONGEST_REASON],
             )
-            rows = journal.chained([entry], length, journal_head)
-            journal.append(connection, rows)
-            parked = Parked(reason=entry.reason, at=entry.at)
-            accounts.set_aside(connection, account, parked, rows[-1]["seq"], rows[-1]["hash"])
+            end = _journalled(connection, entry, length, journal_head)
+            accounts.set_aside(connection, account, Parked(reason=entry.reason, at=entry.at), *end)
     return Advanced(accounts=len(ends), entries=())
+
+
+def _journalled(
+    connection: Connection, entry: Entry, length: int, journal_head: bytes | None
+) -> tuple[int, bytes | None]:
+    """Where the journal ends with `entry`; where it did when it takes none, since it is not as its account says."""
+    rows = journal.chained([entry], length, journal_head)
+    try:
+        with connection.begin_nested():
+            journal.append(connection, rows)
+    except IntegrityError:
+        return length, journal_head
+    return rows[-1]["seq"], rows[-1]["hash"]
 
 
 def run_due(engine: Engine, now: Now, engineering: Engineering) -> Iterator[Advanced]:
@@ -318,19 +326,22 @@ def complete_payments(connection: Connection, *, actor: str, through: dt.date | 
     )
 
 
-def mend_fuse(connection: Connection, policy: str, *, is_released: bool, actor: str, reason: str) -> None:
-    """Put a blown storm fuse in again: what waited is released, or it is discarded, messages in the outbox with it.
+def mend_fuse(connection: Connection, policy: str, *, is_released: bool, actor: str, reason: str) -> bool:
+    """Put a blown storm fuse in again; gives False, and nothing happens, when it is not blown any more.
 
-    What waits at accounts is dropped, or looked at again, as they are drained. Raises SaysNo when it is not blown.
+    What waited is released, or it is discarded, messages in the outbox with it.
+
+    What waits at accounts is dropped, or looked at again, as they are drained.
     """
     now = clock.read(connection)
     words = {"actor": actor, "reason": reason, "known_at": now.at, "known_on": now.day}
     if not fuse.mend(connection, policy, is_released=is_released, **words):  # type: ignore[arg-type]  # each of its own
-        raise SaysNo(f"the storm fuse of policy `{policy}` is not blown; look at the page again")
+        return False
     if not is_released:
         for message in outbox.discard(connection, policy, f"discarded by {actor}: {reason}"):
             deliver_result(connection, **message, delivered=False)
     accounts.make_due(connection, now.start, now.start_day, accounts.waits_for_release())
+    return True
 
 
 def activate(connection: Connection, policy: Policy, *, message: str, actor: str) -> int:

@@ -69,6 +69,17 @@ class Next:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A message or call that was decided and has not left. `until`: its local moment, None: when `because` is over."""
+
+    effect: str
+    name: str
+    rule: str
+    because: str
+    until: dt.datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
     """Everything there is to say of one account at one moment."""
 
@@ -81,6 +92,7 @@ class Explanation:
     """The step that led here, None for an account that never stepped."""
     decided_clauses: tuple[Clause, ...]
     rules: tuple[RuleNow, ...]
+    waiting: tuple[Waiting, ...]
     next: Next | None
 
 
@@ -119,8 +131,28 @@ def explain(life: Life, at: dt.datetime, last_step: Entry | None, deciding: Poli
         decided=last_step,
         decided_clauses=_deciding_clauses(last_step, deciding),
         rules=tuple(_rules_now(life, policy, at)) if policy else (),
+        waiting=tuple(_waits(life, at)),
         next=foresee(life, at),
     )
+
+
+def _waits(life: Life, at: dt.datetime) -> Iterator[Waiting]:
+    """What waits to leave, and why."""
+    kept = life.kept_back(at)
+    for effect in life.account.waiting:
+        yield Waiting(
+            effect=effect.kind.value,
+            name=effect.name,
+            rule=effect.rule,
+            because=kept or "its moment has not come",
+            until=life.local(effect.due_at) if effect.due_at else None,
+        )
+
+
+def waiting_sentence(waiting: Waiting) -> str:
+    """One that waits, in words."""
+    until = f", until {waiting.until:%Y-%m-%d %H:%M}" if waiting.until else ""
+    return f"{waiting.effect} {waiting.name} (rule {waiting.rule}) waits: {waiting.because}{until}"
 
 
 def _deciding_clauses(step: Entry | None, policy: Policy | None) -> tuple[Clause, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from sqlalchemy import Connection
 
+from arflow import advance as doors
 from arflow import clock
 from arflow.cli import told
 from arflow.cli.arguments import DATE, FILE, examples, text_format
@@ -50,9 +51,17 @@ for command in (policy, report, explain, audit, up, user, status, backup, restor
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--corrections", is_flag=True, help="Let known entries with other content replace what is recorded.")
 @click.option("--accept-rejects", is_flag=True, help="Import the good rows although more than 5 % are rejected.")
+@click.option("--payments-complete", is_flag=True, help="With this file every payment until now is recorded.")
 @text_format
 def import_(
-    *, file: Path, profile: str | None, dry_run: bool, corrections: bool, accept_rejects: bool, form: str
+    *,
+    file: Path,
+    profile: str | None,
+    dry_run: bool,
+    corrections: bool,
+    accept_rejects: bool,
+    payments_complete: bool,
+    form: str,
 ) -> None:
     """Import a ledger (CSV or .gz through a profile) or events (JSON lines). All or nothing."""
     options = Options(
@@ -63,6 +72,8 @@ def import_(
             _refuse_a_demo(connection)
             now = clock.read(connection)
             done = importing.import_file(connection, file, now, options, bar.at)
+            if payments_complete:
+                doors.complete_payments(connection, actor="")
             if dry_run:
                 transaction.rollback()
         if not dry_run:
@@ -70,6 +81,24 @@ def import_(
             with engine.connect() as connection:
                 done.without_policy = importing.without_policy(connection, done)
     told.imported(done, form, dry_run=dry_run, corrections=corrections)
+
+
+@cli.command(
+    "payments-complete", epilog=examples("arflow payments-complete", "arflow payments-complete --through 2026-03-31")
+)
+@click.option("--through", type=DATE, help="The last date of which every payment is recorded; default: until now.")
+@text_format
+def payments_complete(*, through: dt.date | None, form: str) -> None:
+    """Say that every payment is recorded; messages that waited for it leave."""
+    with opened() as engine, progress() as bar:
+        with engine.begin() as connection:
+            now = clock.read(connection)
+            if through is not None and through > now.last_day:
+                raise Refused(f"{through} is still to come; payments are complete through a date that has passed")
+            doors.complete_payments(connection, actor="", through=through)
+        run_now(engine, now, engineering(now), bar.at)
+    until = f"through {through}" if through else "until now"
+    told.said(f"payments are complete {until}", {"through": through.isoformat() if through else None}, form)
 
 
 def _refuse_a_demo(connection: Connection) -> None:

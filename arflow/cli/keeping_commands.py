@@ -43,6 +43,7 @@ def status(*, form: str) -> None:
             unowned = worklist.count(connection, worklist.unassigned())
         needs = [
             *_delivery(engine, found, bar),
+            *_guards(engine, found),
             *_accounts(found, unowned),
             *_messages(found),
             *_processes(found),
@@ -55,6 +56,7 @@ def status(*, form: str) -> None:
         "unassigned": unowned,
         "moving_to_a_new_policy": found.behind_policy,
         "delivery": "on" if found.is_delivering else "off",
+        "kept_back": found.kept_back,
         **{f"messages_{name}": count for name, count in found.messages.items()},
     }
     shown = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in numbers.items())
@@ -75,6 +77,22 @@ def _delivery(engine: Engine, found: system.System, bar: Bar) -> Iterator[Need]:
         f"{ahead.total:,} by {ahead.today + dt.timedelta(days=ahead.days)}; a lead or admin turns it on, on the pages"
     )
     yield Need(what="delivery_off", text=text)
+
+
+def _guards(engine: Engine, found: system.System) -> Iterator[Need]:
+    for one in found.blown:
+        with engine.connect() as connection:
+            waiting = system.kept_back(connection, one.policy)
+        text = (
+            f"the storm fuse of policy `{one.policy}` is blown: {one.number:,} messages and calls on {one.on}, "
+            f"{one.ceiling:,} may leave; {waiting:,} more wait; a lead releases or discards them, on the go-live page"
+        )
+        yield Need(what="storm_fuse", text=text)
+    if found.wants_payments and found.payments_until is None:
+        yield Need(
+            what="payments",
+            text="messages wait, since nobody has said that payments are complete; `arflow payments-complete` does",
+        )
 
 
 def _accounts(found: system.System, unowned: int) -> Iterator[Need]:

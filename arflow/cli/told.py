@@ -11,7 +11,7 @@ from arflow.audit import Finding
 from arflow.cli.output import on_one_line, show
 from arflow.clock import Now
 from arflow.examples import Failure
-from arflow.explain import Clause, Explanation, sentence, shown
+from arflow.explain import Clause, Explanation, sentence, shown, waiting_sentence
 from arflow.ledger.importing import Report
 from arflow.rules.policy import Policy
 from arflow.vocabulary import FactValue
@@ -162,6 +162,7 @@ def _explanation_lines(found: Explanation) -> Iterator[str]:
     for rule in found.rules:
         verdict = "would fire" if rule.fires else f"does not fire: {rule.because}"
         yield f"rule {rule.rule} -> {rule.leads_to}: {verdict}"
+    yield from map(waiting_sentence, found.waiting)
     yield sentence(found.next, account.currency)
 
 
@@ -221,6 +222,16 @@ def explanation_json(found: Explanation) -> Mapping[str, object]:
                 "clauses": _clauses_json(rule.clauses),
             }
             for rule in found.rules
+        ],
+        "waiting": [
+            {
+                "effect": one.effect,
+                "name": one.name,
+                "rule": one.rule,
+                "because": one.because,
+                "until": one.until.isoformat() if one.until else None,
+            }
+            for one in found.waiting
         ],
         "next": None
         if ahead is None

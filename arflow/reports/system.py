@@ -1,15 +1,17 @@
 """How the running system stands: what is due, what waits, what failed, who was seen. Numbers only, no customer data."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, literal, select
 
 from arflow import clock
-from arflow.store import accounts, policies, switch
+from arflow.life.records import CashMark
+from arflow.store import accounts, cash, fuse, policies, switch
 from arflow.store.desk_tables import MESSAGE_STATUSES, heartbeat, message
-from arflow.store.tables import account
+from arflow.store.fuse import Fuse
+from arflow.store.tables import account, effect, policy_version
 
 _LATELY = dt.timedelta(days=7)
 
@@ -32,6 +34,16 @@ class System:
     """Accounts that have not moved to the latest activated policy versions yet."""
 
     is_delivering: bool
+    kept_back: int
+    """How many messages and calls wait at their accounts for something other than their moment."""
+
+    blown: Sequence[Fuse]
+    payments_until: CashMark | None
+    """The last word that payments were complete."""
+
+    wants_payments: bool
+    """Whether an active policy keeps messages back when payments are not complete."""
+
     messages: Mapping[str, int]
     """How many messages stand at each status."""
 
@@ -58,11 +70,32 @@ def read(connection: Connection) -> System:
         parked=_accounts(connection, accounts.is_parked()),
         behind_policy=_accounts(connection, account.c.policy_seen < policies.latest_activation(connection)),
         is_delivering=switch.is_on(connection),
+        kept_back=kept_back(connection),
+        blown=fuse.blown(connection),
+        payments_until=next(reversed(cash.marks(connection)), None),
+        wants_payments=wants_payments(connection),
         messages=_messages(connection),
         failed_lately=_failed_lately(connection),
         oldest_queued=_oldest_queued(connection),
         seen=_seen(connection),
     )
+
+
+def kept_back(connection: Connection, policy: str | None = None) -> int:
+    """How many messages and calls wait at their accounts without a moment of their own, perhaps of one policy only."""
+    query = select(func.count()).select_from(effect).where(effect.c.status == "waiting", effect.c.due_at.is_(None))
+    if policy is not None:
+        named = select(policy_version.c.version).where(policy_version.c.name == policy)
+        of_policy = account.c.policy_version.in_(named)
+        query = query.join(account, account.c.id == effect.c.account_id).where(of_policy)
+    return connection.execute(query).scalar_one()
+
+
+def wants_payments(connection: Connection) -> bool:
+    """Whether an active policy keeps messages back when payments are not complete."""
+    latest = policies.latest_activation(connection)
+    gates = [one.guards.fresh_cash for one in policies.active(connection, policies.activations(connection), latest)]
+    return any(gate is not None and gate.max_age_hours is not None for gate in gates)
 
 
 def _accounts(connection: Connection, *which: object) -> int:

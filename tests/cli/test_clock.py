@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from arflow.store import database
 from tests.cli.books import POLICY, contents, invoice
 from tests.cli.conftest import Command
 from tests.production import states, write_events
 
 pytestmark = pytest.mark.database
+
+NEWEST = database.known_versions()[0]
 
 
 def test_a_stepped_clock_lives_a_ledger_through(arflow: Command, engine: Engine, tmp_path: Path) -> None:
@@ -60,6 +63,28 @@ def test_without_a_day_everything_due_runs_up_to_now(arflow: Command, engine: En
 def test_a_schema_that_is_up_to_date_stays(asked: Command, lived: Engine) -> None:
     before = contents(lived)
     said = asked("migrate")
-    assert (0, "the schema is at 0003 already\n", "") == (said.status, said.out, said.err)
-    assert {"before": "0003", "after": "0003"} == json.loads(asked("migrate", "--format", "json").out)
+    assert (0, f"the schema is at {NEWEST} already\n", "") == (said.status, said.out, said.err)
+    assert {"before": NEWEST, "after": NEWEST} == json.loads(asked("migrate", "--format", "json").out)
     assert before == contents(lived)
+
+
+def test_payments_are_said_to_be_complete_and_what_waited_is_told(
+    arflow: Command, engine: Engine, tmp_path: Path
+) -> None:
+    """Until then `explain` says why the letter waits; a date that is still to come is refused."""
+    guarded = POLICY.replace("rules:", "guards: {fresh_cash: {max_age_hours: 48}}\nrules:", 1)
+    (tmp_path / "bakery.yaml").write_text(guarded)
+    for arguments in (
+        ("advance", "--until", "2026-01-04"),
+        ("policy", "activate", tmp_path / "bakery.yaml"),
+        ("import", write_events(tmp_path / "e.jsonl", [invoice("A")])),
+        ("advance", "--until", "2026-01-19"),
+    ):
+        assert 0 == arflow(*arguments).status
+    waiting = json.loads(arflow("explain", "A", "--format", "json").out)["waiting"]
+    assert ["nobody has said yet that payments are complete"] == [one["because"] for one in waiting]
+    assert "is still to come" in arflow("payments-complete", "--through", "2026-01-20").refused()
+    assert "payments are complete through 2026-01-18\n" == arflow("payments-complete", "--through", "2026-01-18").out
+    assert 0 == arflow("advance", "--until", "2026-01-20").status
+    assert [] == json.loads(arflow("explain", "A", "--format", "json").out)["waiting"]
+    assert 0 == arflow("import", tmp_path / "e.jsonl", "--payments-complete").status

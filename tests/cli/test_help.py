@@ -42,7 +42,7 @@ def test_every_option_says_what_it_does(words: tuple[str, ...], command: click.C
     [
         (
             (),
-            "say what to do: advance, audit, backup, explain, import, migrate, policy, replay, report, restore, ",
+            "explain, import, migrate, payments-complete, policy, replay, report, restore, status, up, user (see",
         ),
         (("policy",), "say what to do: activate, check, test (see `arflow policy --help`)"),
         (("polcy",), "no such command 'polcy'. Did you mean 'policy'?"),

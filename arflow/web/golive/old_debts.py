@@ -18,8 +18,7 @@ from arflow.reports.beginnings import BEGIN_IN
 from arflow.store import switch
 from arflow.vocabulary import State
 from arflow.web.forms import Reading
-from arflow.web.golive.blueprint import pages
-from arflow.web.golive.switch_pages import LONGEST_REASON
+from arflow.web.golive.blueprint import LONGEST_REASON, pages
 from arflow.web.leads import asked
 from arflow.web.transactions import connection, settings
 from arflow.web.visitors import current_user

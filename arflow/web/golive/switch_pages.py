@@ -8,13 +8,11 @@ from arflow.reports import beginnings, days
 from arflow.store import switch
 from arflow.web.carried import local_path
 from arflow.web.forms import Reading
-from arflow.web.golive import looking
-from arflow.web.golive.blueprint import pages
+from arflow.web.golive import guard_pages, looking
+from arflow.web.golive.blueprint import LONGEST_REASON, pages
 from arflow.web.golive.forecast_pages import shown
 from arflow.web.transactions import connection, settings
 from arflow.web.visitors import current_user
-
-LONGEST_REASON = 500
 
 
 @pages.get("/", menu=("Go-live", 40))
@@ -32,6 +30,7 @@ def page() -> str:
         begin_in=[str(state) for state in beginnings.BEGIN_IN],
         today=days.today(connection()),
         is_stepped=clock.read(connection()).day is not None,
+        **guard_pages.shown(),
         **shown(looking.look(connection(), settings().engineering)),
     )
 

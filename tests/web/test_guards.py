@@ -1,0 +1,89 @@
+"""What guards keep back, on the pages: a lead sees a blown fuse and mends it; payments are said to be complete."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from arflow import clock
+from arflow.advance import Engineering, drain, turn_delivery
+from arflow.rules.loader import load_policy
+from arflow.rules.reference import Reference
+from tests.production import activate, run, step, take_in, write_events
+from tests.web.conftest import Live, Site, look_at, violations
+
+pytestmark = pytest.mark.database
+
+REAL = Engineering(evaluator=Reference(), delivery="recorded")
+POLICY = """
+policy: trade
+currency: USD
+guards: {storm_fuse: {max_per_day: 2}, fresh_cash: {max_age_hours: 72}}
+rules:
+  - {id: ring, from: current, when: days_overdue >= 3, to: called, do: [{call: collections}], why: Late.}
+"""
+
+
+@pytest.fixture
+def book(site: Site, tmp_path: Path) -> Site:
+    """Five late accounts that nobody is called about yet, because payments are not known to be complete."""
+    step(site.engine, dt.date(2026, 1, 20), delivery="recorded")
+    activate(site.engine, load_policy(POLICY, file="test"))
+    with site.engine.begin() as connection:
+        turn_delivery(connection, is_on=True, actor="lena", reason="go")
+    events = [
+        {"event": "invoice", "account": f"A{number}", "date": "2026-01-02", "id": "I1", "amount": "50.00"}
+        | {"currency": "USD", "due": "2026-01-10"}
+        for number in range(5)
+    ]
+    take_in(site.engine, write_events(tmp_path / "events.jsonl", events))
+    run(site.engine, REAL)
+    return site
+
+
+def calls(site: Site) -> dict[str, int]:
+    return {row.status: row.number for row in site.sql("SELECT status, count(*) AS number FROM effect GROUP BY status")}
+
+
+def test_payments_are_complete_the_storm_begins_and_a_lead_ends_it(live: Live, book: Site) -> None:
+    """What waits says why; complete payments let it go, the fuse stops it, and the reason of its end stays."""
+    book.add("lena", "lead")
+    page = live.page("lena")
+    assert {"waiting": 5} == calls(book)
+    page.goto("/accounts/A1")
+    expect(page.get_by_text("nobody has said yet that payments are complete")).to_be_visible()
+    page.goto("/go-live/")
+    assert [] == violations(page)
+    page.get_by_label("Through").fill("2026-01-21")
+    page.get_by_role("button", name="Payments are complete").click()
+    expect(page.get_by_text("this date is still to come")).to_be_visible()
+    page.get_by_label("Through").fill("2026-01-20")
+    page.get_by_role("button", name="Payments are complete").click()
+    expect(page.get_by_text("Payments are complete through 20 Jan 2026")).to_be_visible()
+    with book.engine.begin() as connection:  # it leaves in the morning, for the clock stands at the end of a day
+        clock.step_to(connection, dt.date(2026, 1, 21))
+    while drain(book.engine, REAL, limit=1) is not None:
+        pass
+    assert {"sent": 3, "waiting": 2} == calls(book)
+    for dark in (True, False):
+        other = live.page("lena", dark=dark)
+        other.goto("/go-live/")
+        expect(other.get_by_role("heading", name="The storm fuse of trade is blown")).to_be_visible()
+        look_at(other, f"fuse-{'dark' if dark else 'light'}")
+        assert [] == violations(other)
+    page.goto("/go-live/")
+    page.get_by_label("What waits").select_option("discard")
+    page.get_by_label("Why", exact=True).fill("a mistake of the import")
+    page.get_by_role("button", name="Put the fuse in again").click()
+    expect(page.get_by_role("table", name="Fuses that blew")).to_contain_text("a mistake of the import")
+    run(book.engine, REAL)
+    assert {"sent": 3, "dropped": 2} == calls(book)
+
+
+def test_a_fuse_that_is_in_cannot_be_mended_and_a_reason_is_needed(book: Site) -> None:
+    lena = book.user("lena", "lead")
+    late = lena.post("/go-live/fuse/trade", {"decision": "release", "reason": "looked at"}, follow_redirects=True)
+    assert "Somebody else had put it in again already." in late.text
+    assert 422 == lena.post("/go-live/fuse/trade", {"decision": "release", "reason": ""}).status_code
+    assert 422 == lena.post("/go-live/fuse/trade", {"decision": "burn", "reason": "x"}).status_code
