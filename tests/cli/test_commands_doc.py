@@ -46,8 +46,9 @@ def _paths(value: object, before: str = "") -> Iterator[str]:
             yield from _paths(inner, path)
 
 
-WAITING = """INSERT INTO effect (account_id, number, kind, name, rule, stay, overdue_then, decided_at, decided_on, status)
-             VALUES ('A', 99, 'send', 'x', 'x', 1, true, now(), now(), 'waiting')"""
+WAITING = """INSERT INTO effect
+             (account_id, number, kind, name, rule, stay, overdue_then, decided_at, decided_on, status) VALUES
+             ('A', 99, 'send', 'x', 'x', 1, true, now(), now(), 'waiting')"""
 
 
 def _fields(answers: Iterable[str]) -> set[str]:
