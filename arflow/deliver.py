@@ -9,7 +9,9 @@ the letter under the same Message-ID. While the delivery switch is off nothing i
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from email.message import EmailMessage
 from enum import StrEnum
+from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +29,7 @@ from arflow.messages.recipients import is_address, recipient
 from arflow.messages.rendering import Message, SaysNothing, Sender, render
 from arflow.rules.policy import Policy
 from arflow.store import accounts, desk_tables, leases, policies, switch, tables
+from arflow.store import addresses as refusals
 from arflow.store.leases import Claim
 from arflow.store.outbox import NOTICE
 
@@ -40,6 +43,7 @@ HELD = dt.timedelta(minutes=15)
 """After how long a letter that had left its account before somebody put it on hold is looked at again."""
 
 _TRIES = 3
+_LONGEST_REASON = 500
 
 _STATUSES = {Fate.ACCEPTED: "sent", Fate.REFUSED: "failed", Fate.AGAIN: "failed", Fate.MOOT: "moot"}
 """How a message ends; one that was to be tried again has run out of time by then."""
@@ -54,10 +58,20 @@ class _Batch:
     accounts: Mapping[str, Account]
     policies: Mapping[str, Policy]
     colleagues: Mapping[str, str]
+    unreadable: Mapping[str, str]
+    """Accounts that cannot be read, and why; they are not among `accounts`."""
+
+    refused: dict[str, str]
+    """Addresses, in small letters, to which nothing is sent, and why; those that are refused meanwhile are added."""
 
     def policy(self, claim: Claim) -> Policy | None:
         """The policy that had the account last."""
         return self.policies.get(self.accounts[claim.account_id].policy_version or "")
+
+    def owner(self, claim: Claim) -> str:
+        """Who has the account; nobody when that cannot be read."""
+        account = self.accounts.get(claim.account_id)
+        return account.owner if account else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,14 +131,21 @@ def _group(
     """What came of the messages that were tried, and those that were not, because delivery is off or a server down."""
     done: list[tuple[Claim, _Outcome]] = []
     for at, claim in enumerate(group):
+        until = monotonic() + mail.transport.patience / 2  # well before the lease that is renewed now can be over
         turn = _turn(engine, batch, claim, mail)
         if turn is _Turn.OFF:
             return done, group[at:]
-        if turn is _Turn.OURS:
-            outcome = _handed_over(batch, claim, mail, post)
-            done.append((claim, outcome))
-            if outcome.result.is_down:
-                return done, group[at + 1 :]
+        if turn is _Turn.SKIPPED:
+            continue
+        outcome = _handed_over(batch, claim, mail, post, until)
+        if outcome is None:
+            _put_back(engine, [claim])
+            continue
+        done.append((claim, outcome))
+        if outcome.result.is_address_refused and outcome.letter is not None:
+            batch.refused[outcome.letter.to.lower()] = outcome.result.reason
+        if outcome.result.is_down:
+            return done, group[at + 1 :]
     return done, ()
 
 
@@ -158,6 +179,12 @@ def retry(connection: Connection, number: int, actor: str) -> None:
     leases.queue_again(connection, number, f"tried again by {actor}; before: {row['error']}")
 
 
+def clear_address(connection: Connection, address: str, actor: str) -> None:
+    """Let letters go to an address again that was refused, because a person says so. Raises SaysNo when it is not."""
+    if not refusals.clear(connection, address, actor):
+        raise SaysNo(f"`{address}` is not refused; look at the list again")
+
+
 # --- claiming and reading ---------------------------------------------------------------------------------------------
 
 
@@ -170,16 +197,53 @@ def _claimed(engine: Engine, mail: Mail, limit: int) -> _Batch | None:
 
 
 def _read(connection: Connection, claims: Sequence[Claim]) -> _Batch:
-    """Everything that letters need, in a number of statements that does not depend on the size of the batch."""
-    found = _with_payers(connection, sorted({claim.account_id for claim in claims}))
-    versions = sorted({account.policy_version for account in found.values() if account.policy_version})
+    """Everything that letters need, in a number of statements that does not depend on the size of the batch.
+
+    An account that cannot be read keeps no letter of the others back: then each is read by itself.
+    """
+    ids = sorted({claim.account_id for claim in claims})
+    unreadable: dict[str, str] = {}
+    found, named = _readable(connection, ids, unreadable)
+    addresses = [_addressed(found[claim.account_id], claim)[1] for claim in claims if claim.account_id in found]
     return _Batch(
         claims=claims,
         now=clock.read(connection),
         accounts=found,
-        policies={version: policies.version(connection, version) for version in versions},
+        policies=named,
         colleagues=_colleagues(connection, {account.owner for account in found.values()}),
+        unreadable=unreadable,
+        refused={one.address: one.reason for one in refusals.refused(connection, addresses).values()},
     )
+
+
+_Read = tuple[dict[str, Account], dict[str, Policy]]
+"""Accounts by their ids, and the policies that have them by version."""
+
+
+def _readable(connection: Connection, ids: Sequence[str], unreadable: dict[str, str]) -> _Read:
+    """What can be read of the accounts `ids`; why the others cannot be is noted in `unreadable`."""
+    try:
+        with connection.begin_nested():
+            return _accounts_and_policies(connection, ids)
+    except Exception as error:
+        if not advance.is_its_own(error):
+            raise
+        if len(ids) == 1:
+            unreadable[ids[0]] = f"the account cannot be read: {error}"[:_LONGEST_REASON]
+            return {}, {}
+    found: dict[str, Account] = {}
+    named: dict[str, Policy] = {}
+    for key in ids:
+        account, policy = _readable(connection, [key], unreadable)
+        found |= account
+        named |= policy
+    return found, named
+
+
+def _accounts_and_policies(connection: Connection, ids: Sequence[str]) -> _Read:
+    found = _with_payers(connection, ids)
+    versions = sorted({account.policy_version for account in found.values() if account.policy_version})
+    return found, {version: policies.version(connection, version) for version in versions}
 
 
 def _with_payers(connection: Connection, ids: Sequence[str]) -> dict[str, Account]:
@@ -222,7 +286,7 @@ def _turn(engine: Engine, batch: _Batch, claim: Claim, mail: Mail) -> _Turn:
         connection.execute(text("SET LOCAL synchronous_commit = off"))  # a lost lease is only a lease that ran out
         if not switch.is_on(connection):
             return _Turn.OFF
-        later = _later(batch, claim)
+        later = None if claim.account_id in batch.unreadable else _later(batch, claim)
         if later is not None:
             leases.put_back(connection, claim, not_before=later)
             return _Turn.SKIPPED
@@ -240,24 +304,39 @@ def _put_back(engine: Engine, claims: Sequence[Claim]) -> None:
                 leases.put_back(connection, claim)
 
 
-def _handed_over(batch: _Batch, claim: Claim, mail: Mail, post: Post) -> _Outcome:
-    """What came of one message."""
+def _handed_over(batch: _Batch, claim: Claim, mail: Mail, post: Post, until: float) -> _Outcome | None:
+    """What came of one message; None when it was not sent because `until` was over, and it may be somebody else's."""
+    ready = _ready(batch, claim, mail)
+    if isinstance(ready, _Outcome):
+        return ready
+    if monotonic() > until:
+        return None
+    letter, composed = ready
+    result = post.send(composed, letter.to, letter.on)
+    return _Outcome(result=result, letter=letter, is_about_address=result.fate is Fate.REFUSED)
+
+
+def _ready(batch: _Batch, claim: Claim, mail: Mail) -> _Outcome | tuple[Letter, EmailMessage]:
+    """The letter that a message is, ready to be sent; or what comes of it unsent."""
+    if claim.account_id in batch.unreadable:
+        return _Outcome(result=Result(fate=Fate.REFUSED, reason=batch.unreadable[claim.account_id]))
     try:
         letter = _written(batch, claim, mail)
-        composed = mail.composed(letter) if is_address(letter.to) else None
+        if is_address(letter.to) and letter.to.lower() not in batch.refused:
+            return letter, mail.composed(letter)
     except SaysNothing as nothing:
         return _Outcome(result=Result(fate=Fate.MOOT, reason=str(nothing)))
     except Exception as error:  # noqa: BLE001 - one letter that cannot be written must not stop the others; it is shown
         reason = str(error) if isinstance(error, ArflowError) else f"the letter cannot be written: {error!r}"
         return _Outcome(result=Result(fate=Fate.REFUSED, reason=reason))
-    if composed is None:
-        return _unaddressed(letter)
-    result = post.send(composed, letter.to, letter.on)
-    return _Outcome(result=result, letter=letter, is_about_address=result.fate is Fate.REFUSED)
+    return _unaddressed(batch, letter)
 
 
-def _unaddressed(letter: Letter) -> _Outcome:
+def _unaddressed(batch: _Batch, letter: Letter) -> _Outcome:
+    """What comes of a letter that has no address, or one that was refused before."""
     reason = f"`{letter.to}` is no e-mail address" if letter.to else "no contact of the account has an e-mail address"
+    if letter.to.lower() in batch.refused:
+        reason = f"nothing is sent to `{letter.to}` since it was refused: {batch.refused[letter.to.lower()]}"
     return _Outcome(result=Result(fate=Fate.REFUSED, reason=reason), letter=letter, is_about_address=True)
 
 
@@ -271,7 +350,10 @@ def _later(batch: _Batch, claim: Claim) -> dt.datetime | None:
         return now + HELD
     if now is None or policy is None or now - claim.decided_at < PROMPT:
         return None
-    opens = policy.calendar.earliest_sending(ZoneInfo(claim.zone), now)
+    try:
+        opens = policy.calendar.earliest_sending(ZoneInfo(claim.zone), now)
+    except (ValueError, KeyError, OSError):  # no zone; writing the letter will say so
+        return None
     return opens if opens > now else None
 
 
@@ -366,6 +448,8 @@ def _write(connection: Connection, batch: _Batch, claim: Claim, outcome: _Outcom
         return
     if not leases.settle(connection, claim, _STATUSES[result.fate], error=result.reason, **_kept(outcome.letter)):
         return  # somebody else has it, and will say what came of it
+    if result.is_address_refused and outcome.letter is not None:
+        refusals.mark(connection, outcome.letter.to, result.reason, claim.id)
     if claim.number is None:
         return
     if _is_unknown(connection, claim.account_id, claim.number):
@@ -403,7 +487,7 @@ def _ask_for_address(connection: Connection, batch: _Batch, claim: Claim, reason
     row: dict[str, Any] = {
         "account_id": claim.account_id,
         "kind": "address",
-        "assignee": batch.accounts[claim.account_id].owner,
+        "assignee": batch.owner(claim),
         "due_on": local,
         "text": f"the letter `{claim.template}` could not be delivered: {reason}",
     }

@@ -5,6 +5,7 @@ decided here, and no database is known; `arflow.deliver` is the only caller that
 """
 
 import datetime as dt
+import math
 import os
 import re
 import smtplib
@@ -18,7 +19,8 @@ from email.message import EmailMessage
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Protocol
+from time import monotonic
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from arflow import config
@@ -52,11 +54,15 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """The fate of a letter and why; `is_down`: no other letter would fare better now."""
+    """The fate of a letter and why; `is_down`: no other letter would fare better now.
+
+    `is_address_refused`: no other letter to that address would either.
+    """
 
     fate: Fate
     reason: str = ""
     is_down: bool = False
+    is_address_refused: bool = False
 
 
 ACCEPTED = Result(fate=Fate.ACCEPTED)
@@ -315,23 +321,42 @@ class Smtp:
             post.close()
 
 
+class _Fenced(smtplib.SMTP):
+    """A connection that says nothing more once `until` is over: by then the letter may be somebody else's to send."""
+
+    until = math.inf
+
+    def send(self, s: Any) -> None:  # noqa: ANN401  # as smtplib has it
+        """Say something to the server; all of a letter is one such saying. Raises _TooLate."""
+        if monotonic() > self.until:
+            raise _TooLate
+        super().send(s)
+
+
+class _FencedAndWrapped(_Fenced, smtplib.SMTP_SSL):
+    """The same, encrypted from the first byte on."""
+
+
+class _TooLate(smtplib.SMTPException):
+    """This process stood still, or the server was slow, for so long that the lease of the letter may be over."""
+
+
 class _SmtpPost:
     """Takes letters over one connection; a lost one is made anew for the next letter."""
 
     def __init__(self, smtp: Smtp) -> None:
         self._smtp = smtp
-        self._connection: smtplib.SMTP | None = None
+        self._connection: _Fenced | None = None
 
     def send(self, mail: EmailMessage, to: str, on: dt.date) -> Result:  # noqa: ARG002 - a server keeps its own dates
+        until = monotonic() + self._smtp.patience / 2  # the other half is what may have passed since the lease began
         try:
             connection = self._connected()
-        except (smtplib.SMTPException, OSError) as error:
-            return self._lost(error)
-        try:
+            connection.until = until
             connection.send_message(mail, self._smtp.sender, [to])
+            connection.until = math.inf
         except smtplib.SMTPRecipientsRefused as refused:
-            code, said = next(iter(refused.recipients.values()))
-            return _answer(code, said)
+            return _answer_about_address(*next(iter(refused.recipients.values())))
         except smtplib.SMTPDataError as refused:
             return _answer(refused.smtp_code, refused.smtp_error)
         except (smtplib.SMTPException, OSError) as error:
@@ -344,12 +369,15 @@ class _SmtpPost:
     def close(self) -> None:
         """Say good-bye, if there is somebody to say it to."""
         if self._connection is not None:
+            self._connection.until = math.inf
             with suppress(smtplib.SMTPException, OSError):
                 self._connection.quit()
             self._connection.close()
             self._connection = None
 
-    def _connected(self) -> smtplib.SMTP:
+    def _connected(self) -> _Fenced:
+        if self._connection is not None:
+            self._connection.until = math.inf
         if self._connection is not None and _is_alive(self._connection):
             return self._connection
         self.close()
@@ -365,13 +393,13 @@ class _SmtpPost:
         return Result(fate=Fate.AGAIN, reason=f"the mail server {where} {_told(error)}", is_down=True)
 
 
-def _connect(smtp: Smtp) -> smtplib.SMTP:
+def _connect(smtp: Smtp) -> _Fenced:
     server, name = smtp.server, smtp.sender.rpartition("@")[2]
     if server.is_wrapped:
         context = _context(server)
-        made: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, name, timeout=smtp.seconds, context=context)
+        made: _Fenced = _FencedAndWrapped(server.host, server.port, name, timeout=smtp.seconds, context=context)
     else:
-        made = smtplib.SMTP(server.host, server.port, name, timeout=smtp.seconds)
+        made = _Fenced(server.host, server.port, name, timeout=smtp.seconds)
     try:
         made.ehlo_or_helo_if_needed()
         if not server.is_wrapped and made.has_extn("starttls"):
@@ -416,8 +444,27 @@ def _answer(code: int, said: bytes | str) -> Result:
     return Result(fate=fate, reason=plain(f"the mail server said {code} {text}"), is_down=code == _CLOSING)
 
 
+_ABOUT_ADDRESS = (550, 551, 553)
+_DETAILED = re.compile(r"\s*5\.(\d{1,3}\.\d{1,3})\b")
+_UNKNOWN_ADDRESS = ("0.0", "1.0", "1.1", "1.2", "1.3", "1.6", "1.10", "2.1", "4.1")
+"""RFC 3463: an unknown, moved, malformed or closed mailbox. Not a full one, and nothing about sender or policy."""
+
+
+def _answer_about_address(code: int, said: bytes | str) -> Result:
+    """What the answer to the recipient's address means: whether it is the address that is refused for good.
+
+    A server that is set up wrongly refuses every address ("relaying denied"); that is no fault of theirs.
+    """
+    answer = _answer(code, said)
+    detail = _DETAILED.match(said.decode("utf-8", "replace") if isinstance(said, bytes) else said)
+    is_address = code in _ABOUT_ADDRESS and (detail is None or detail[1] in _UNKNOWN_ADDRESS)
+    return replace(answer, is_address_refused=is_address)
+
+
 def _told(error: Exception) -> str:
     """What went wrong with the server, in a few words."""
+    if isinstance(error, _TooLate):
+        return "and this process took too long together"
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

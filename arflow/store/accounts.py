@@ -232,7 +232,7 @@ def journal_ends(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[
     return {row.id: (row.journal_length, row.journal_head) for row in connection.execute(query)}
 
 
-def set_aside(connection: Connection, key: str, parked: Parked, length: int, head: bytes) -> None:
+def set_aside(connection: Connection, key: str, parked: Parked, length: int, head: bytes | None) -> None:
     """Park an account as it stands, whatever its other columns hold; its journal now ends at `length`."""
     account = tables.account
     timers = {"wake": None, "next_due": None, "due_on": None}

@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
 
 from arflow.errors import ArflowError, Conflict, DatabaseRefused
 
@@ -25,6 +25,9 @@ _OURS = "arflow:1"
 
 _COLLISIONS = ("40001", "40P01", "55P03")
 """Not serializable, deadlock, lock not available."""
+
+_ROWS = ("22", "23", "54", "P0", "XX001")
+"""Values, constraints, limits, triggers, damaged data. What the driver cannot read (a date after 9999) has none."""
 
 _OUTSIDE = ("08", "25006", "42501", "53", "57P", "58")
 """Connection, read-only, permission, resources, shutdown, system: as SQLSTATE codes begin."""
@@ -69,6 +72,12 @@ def trouble(error: DBAPIError) -> ArflowError | None:
     if state.startswith(_OUTSIDE) or (not state and isinstance(error, OperationalError)):
         return DatabaseRefused(f"the database gave up, what was not committed is not there: {_said(error)}")
     return None
+
+
+def is_about_rows(error: DBAPIError) -> bool:
+    """Whether an error is about the rows themselves: it comes again for them, and for no others."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state.startswith(_ROWS) or (not state and isinstance(error, DataError))
 
 
 def _said(error: DBAPIError) -> str:
