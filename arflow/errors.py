@@ -5,13 +5,22 @@ line ends with: 1 when the answer is no, 2 when the input is wrong. Nothing here
 """
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""What would break a line, steer a terminal or turn a text around, where an error repeats what somebody typed."""
+
+_LONGEST = 1_000
 
 
 class ArflowError(Exception):
     """Something a person can mend; the text says what and how."""
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        return _seen(super().__str__())
 
 
 class Refused(ArflowError):
@@ -23,7 +32,7 @@ class Refused(ArflowError):
 
     def __str__(self) -> str:
         place = " ".join(part for part in (self.file, f"line {self.line}" if self.line is not None else None) if part)
-        return f"{place}: {self.reason}" if place else self.reason
+        return _seen(f"{place}: {self.reason}" if place else self.reason)
 
     def within(self, file: str, line: int | None = None) -> "Refused":
         """The same refusal, placed in `file` (and at `line` where it has no line of its own)."""
@@ -52,6 +61,13 @@ class SaysNo(ArflowError):
     """The question was understood and its answer is no."""
 
     exit_code = 1
+
+
+def _seen(text: str) -> str:
+    """The text on one line that people can read: of one that repeats a whole document, its two ends."""
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
