@@ -1,6 +1,8 @@
 """The door out: what is decided is handed over once, what comes of it is told, and nothing leaves while it is off."""
 
+import asyncio
 import datetime as dt
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import Engine, insert, select, text, update
 
 from arflow import clock, deliver
@@ -22,8 +25,9 @@ from arflow.deliver import deliver_batch
 from arflow.errors import SaysNo
 from arflow.mail import Folder, Mail, Post, Result, Server, Smtp
 from arflow.rules.loader import load_policy
-from arflow.store import accounts, leases
+from arflow.store import accounts, addresses, leases
 from arflow.store.desk_tables import message, task
+from arflow.store.outbox import NOTICE
 from tests.mail_servers import Behaviour, free_port, served
 from tests.production import activate, run, step, take_in, turn, write_events
 from tests.test_advance import counted
@@ -123,6 +127,32 @@ def told(engine: Engine, account: str = "A0") -> list[EffectStatus]:
     run(engine, REAL)
     with engine.connect() as connection:
         return [sent.status for sent in accounts.load(connection, [account])[account].account.messages]
+
+
+def again(engine: Engine) -> None:
+    """A person repeats every letter to a customer that failed."""
+    with engine.begin() as connection:
+        for one in deliver.failed(connection):
+            if not one.template.startswith(NOTICE):
+                deliver.retry(connection, one.id, "lena")
+
+
+class Counting(Behaviour):
+    """A server that remembers which addresses it was asked to write to."""
+
+    def __init__(self, rcpt: str) -> None:
+        super().__init__(rcpt=rcpt)
+        self.asked: list[str] = []
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        self.asked.append(address)
+        return await super().handle_RCPT(server, session, envelope, address, options)
+
+    def asked_for(self, address: str) -> list[str]:
+        """Each time that it was asked for this address."""
+        return [asked for asked in self.asked if asked == address]
 
 
 def tasks(engine: Engine) -> list[tuple[object, ...]]:
@@ -370,6 +400,72 @@ def test_a_deliverer_that_is_killed_leaves_its_letters_to_the_next_one(
     assert [EffectStatus.DELIVERED] == told(engine)
 
 
+class Held(Behaviour):
+    """A server that answers one of the first words of its first visitor only once it is let go."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__()
+        self.word, self.reached, self.go = word, threading.Event(), threading.Event()
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        await self._hold("EHLO")
+        return await super().handle_EHLO(server, session, envelope, hostname, responses)
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        await self._hold("RCPT")
+        return await super().handle_RCPT(server, session, envelope, address, options)
+
+    async def _hold(self, word: str) -> None:
+        if word == self.word and not self.reached.is_set():
+            self.reached.set()
+            await asyncio.to_thread(self.go.wait, 60)
+
+
+STOPPED = """
+import sys
+from arflow.deliver import deliver_batch
+from arflow.mail import Mail, Server, Smtp
+from arflow.store import database
+
+class Impatient(Smtp):
+    patience = 2
+
+server = Server(host="127.0.0.1", port=int(sys.argv[2]))
+sender = "accounts@hill.example"
+transport = Impatient(server=server, sender=sender, seconds=60)
+deliver_batch(database.connect(sys.argv[1]), Mail(transport=transport, address=sender, company="Hill & Sons"))
+"""
+
+
+@pytest.mark.parametrize("word", ["EHLO", "RCPT"])
+def test_a_deliverer_that_stood_still_longer_than_its_lease_sends_and_marks_nothing(
+    book: Callable[..., Engine], database_url: str, word: str
+) -> None:
+    """Stopped in the middle of its first letter; when it wakes, another has sent all of its letters."""
+    engine, behaviour = book(2), Held(word)
+    with (
+        served(behaviour) as port,
+        subprocess.Popen([sys.executable, "-c", STOPPED, database_url, str(port)]) as deliverer,
+    ):
+        assert behaviour.reached.wait(60)
+        deliverer.send_signal(signal.SIGSTOP)
+        behaviour.go.set()
+        begun, handed = time.monotonic(), 0
+        while handed < 4 and time.monotonic() < begun + 60:
+            handed += deliver_batch(engine, smtp(port))
+        before = rows(engine, "status", "attempts", "lease", "settled_at")
+        deliverer.send_signal(signal.SIGCONT)
+        assert 0 == deliverer.wait(60)
+    assert 4 == handed
+    assert 4 == len(behaviour.taken) == len({taken["Message-ID"] for _, taken in behaviour.taken})
+    assert [("sent", 2, 2)] * 2 == [row[:3] for row in before]
+    assert before == rows(engine, "status", "attempts", "lease", "settled_at")
+
+
 def test_who_was_taken_for_dead_can_change_nothing(book: Callable[..., Engine], folder: Mail) -> None:
     """It hands its letter over, but another has the message by then: only the other says what came of it."""
     engine = book()
@@ -435,6 +531,77 @@ def test_a_refusal_is_a_failed_delivery_and_a_task(book: Callable[..., Engine]) 
     assert [EffectStatus.FAILED] == told(engine)
     why = "the letter `first-reminder` could not be delivered: the mail server said 550 5.1.1 no such user"
     assert [("A0", "carla", JAN_13, why)] == tasks(engine)
+
+
+def marked(engine: Engine) -> dict[str, str]:
+    with engine.connect() as connection:
+        return {one.address: one.reason for one in addresses.every_refused(connection, 100)}
+
+
+def test_nothing_is_sent_to_an_address_that_was_refused(book: Callable[..., Engine]) -> None:
+    """The next letter fails at once, with the reason; until a person clears the address."""
+    engine, behaviour = book(2, email="Ann@bright.example"), Counting(rcpt="550 5.1.1 no such user")
+    with served(behaviour) as port:
+        deliver_batch(engine, smtp(port))
+        assert ["Ann@bright.example"] == behaviour.asked_for("Ann@bright.example")  # one letter, though two were due
+        said = "the mail server said 550 5.1.1 no such user"
+        assert {"ann@bright.example": said, "lead@hill.example": said} == marked(engine)
+        assert [
+            ("failed", said),
+            ("failed", f"nothing is sent to `Ann@bright.example` since it was refused: {said}"),
+        ] == (rows(engine, "status", "error"))
+        assert [[EffectStatus.FAILED]] * 2 == [told(engine, account) for account in ("A0", "A1")]
+        assert ["A0", "A1"] == [account for account, *_ in tasks(engine)]
+        behaviour.rcpt = "250 OK"
+        again(engine)
+        deliver_batch(engine, smtp(port))
+        assert ["Ann@bright.example"] == behaviour.asked_for("Ann@bright.example")
+        with engine.begin() as connection:
+            deliver.clear_address(connection, "Ann@bright.example", "lena")
+        with pytest.raises(SaysNo, match="is not refused"), engine.begin() as connection:
+            deliver.clear_address(connection, "Ann@bright.example", "lena")
+        again(engine)
+        deliver_batch(engine, smtp(port))
+    assert [("sent",), ("sent",)] == rows(engine, "status")
+    assert ["lead@hill.example"] == list(marked(engine))
+
+
+def test_another_address_of_the_account_is_written_to(book: Callable[..., Engine]) -> None:
+    engine = book(email="Ann@bright.example")
+    with served(Behaviour(rcpt="550 5.1.1 no such user")) as port:
+        deliver_batch(engine, smtp(port))
+    run(engine, REAL)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE person SET email = 'new@bright.example' WHERE name LIKE 'Ann%'"))
+    again(engine)
+    with served(Behaviour()) as port:
+        deliver_batch(engine, smtp(port))
+    assert [("sent", "new@bright.example")] == rows(engine, "status", "recipient")
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_marked"),
+    [
+        ({"rcpt": "550 no such user"}, True),
+        ({"rcpt": "550 5.4.1 recipient address rejected"}, True),
+        ({"rcpt": "553 5.1.3 bad address"}, True),
+        ({"rcpt": "550 5.2.1 mailbox disabled"}, True),
+        ({"rcpt": "550 5.7.1 relaying denied"}, False),
+        ({"rcpt": "554 relay access denied"}, False),
+        ({"rcpt": "552 5.2.2 mailbox full"}, False),
+        ({"rcpt": "550 5.1.8 bad sender"}, False),
+        ({"rcpt": "451 4.1.1 later"}, False),
+        ({"data": "554 5.6.0 spam"}, False),
+    ],
+)
+def test_only_an_answer_about_the_address_marks_it(
+    book: Callable[..., Engine], answers: dict[str, str], is_marked: bool
+) -> None:
+    """A server that is set up wrongly refuses everybody: that marks nobody."""
+    engine = book()
+    with served(Behaviour(**answers)) as port:
+        deliver_batch(engine, smtp(port))
+    assert is_marked == ("ann0@bright.example" in marked(engine))
 
 
 def test_a_server_that_is_busy_is_tried_again_after_longer_and_longer_pauses(book: Callable[..., Engine]) -> None:
