@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ STANDARD = ("standard-usd", "standard-eur", "standard-gbp")
 _EVALUATOR = DurableRules()
 
 
+@cache
 def standard(name: str) -> Policy:
-    """A shipped policy."""
+    """A shipped policy; reading its YAML takes longer than most tests do with it."""
     return load_policy((POLICIES / f"{name}.yaml").read_bytes(), file=name)
 
 
