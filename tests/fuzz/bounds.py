@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from arflow.errors import ArflowError
 from tests.sizes import LONG, size
@@ -22,16 +23,12 @@ _LONGEST_LINE = 8_000  # a thousand characters, each at worst shown as an escape
 _UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-class TookTooLong(BaseException):
-    """An example did not end. Not an Exception, so that nothing takes it for a mistake in the input."""
-
-
 @contextmanager
 def bounded(seconds: float = SECONDS) -> Iterator[None]:
     """Ends what goes on for too long. Processor time counts, so a machine that is busy makes nothing fail."""
 
     def over(*_: object) -> None:
-        raise TookTooLong
+        pytest.fail(f"did not end within {seconds:g} s of processor time")  # no Exception, so that nothing catches it
 
     before = signal.signal(signal.SIGPROF, over)
     signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -54,6 +51,7 @@ def examples(short: int, long: int) -> Callable[[Any], Any]:
         derandomize=not LONG,
         database=None,
         deadline=None,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),  # explaining would trace what is measured
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )
 
