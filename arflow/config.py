@@ -9,6 +9,7 @@ from arflow.errors import Refused
 HOME, DATABASE_URL, REDIS_URL = "ARFLOW_HOME", "ARFLOW_DATABASE_URL", "ARFLOW_REDIS_URL"
 SMTP_URL, MAIL_FROM, REPLY_TO = "ARFLOW_SMTP_URL", "ARFLOW_MAIL_FROM", "ARFLOW_REPLY_TO"
 COMPANY, PHONE = "ARFLOW_COMPANY", "ARFLOW_PHONE"
+SMTP_SECONDS = "ARFLOW_SMTP_SECONDS"
 PROXIES, HTTPS = "ARFLOW_PROXIES", "ARFLOW_HTTPS"
 
 VARIABLES = {
@@ -16,6 +17,7 @@ VARIABLES = {
     DATABASE_URL: "a PostgreSQL 15 or later to use instead of the embedded one: postgresql://user@host/database",
     REDIS_URL: "a Redis 7.0 or Valkey 7.2 or later to use instead of the embedded one: redis://user@host:6379/0",
     SMTP_URL: "the mail server: smtp://user:password@host:587 or smtps://...; without it mails are files in HOME/mail",
+    SMTP_SECONDS: "how many seconds the mail server may take for each answer, else 30; six times that is a lease",
     MAIL_FROM: "the address that letters come from; needed with a mail server",
     REPLY_TO: "the address that replies go to, if it is another one",
     COMPANY: "who signs letters",
@@ -34,6 +36,7 @@ class Settings:
     database_url: str | None = None
     redis_url: str | None = None
     smtp_url: str | None = field(default=None, repr=False)
+    smtp_seconds: int = 30
     mail_from: str = ""
     reply_to: str = ""
     company: str = ""
@@ -67,6 +70,7 @@ def from_environment() -> Settings:
         database_url=os.environ.get(DATABASE_URL) or None,
         redis_url=os.environ.get(REDIS_URL) or None,
         smtp_url=os.environ.get(SMTP_URL) or None,
+        smtp_seconds=max(1, _count(SMTP_SECONDS, "30")),
         mail_from=os.environ.get(MAIL_FROM, ""),
         reply_to=os.environ.get(REPLY_TO, ""),
         company=os.environ.get(COMPANY, ""),
@@ -82,8 +86,8 @@ def _home(said: str | None) -> Path:
     return Path(said).expanduser().resolve() if said else default_home()
 
 
-def _count(variable: str) -> int:
-    said = os.environ.get(variable) or "0"
+def _count(variable: str, default: str = "0") -> int:
+    said = os.environ.get(variable) or default
     if not said.isascii() or not said.isdigit():
         raise Refused(f"{variable} is a number such as 1, not `{said}`")
     return int(said)

@@ -157,7 +157,7 @@ def of(settings: Settings) -> Mail:
     domain = address.rpartition("@")[2]
     transport: Transport = Folder(settings.mail_folder)
     if settings.smtp_url:
-        transport = Smtp(server=server_of(settings.smtp_url), sender=address)
+        transport = Smtp(server=server_of(settings.smtp_url), sender=address, seconds=settings.smtp_seconds)
     return Mail(
         transport=transport,
         address=address,

@@ -29,10 +29,10 @@ def test_every_setting_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     """Each variable changes the settings."""
     for variable in config.VARIABLES:
         monkeypatch.delenv(variable, raising=False)
-    plain = config.from_environment()
+    plain, own = config.from_environment(), {config.PROXIES: "1", config.SMTP_SECONDS: "7", config.HTTPS: "yes"}
     for variable in config.VARIABLES:
         with monkeypatch.context() as patched:
-            patched.setenv(variable, {config.PROXIES: "1", config.HTTPS: "yes"}.get(variable, str(tmp_path)))
+            patched.setenv(variable, own.get(variable, str(tmp_path)))
             assert plain != config.from_environment(), variable
 
 
