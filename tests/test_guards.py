@@ -138,6 +138,25 @@ def test_unapplied_money_that_covers_all_keeps_the_letter(engine: Engine, tmp_pa
     assert {"send": "sent", "call": "sent"} == effects(engine, "A1")
 
 
+def test_a_new_policy_sends_nothing_for_days_before_its_activation(engine: Engine, tmp_path: Path) -> None:
+    """Its steps could have come on seventeen mornings: they come now, one letter a date, none before it was active."""
+    begun(engine, tmp_path, "{}")
+    more = """  - {id: second, from: reminded, when: days_overdue >= 5, do: [{send: second-reminder}], why: Later.}
+  - {id: third, from: reminded, when: days_overdue >= 6, do: [{send: final-demand}], why: Later still.}
+"""
+    changed = policy("{}", more)
+    activate(engine, changed)
+    run(engine, REAL)
+    query = """SELECT effect.name, effect.status, effect.decided_at >= activation.known_at AS is_after,
+                      coalesce(effect.due_at, effect.sent_at) >= activation.known_at AS leaves_after
+               FROM effect, (SELECT max(known_at) AS known_at FROM policy_activation) AS activation
+               WHERE account_id = 'A0' AND kind = 'send' ORDER BY number"""
+    with engine.connect() as connection:
+        rows = [tuple(row) for row in connection.execute(text(query))]
+    assert [("first-reminder", "sent", False, False)] == rows[:1]
+    assert [("second-reminder", "waiting", True, True), ("final-demand", "waiting", True, True)] == rows[1:]
+
+
 # --- the storm fuse ---------------------------------------------------------------------------------------------------
 
 
