@@ -91,7 +91,7 @@ def check(folder: Path, data: bytes, profile: Profile) -> None:
     path.unlink()
 
 
-@examples(700, 80_000)
+@examples(450, 80_000)
 @example(text='"' + "x\n" * 600_000)
 @example(text="a," * 600)
 @example(text=TABLE + "A1," * 400_000)

@@ -12,13 +12,17 @@ _OURS = ("/static/",)
 class Page(HTMLParser):
     """What a page is made of: `faults` is what may not be there, `links` the addresses on this site, `words` its text.
 
-    Values of attributes are among the words: much of what people typed stands in fields.
+    Values of attributes are among the words: much of what people typed stands in fields. `forms` has for each address
+    to which something is sent its fields, each with the values that the page offers for it.
     """
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
         self.faults: list[str] = []
         self.links: list[str] = []
+        self.forms: dict[str, dict[str, set[str]]] = {}
+        self._form: dict[str, set[str]] = {}
+        self._field: set[str] = set()
         self._words: list[str] = []
         self.feed(text)
         self.close()
@@ -42,6 +46,16 @@ class Page(HTMLParser):
             self.links.append(found)
         if "hx-get" in given:
             self.links.append(given["hx-get"])
+        self._note_form(tag, given)
+
+    def _note_form(self, tag: str, given: dict[str, str]) -> None:
+        if tag == "form":
+            method = given.get("method", "get").lower()
+            self._form = self.forms.setdefault(given.get("action", ""), {}) if method == "post" else {}
+        elif tag in ("input", "select", "textarea", "button") and "name" in given:
+            self._field = self._form.setdefault(given["name"], set())
+        if tag in ("input", "option", "button") and given.get("value"):
+            self._field.add(given["value"])
 
 
 def _faults(tag: str, given: dict[str, str]) -> Iterator[str]:
