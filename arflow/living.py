@@ -58,7 +58,7 @@ class Living:
         self._real = engineering.delivery == "recorded"
         self._delivering = not self._real or (self.switch is not None and self.switch.is_on)
         self._results = Results.AWAITED if self._real and now.at is None else Results.COME_LATER
-        self._present = now
+        self._present, self._works_at = now, now.at
         self._arrives: Callable[[Account], bool] = lambda _: True
         self._ids = ids
         self._histories: dict[str, list[StoredEvent]] | None = None
@@ -66,7 +66,8 @@ class Living:
         self._policies: dict[int, tuple[Policy, ...]] = {}
 
     def forget(self) -> None:
-        """Take every account back to its beginning, with everything recorded still to come."""
+        """Take every account back to its beginning, with everything recorded still to come, each at its own moment."""
+        self._works_at = None
         everything = events.of_accounts(self.connection, self._ids)
         self.pending = {key: [replace(e, applied=False, was=None) for e in found] for key, found in everything.items()}
         self.stored = {key: _blank(stored) for key, stored in self.stored.items()}
@@ -74,6 +75,7 @@ class Living:
     def look_ahead(self, present: Now, arrives: Callable[[Account], bool]) -> None:
         """Live on as if delivery were on from `present`; messages of accounts that it `arrives` at are delivered."""
         self._delivering, self._results, self._present, self._arrives = True, Results.GOOD, present, arrives
+        self._works_at = present.at
 
     def standing(self, key: str) -> Life:
         """One account as it stands."""
@@ -136,7 +138,7 @@ class Living:
         return changed, lived
 
     def _own(self, stored: Stored, limit: Limit) -> Limit:
-        """How far an account lives: where the real clock went back, to where it was, so that what is said now counts."""
+        """How far an account lives: to where it was, if the real clock went back, so what is said now counts."""
         if self.now.at is None or not isinstance(limit, dt.datetime):
             return limit
         return max(limit, stored.account.last_instant)
@@ -188,6 +190,7 @@ class Living:
             delivering=self._delivering,
             blown=frozenset(one.policy for one in self.fuses if one.mended_at is None),
             cash=self._cash,
+            present=self._works_at,
             results=self._results,
             arrives=self._arrives,
             ledgers=self._ledgers,

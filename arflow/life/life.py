@@ -89,7 +89,8 @@ class Life:
         """When the account is due by itself: its wake or its next sending, whichever comes first."""
         sendings = [effect.due_at for effect in self.account.waiting if effect.due_at]
         wakes = [self.account.wake] if self.account.wake else []
-        return min([*sendings, *wakes], default=None)
+        due = min([*sendings, *wakes], default=None)
+        return due and self._here.not_before(due)
 
     @property
     def unknown_results(self) -> int:

@@ -86,6 +86,13 @@ class Present:
         """The policy day that the account has under `policy` at `at`."""
         return max(self.account.policy_day, policy.calendar.policy_day(policy.calendar.zone(self.account.timezone), at))
 
+    def not_before(self, due: dt.datetime) -> dt.datetime:
+        """When what falls due at `due` happens: nobody is written to, or moved on, on a day that nobody worked on."""
+        if self.world.present is None:
+            return due
+        zone, calendar = self.zone(), self.calendar()
+        return max(due, calendar.act_instant(zone, calendar.policy_day(zone, self.world.present)))
+
     def stand_at(self, now: dt.datetime) -> None:
         """Note that `now` has come."""
         self.account = replace(self.account, last_instant=max(now, self.account.last_instant))

@@ -127,6 +127,9 @@ class World:
     cash: tuple[CashMark, ...] | None = None
     """When payments were complete, the earliest known first; None: they always are, as in a replay."""
 
+    present: dt.datetime | None = None
+    """The real clock's now: what a standstill passed over happens on its policy day; None: all at its own moment."""
+
     results: Results = Results.COME_LATER
     arrives: Callable[[Account], bool] = _always
     """Whether a message of an account would arrive, for those that look ahead: whether it has an address at all."""

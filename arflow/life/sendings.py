@@ -87,7 +87,7 @@ def _moment(here: Present, kind: EffectKind, now: dt.datetime) -> dt.datetime | 
     if held is not None:
         return held.until
     written_on = {message.sent_on for message in here.account.messages} if kind is EffectKind.SEND else ()
-    return here.calendar().earliest_sending(here.zone(), now, not_on=written_on)
+    return here.calendar().earliest_sending(here.zone(), here.not_before(now), not_on=written_on)
 
 
 def _look_again(here: Present, effect: Outgoing, now: dt.datetime, cause: str) -> None:
