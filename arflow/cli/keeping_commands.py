@@ -88,11 +88,9 @@ def _guards(engine: Engine, found: system.System) -> Iterator[Need]:
             f"{one.ceiling:,} may leave; {waiting:,} more wait; a lead releases or discards them, on the go-live page"
         )
         yield Need(what="storm_fuse", text=text)
-    if found.wants_payments and found.payments_until is None:
-        yield Need(
-            what="payments",
-            text="messages wait, since nobody has said that payments are complete; `arflow payments-complete` does",
-        )
+    if found.waits_for_payments:
+        text = f"messages and calls wait: {found.waits_for_payments}; `arflow payments-complete` says that they are"
+        yield Need(what="payments", text=text)
 
 
 def _accounts(found: system.System, unowned: int) -> Iterator[Need]:

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, literal, select
 
@@ -38,11 +39,8 @@ class System:
     """How many messages and calls wait at their accounts for something other than their moment."""
 
     blown: Sequence[Fuse]
-    payments_until: CashMark | None
-    """The last word that payments were complete."""
-
-    wants_payments: bool
-    """Whether an active policy keeps messages back when payments are not complete."""
+    waits_for_payments: str
+    """Why a policy keeps messages back until payments are complete; empty when none does."""
 
     messages: Mapping[str, int]
     """How many messages stand at each status."""
@@ -72,8 +70,7 @@ def read(connection: Connection) -> System:
         is_delivering=switch.is_on(connection),
         kept_back=kept_back(connection),
         blown=fuse.blown(connection),
-        payments_until=next(reversed(cash.marks(connection)), None),
-        wants_payments=wants_payments(connection),
+        waits_for_payments=_waits_for_payments(connection, now),
         messages=_messages(connection),
         failed_lately=_failed_lately(connection),
         oldest_queued=_oldest_queued(connection),
@@ -91,11 +88,27 @@ def kept_back(connection: Connection, policy: str | None = None) -> int:
     return connection.execute(query).scalar_one()
 
 
-def wants_payments(connection: Connection) -> bool:
-    """Whether an active policy keeps messages back when payments are not complete."""
+def payments_age(connection: Connection) -> dt.timedelta | None:
+    """How old complete payments may be for the strictest active policy; None when none asks for it."""
     latest = policies.latest_activation(connection)
     gates = [one.guards.fresh_cash for one in policies.active(connection, policies.activations(connection), latest)]
-    return any(gate is not None and gate.max_age_hours is not None for gate in gates)
+    hours = [gate.max_age_hours for gate in gates if gate is not None and gate.max_age_hours is not None]
+    return dt.timedelta(hours=min(hours)) if hours else None
+
+
+def _waits_for_payments(connection: Connection, now: clock.Now) -> str:
+    age, zone = payments_age(connection), ZoneInfo("UTC")
+    last = next(reversed(cash.marks(connection)), None)
+    if age is None:
+        return ""
+    if last is None:
+        return "nobody has said yet that payments are complete"
+    present = CashMark(known_at=now.at, known_on=now.day).known(zone)
+    return (
+        f"payments are complete until {last.until(zone):%Y-%m-%d %H:%M} only"
+        if present - last.until(zone) > age
+        else ""
+    )
 
 
 def _accounts(connection: Connection, *which: object) -> int:

@@ -83,8 +83,10 @@ def test_payments_are_said_to_be_complete_and_what_waited_is_told(
         assert 0 == arflow(*arguments).status
     waiting = json.loads(arflow("explain", "A", "--format", "json").out)["waiting"]
     assert ["nobody has said yet that payments are complete"] == [one["because"] for one in waiting]
+    assert "payments" in [need["what"] for need in json.loads(arflow("status", "--format", "json").out)["needs"]]
     assert "is still to come" in arflow("payments-complete", "--through", "2026-01-20").refused()
     assert "payments are complete through 2026-01-18\n" == arflow("payments-complete", "--through", "2026-01-18").out
     assert 0 == arflow("advance", "--until", "2026-01-20").status
     assert [] == json.loads(arflow("explain", "A", "--format", "json").out)["waiting"]
     assert 0 == arflow("import", tmp_path / "e.jsonl", "--payments-complete").status
+    assert "payments" not in [need["what"] for need in json.loads(arflow("status", "--format", "json").out)["needs"]]

@@ -17,7 +17,7 @@ def shown() -> dict[str, object]:
     return {
         "fuses": [(one, system.kept_back(connection(), one.policy)) for one in fuse.blown(connection())],
         "mended": [one for one in reversed(fuse.every(connection())) if one.mended_at is not None][:20],
-        "wants_payments": system.wants_payments(connection()),
+        "wants_payments": system.payments_age(connection()) is not None,
         "payments": next(reversed(cash.marks(connection())), None),
     }
 
