@@ -40,7 +40,7 @@ def _findings(engine: Engine) -> list[tuple[str, int, str]]:
     return [(finding.account, finding.seq, finding.what) for finding in found.findings]
 
 
-def _tamper(engine: Engine, change: Callable[[Connection], object]) -> None:
+def tamper(engine: Engine, change: Callable[[Connection], object]) -> None:
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE journal DISABLE TRIGGER ALL"))
         change(connection)
@@ -80,7 +80,7 @@ def test_an_honest_journal_passes(journalled: Engine) -> None:
 )
 def test_a_changed_journal_names_the_row(journalled: Engine, statement: str, seq: int, what: str) -> None:
     """An edited, inserted or removed row is named, the last one too; the other account is not accused."""
-    _tamper(journalled, _execute(statement))
+    tamper(journalled, _execute(statement))
     found = _findings(journalled)
     assert [("A0001", seq)] == [(account, row) for account, row, _ in found]
     assert what in found[0][2]
@@ -107,7 +107,7 @@ def test_a_rehashed_decision_must_still_follow_from_its_facts(journalled: Engine
         journal.append(connection, rows)
         connection.execute(text("UPDATE account SET journal_head = :head WHERE id = 'A0001'"), {"head": previous})
 
-    _tamper(journalled, forge)
+    tamper(journalled, forge)
     found = _findings(journalled)
     assert [("A0001", 1), ("A0001", 1)] == [(account, seq) for account, seq, _ in found]
     assert {"by the reference evaluator", "by durable_rules"} == {what.split(",")[0] for _, _, what in found}

@@ -406,8 +406,14 @@ anchor = Table(
 anchored = Table(
     "anchored",
     metadata,
-    Column("anchor", BigInteger, ForeignKey("anchor.number"), nullable=False),
-    _account(),
+    Column(
+        "anchor",
+        BigInteger,
+        ForeignKey("anchor.number", deferrable=True, initially="DEFERRED"),
+        nullable=False,
+        comment="it is made of these rows, so they come first",
+    ),
+    Column("account_id", Text, nullable=False, comment="no key of another table: making an anchor locks no account"),
     Column("length", BigInteger, nullable=False),
     PrimaryKeyConstraint("anchor", "account_id"),
     Index("ix_anchored_account_id", "account_id", "anchor"),

@@ -37,13 +37,16 @@ CREATE TABLE anchored (
     account_id TEXT NOT NULL,
     length BIGINT NOT NULL,
     CONSTRAINT pk_anchored PRIMARY KEY (anchor, account_id),
-    CONSTRAINT fk_anchored_account_id FOREIGN KEY(account_id) REFERENCES account (id),
-    CONSTRAINT fk_anchored_anchor FOREIGN KEY(anchor) REFERENCES anchor (number)
+    CONSTRAINT fk_anchored_anchor FOREIGN KEY(anchor) REFERENCES anchor (number) DEFERRABLE INITIALLY DEFERRED
 );
 
 CREATE INDEX ix_anchored_account_id ON anchored (account_id, anchor);
 
 COMMENT ON TABLE anchored IS 'How long the journals were that had grown since the anchor before. Nothing relies on it: the digest does.';
+
+COMMENT ON COLUMN anchored.account_id IS 'no key of another table: making an anchor locks no account';
+
+COMMENT ON COLUMN anchored.anchor IS 'it is made of these rows, so they come first';
 
 CREATE TRIGGER anchor_append_only BEFORE UPDATE OR DELETE ON anchor FOR EACH ROW EXECUTE FUNCTION arflow_refuse_change();
 
