@@ -11,7 +11,7 @@ from uuid import uuid4
 from redis import Redis
 from redis.client import Pipeline
 from rq import Queue, SimpleWorker, worker_registration
-from rq.exceptions import StopRequested
+from rq.exceptions import DeserializationError, StopRequested
 from rq.job import Job
 from rq.timeouts import UnixSignalDeathPenalty
 from rq.worker import WorkerStatus
@@ -68,6 +68,9 @@ class Listener(SimpleWorker):
     def subscribe(self) -> None:
         """Nobody steers a worker through Redis."""
 
+    def check_for_suspension(self, burst: bool) -> None:  # noqa: FBT001  # as RQ has it
+        """Nor holds it up."""
+
     def request_stop(self, signum: int | None, frame: FrameType | None) -> None:  # noqa: ARG002  # as RQ has it
         """End now, or after the batch at hand. Raises StopRequested when there is none."""
         self.ending.told()
@@ -78,6 +81,7 @@ class Listener(SimpleWorker):
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Count the job, and do it; a worn-out process makes place for a new one."""
         self.taken += 1
+        job.origin = queue.name  # whatever it says itself
         super().execute_job(job, queue)
         if self.evaluator is not None and self.evaluator.is_worn:
             self.ending.told()
@@ -95,7 +99,7 @@ class Listener(SimpleWorker):
     def handle_exception(self, job: Job, *exc_info: Any) -> None:  # noqa: ANN401  # as RQ has it
         """Say that a job failed, without any value that the error's text may repeat."""
         error = exc_info[1]
-        if isinstance(error, ForeignJob):
+        if isinstance(error, ForeignJob | DeserializationError):
             log(__name__).error("a foreign job was refused", job=job.id, queue=job.origin)
         else:
             log(__name__).error("a job failed", job=job.id, queue=job.origin, **failure(error))

@@ -1,15 +1,17 @@
 """The doorbell: a ring is a ring and nothing else, and vanishing takes nothing with it."""
 
 import pickle
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
-from rq import Queue
-from rq.exceptions import DeserializationError
 
 from arflow import queues
 from arflow.queues import DELIVER, DRAIN, ForeignJob, RedisRefused, Ring
+from tests.fuzz.bounds import peak_megabytes
 
 
 def test_no_more_jobs_wait_than_are_wanted(redis: Redis) -> None:
@@ -24,26 +26,54 @@ def test_a_wiped_doorbell_rings_again(redis: Redis) -> None:
     assert 2 == queues.ring(redis, DRAIN, 2)
 
 
-@pytest.mark.parametrize(
-    ("function", "arguments", "named"),
-    [
-        ("os.mkdir", ("FOLDER",), {}),
-        (queues.ENTRY, ("steal",), {}),
-        (queues.ENTRY, (DRAIN, "more"), {}),
-        (queues.ENTRY, (), {"kind": DRAIN}),
-        ("workers.jobs.equip", (DRAIN,), {}),
-    ],
-)
-def test_a_foreign_job_is_refused(
-    redis: Redis, tmp_path: Path, function: str, arguments: tuple[str, ...], named: dict[str, str]
-) -> None:
-    """Only the one entry point is called, and only by its kinds."""
-    folder = tmp_path / "made"
-    given = [str(folder) if word == "FOLDER" else word for word in arguments]
-    job = Queue("arflow-drain", connection=redis, serializer="json").enqueue_call(function, args=given, kwargs=named)
+JUNK: Mapping[str, Mapping[str, bytes]] = {
+    "another function": {"data": b'["os.mkdir", null, ["FOLDER"], {}]'},
+    "another function of ours": {"data": b'["workers.jobs.equip", null, ["drain"], {}]'},
+    "another kind": {"data": b'["workers.jobs.run", null, ["steal"], {}]'},
+    "an account": {"data": b'["workers.jobs.run", null, ["drain", "A1"], {}]'},
+    "a named argument": {"data": b'["workers.jobs.run", null, [], {"kind": "drain"}]'},
+    "a kind that is no text": {"data": b'["workers.jobs.run", null, [["drain"]], {}]'},
+    "a method": {"data": b'["run", {"a": 1}, ["drain"], {}]'},
+    "no list": {"data": b'{"func": "workers.jobs.run"}'},
+    "a number": {"data": b"1"},
+    "too few": {"data": b'["workers.jobs.run"]'},
+    "nested": {"data": b"[" * 5_000},
+    "no JSON": {"data": b"\xff\xfe\x00garbage"},
+    "nothing": {"data": b""},
+    "no data at all": {"description": b"x"},
+    "packed without end": {"data": zlib.compress(b"x" * 200_000_000, 9)},
+    "packed and broken off": {"data": zlib.compress(b"x" * 200_000)[:20]},
+    "a timeout that is none": {"data": b'["os.getcwd", null, [], {}]', "timeout": b"tomorrow"},
+    "dates that are none": {"data": b'["os.getcwd", null, [], {}]', "created_at": b"tomorrow"},
+}
+"""Jobs that are no ring, as whoever can write to Redis may put them there."""
+
+
+def put_junk(redis: Redis, name: str, folder: Path) -> str:
+    """Put one of JUNK into the queue as it is; gives its id."""
+    key = f"junk-{name.replace(' ', '-')}"
+    fields = {field: value.replace(b"FOLDER", bytes(folder)) for field, value in JUNK[name].items()}
+    packed: dict[Any, Any] = {
+        field: zlib.compress(value) if value[:1] == b"[" else value for field, value in fields.items()
+    }
+    redis.hset(f"rq:job:{key}", mapping=packed)
+    redis.rpush("rq:queue:arflow-drain", key)
+    return key
+
+
+@pytest.mark.parametrize("name", JUNK)
+def test_a_job_that_is_no_ring_is_refused(redis: Redis, tmp_path: Path, name: str) -> None:
+    """Only the one entry point is called, and only by its kinds; what cannot be read is no ring either."""
+    key, before = put_junk(redis, name, tmp_path / "made"), peak_megabytes()
     with pytest.raises(ForeignJob):
-        Ring.fetch(job.id, connection=redis, serializer="json").perform()
-    assert not folder.exists()
+        Ring.fetch(key, connection=redis, serializer="json").perform()
+    assert [] == list(tmp_path.iterdir())
+    assert peak_megabytes() - before < 100
+
+
+def test_something_else_in_the_place_of_a_queue_is_taken_away(redis: Redis) -> None:
+    redis.set(queues.queue(redis, DRAIN).key, "junk")
+    assert (2, 2) == (queues.ring(redis, DRAIN, 2), queues.waiting(redis, DRAIN))
 
 
 def test_nothing_else_of_a_job_is_believed(redis: Redis) -> None:
@@ -77,15 +107,9 @@ def test_pickled_jobs_are_never_read(redis: Redis, tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     job = queues.queue(redis, DRAIN).enqueue_call(queues.ENTRY, args=(DRAIN,))
     redis.hset(job.key, "data", pickle.dumps(_Bomb()))
-    with pytest.raises(DeserializationError):
+    with pytest.raises(ForeignJob):
         Ring.fetch(job.id, connection=redis, serializer="json").perform()
     assert [] == list(tmp_path.iterdir())
-
-
-def test_a_job_that_cannot_be_read_is_passed_over(redis: Redis) -> None:
-    job = queues.queue(redis, DRAIN).enqueue_call(queues.ENTRY, args=(DRAIN,))
-    redis.hset(job.key, "timeout", "tomorrow")
-    assert Queue.dequeue_any([queues.queue(redis, DRAIN)], None, redis, job_class=Ring, serializer="json") is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from rq import Queue
 from sqlalchemy import Engine, select
 
 from arflow import mail, queues
@@ -19,8 +18,9 @@ from arflow.config import Settings
 from arflow.queues import DELIVER, DRAIN
 from arflow.rules.engine import DurableRules
 from arflow.store import accounts, tables
-from tests.servers import until
+from tests.servers import PATIENCE, until
 from tests.workers.books import NAME, open_account
+from tests.workers.test_queues import JUNK, put_junk
 from workers import jobs
 
 pytestmark = pytest.mark.database
@@ -76,21 +76,24 @@ def _log(tmp_path: Path) -> str:
 def test_a_worker_does_what_is_rung_for_and_nothing_else(
     worker: subprocess.Popen[bytes], engine: Engine, redis: Redis, tmp_path: Path
 ) -> None:
-    """A foreign job is refused and reported, and the worker goes on; Redis is wiped, and it is seen there again."""
+    """Junk is refused and reported, and the worker goes on; Redis is wiped, and it is seen there again."""
     open_account(engine)
-    foreign = Queue("arflow-drain", connection=redis, serializer="json")
-    foreign.enqueue_call("os.mkdir", args=(str(tmp_path / "made"),))
-    until(lambda: "a foreign job was refused" in _log(tmp_path), 30)
-    assert 1 == queues.refused_or_failed(redis, DRAIN)
+    redis.set("rq:suspended", 1)  # what RQ's own workers would wait for
+    for name in JUNK:
+        put_junk(redis, name, tmp_path / "made")
+    until(lambda: queues.refused_or_failed(redis, DRAIN) == len(JUNK), PATIENCE)
+    until(lambda: _log(tmp_path).count("a foreign job was refused") == len(JUNK), PATIENCE)
     assert not (tmp_path / "made").exists()
 
+    redis.rpush("rq:queue:arflow-drain", b"\xff\x00", "no such job", "list")
+    redis.rpush("rq:job:list", "a list in the place of a job")
     _make_due(engine)
-    queues.ring(redis, DRAIN, 1)
-    until(lambda: not _is_due(engine), 10)
+    queues.ring(redis, DRAIN, 4)
+    until(lambda: not _is_due(engine), PATIENCE)
 
     redis.flushall()
-    until(lambda: queues.workers_seen(redis) == {DRAIN: 1, DELIVER: 0}, 10)
+    until(lambda: queues.workers_seen(redis) == {DRAIN: 1, DELIVER: 0}, PATIENCE)
 
     worker.send_signal(signal.SIGTERM)
-    assert 0 == worker.wait(10)
+    assert 0 == worker.wait(PATIENCE)
     assert {DRAIN: 0, DELIVER: 0} == queues.workers_seen(redis)
