@@ -1,10 +1,6 @@
 """The embedded PostgreSQL trusts whoever reaches it, so only its owner and root do."""
 
-import os
 import shutil
-import stat
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +10,9 @@ from sqlalchemy.engine import make_url
 
 from arflow.errors import DatabaseRefused
 from arflow.store import database, embedded
+from tests.strangers import assert_closed
 
 pytestmark = pytest.mark.database
-
-STRANGER = "nobody"
-_CONNECT = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
 
 
 @pytest.fixture(params=["short", "long" * 26])
@@ -37,26 +31,11 @@ def test_another_user_cannot_connect(home: Path) -> None:
     place = Path(str(make_url(url).query["host"]))
     try:
         database.connect(url).dispose()
-        owner = (home / "postgres").stat().st_uid
-        mode = place.stat()
-        assert (owner, 0o700) == (mode.st_uid, stat.S_IMODE(mode.st_mode))
-        socket = place / ".s.PGSQL.5432"
-        assert (owner, 0o700) == (socket.lstat().st_uid, stat.S_IMODE(socket.lstat().st_mode))
-        if os.geteuid() == 0:  # only root can be somebody else
-            assert "PermissionError" in _as_stranger(socket)
+        assert_closed(place / ".s.PGSQL.5432", (home / "postgres").stat().st_uid)
     finally:
         embedded.stop(home)
         if place != home / "postgres":
             place.rmdir()
-
-
-def _as_stranger(socket: Path) -> str:
-    """What another user of this machine is told who connects."""
-    python = shutil.which("python3", path="/usr/local/bin:/usr/bin") or sys.executable
-    done = subprocess.run(
-        [python, "-I", "-c", _CONNECT, socket], user=STRANGER, capture_output=True, text=True, check=False, cwd="/"
-    )
-    return done.stderr
 
 
 def test_a_place_that_somebody_made_before_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
