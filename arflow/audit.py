@@ -37,6 +37,15 @@ class Verified:
     decisions: int
     findings: tuple[Finding, ...]
 
+    def with_more(self, more: "Verified") -> "Verified":
+        """Both together."""
+        return Verified(
+            accounts=self.accounts + more.accounts,
+            rows=self.rows + more.rows,
+            decisions=self.decisions + more.decisions,
+            findings=self.findings + more.findings,
+        )
+
 
 def verify(connection: Connection, evaluators: Mapping[str, Evaluator], ids: Sequence[str]) -> Verified:
     """Check the journals of the accounts `ids`."""

@@ -1,15 +1,21 @@
 """Looks at PostgreSQL every second, and rings Redis while there is work. Several may run; none keeps anything.
 
 Redis may be wiped or started anew at any moment: the next tick rings again. RQ's own scheduler, registries and
-maintenance play no part. On a demo's clock the ticker that finds its time come lets the day move on.
+maintenance play no part. On a demo's clock the ticker that finds its time come lets the day move on. Once a day the
+first of them writes the anchor of the journal, in a thread of its own, so that it rings on.
 """
+
+import threading
+from pathlib import Path
+from time import monotonic
 
 from redis import Redis
 from sqlalchemy import Connection, Engine
 
-from arflow import clock, queues
+from arflow import anchors, clock, queues
 from arflow.advance import BATCH
 from arflow.clock import Demo
+from arflow.logs import failure, log
 from arflow.store import switch, waiting
 from workers import entry
 from workers.entry import Process
@@ -22,6 +28,9 @@ RINGS = 4
 """How many jobs may wait in a queue."""
 
 NAME, DEMO_CLOCK = "ticker", "demo clock"
+
+ANCHOR_SECONDS = 60.0
+"""How often it is looked whether today has its anchor."""
 
 
 def tick(engine: Engine, redis: Redis) -> float:
@@ -53,11 +62,39 @@ def _let_demo_move(connection: Connection, demo: Demo | None) -> float:
     return demo.seconds_per_day / 4
 
 
+class Anchoring:
+    """Sees to it that each day has its anchor, without keeping the ticker waiting."""
+
+    def __init__(self, engine: Engine, home: Path) -> None:
+        self._engine, self._home = engine, home
+        self._next, self._thread = 0.0, threading.Thread(name="none yet")
+
+    def look(self) -> None:
+        """Write today's anchor if there is none; nothing while that is being done, or soon after the last look."""
+        if monotonic() < self._next or self._thread.is_alive():
+            return
+        self._next = monotonic() + ANCHOR_SECONDS
+        self._thread = threading.Thread(target=self._write, name="anchor", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until what `look` began is done."""
+        self._thread.join()
+
+    def _write(self) -> None:
+        try:
+            anchors.write(self._engine, self._home, only_when_due=True)
+        except (*AWAY, OSError) as error:  # `arflow status` says that there is none, and the next look tries again
+            log(__name__).warning("no anchor was written", **failure(error))
+
+
 def work(process: Process) -> None:
     """Tick until told to end. What is away is tried again."""
     engine = reached(process.database_url, process.ending)
-    backoff, redis = Backoff(process.ending), None
-    while engine is not None and not process.ending.is_told():
+    if engine is None:
+        return
+    backoff, redis, anchoring = Backoff(process.ending), None, Anchoring(engine, process.settings.home)
+    while not process.ending.is_told():
         try:
             redis = redis or queues.connect(process.redis_url)
             pause = tick(engine, redis)
@@ -65,6 +102,7 @@ def work(process: Process) -> None:
             backoff.away(error)
         else:
             backoff.there()
+            anchoring.look()
             process.ending.wait(pause)
 
 

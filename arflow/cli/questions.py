@@ -1,12 +1,12 @@
-"""The commands that ask and change nothing: `explain`, `report` and `audit`."""
+"""The commands that ask: `explain`, `report` and `audit`. Nothing is changed, but for an anchor that is added."""
 
 import datetime as dt
 import json
 
 import click
 
-from arflow import clock
-from arflow.audit import Finding, verify
+from arflow import anchors, clock, config
+from arflow.audit import Verified, verify
 from arflow.cli import told
 from arflow.cli.arguments import DATE, TEXT, examples, table_format, text_format
 from arflow.cli.opened import engineering, opened
@@ -67,27 +67,45 @@ def report_pipeline(*, as_of: dt.date | None, form: str) -> None:
     show([pipelines.as_json(line) for line in lines], form, title=f"pipeline at the end of {day}")
 
 
-@click.group(epilog=examples("arflow audit verify"))
+@click.group(epilog=examples("arflow audit verify", "arflow audit anchor"))
 def audit() -> None:
     """Check what was journalled."""
 
 
-@audit.command("verify", epilog=examples("arflow audit verify", "arflow audit verify --format json"))
+@audit.command(
+    "verify",
+    epilog=examples("arflow audit verify", "arflow audit verify --kept 5f0c... --format json"),
+)
+@click.option("--kept", multiple=True, type=TEXT, help="The digest of an anchor that you kept; may be repeated.")
 @text_format
-def audit_verify(*, form: str) -> None:
-    """Recompute every chain, and make every decision again from its facts; exit status 1 when one differs."""
+def audit_verify(*, kept: tuple[str, ...], form: str) -> None:
+    """Recompute every chain and anchor, and make every decision again; exit status 1 when one differs."""
     evaluators: dict[str, Evaluator] = {"the reference evaluator": Reference(), "durable_rules": DurableRules()}
-    rows = decisions = looked_at = 0
-    findings: list[Finding] = []
+    looked_at = Verified(accounts=0, rows=0, decisions=0, findings=())
     with opened() as engine, progress() as bar, database.one_moment(engine) as connection:
         total, after = accounts.count(connection), ""
         while ids := accounts.all_ids(connection, after):
-            found = verify(connection, evaluators, ids)
-            rows, decisions, looked_at = rows + found.rows, decisions + found.decisions, looked_at + found.accounts
-            findings += found.findings
+            looked_at = looked_at.with_more(verify(connection, evaluators, ids))
             after = ids[-1]
-            bar.at("journals", looked_at / total)
-    told.audited(looked_at, rows, decisions, findings, form)
-    if findings:
-        first = findings[0]
+            bar.at("journals", looked_at.accounts / total)
+        anchored = anchors.verify(connection, config.from_environment().home, kept)
+    told.audited(looked_at, anchored, form)
+    if looked_at.findings:
+        first = looked_at.findings[0]
         raise SaysNo(f"journal row {first.seq} of account `{first.account}`: {first.what}")
+    if anchored.found:
+        raise SaysNo(anchored.found[0])
+
+
+@audit.command("anchor", epilog=examples("arflow audit anchor", "arflow audit anchor --format json"))
+@text_format
+def audit_anchor(*, form: str) -> None:
+    """Add an anchor now: one digest over everything journalled. Keep it elsewhere, for `audit verify --kept`."""
+    with opened() as engine:
+        line = anchors.write(engine, config.from_environment().home)
+    made = json.loads(line or "{}")
+    text = (
+        f"anchor {made['anchor']} of {made['at']}, over {made['rows']:,} journal rows of {made['accounts']:,} "
+        f"accounts: {made['digest']}"
+    )
+    told.said(text, made, form)

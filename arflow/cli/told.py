@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from arflow import money
-from arflow.audit import Finding
+from arflow.anchors import Troubles
+from arflow.audit import Verified
 from arflow.cli.output import on_one_line, show
 from arflow.clock import Now
 from arflow.examples import Failure
@@ -124,13 +125,24 @@ def replay_table(lines: Sequence[Mapping[str, object]]) -> None:
             show(found, "table", title=f"{kind}s" if kind != "parked" else kind)
 
 
-def audited(accounts: int, rows: int, decisions: int, findings: Sequence[Finding], form: str) -> None:
+def audited(looked_at: Verified, anchored: Troubles, form: str) -> None:
     """What an audit looked at, and what it found."""
+    findings = looked_at.findings
     found = [{"account": f.account, "seq": f.seq, "what": f.what} for f in findings]
-    facts = {"accounts": accounts, "rows": rows, "decisions": decisions, "findings": found}
-    lines = [f"journal row {f.seq} of account `{f.account}`: {f.what}" for f in findings]
-    result = f"{len(findings)} findings" if findings else "every chain holds, every decision follows from its facts"
-    said("\n".join([*lines, f"{accounts:,} accounts, {rows:,} rows, {decisions:,} decisions: {result}"]), facts, form)
+    facts = {
+        "accounts": looked_at.accounts,
+        "rows": looked_at.rows,
+        "decisions": looked_at.decisions,
+        "findings": found,
+        "anchors": {"in_database": anchored.anchors, "in_file": anchored.lines, "findings": list(anchored.found)},
+    }
+    lines = [*(f"journal row {f.seq} of account `{f.account}`: {f.what}" for f in findings), *anchored.found]
+    result = f"{len(lines)} findings" if lines else "every chain holds, every decision follows from its facts"
+    numbers = (
+        f"{looked_at.accounts:,} accounts, {looked_at.rows:,} rows, {looked_at.decisions:,} decisions, "
+        f"{anchored.anchors:,} anchors ({anchored.lines:,} in the file outside the database)"
+    )
+    said("\n".join([*lines, f"{numbers}: {result}"]), facts, form)
 
 
 # --- explanations ----------------------------------------------------------------------------------------------------

@@ -67,6 +67,12 @@ def lived(lived_url: str) -> Iterator[Engine]:
     made.dispose()
 
 
+@pytest.fixture(autouse=True)
+def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command reads or writes the anchors of whoever runs the tests."""
+    monkeypatch.setenv("ARFLOW_HOME", str(tmp_path / "home"))
+
+
 @pytest.fixture
 def asked(lived: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs a command in this process, on the database of `lived`."""

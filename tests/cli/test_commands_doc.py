@@ -108,6 +108,7 @@ def test_every_other_field_is_told(asked: Command, lived: Engine, tmp_path: Path
         ("explain", "A", "--at", "2026-01-20"),
         ("payments-complete",),
         ("audit verify",),
+        ("audit anchor",),
     ):
         said = [asked(*words.split(), *arguments, "--format", "json").out]
         if words == "explain":  # now something waits, which it did not then

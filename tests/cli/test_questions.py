@@ -159,8 +159,10 @@ def test_asking_changes_nothing(asked: Command, lived: Engine) -> None:
 def test_an_honest_journal_passes(asked: Command) -> None:
     said = asked("audit", "verify")
     assert (0, "") == (said.status, said.err)
-    assert "3 accounts, 8 rows, 4 decisions: every chain holds, every decision follows from its facts\n" == said.out
-    facts = {"accounts": 3, "rows": 8, "decisions": 4, "findings": []}
+    numbers = "3 accounts, 8 rows, 4 decisions, 0 anchors (0 in the file outside the database)"
+    assert f"{numbers}: every chain holds, every decision follows from its facts\n" == said.out
+    anchors = {"in_database": 0, "in_file": 0, "findings": []}
+    facts = {"accounts": 3, "rows": 8, "decisions": 4, "findings": [], "anchors": anchors}
     assert facts == json.loads(asked("audit", "verify", "--format", "json").out)
 
 
@@ -197,3 +199,19 @@ def test_a_journal_that_holds_nonsense_is_named(asked: Command, lived: Engine) -
     said = asked("audit", "verify")
     assert 1 == said.status
     assert "the decision cannot be read" in said.out
+
+
+def test_an_anchor_that_a_person_kept_must_be_there(asked: Command, lived: Engine) -> None:
+    """The digest of an anchor stands for everything before it; another one, or an older database, has none such."""
+    made = json.loads(asked("audit", "anchor", "--format", "json").out)
+    assert (1, 3, 8) == (made["anchor"], made["accounts"], made["rows"])
+    assert asked("audit", "anchor").out.startswith("anchor 2 of ")
+    assert 0 == asked("audit", "verify", "--kept", made["digest"]).status
+    said = asked("audit", "verify", "--kept", "f" * 64)
+    assert (1, True) == (said.status, "that you kept: the database was written anew" in said.why())
+    with lived.begin() as connection:
+        connection.execute(text("ALTER TABLE anchor DISABLE TRIGGER ALL"))
+        connection.execute(text("UPDATE anchor SET digest = sha256(digest || 'x')"))
+    said = asked("audit", "verify", "--format", "json")
+    assert 1 == said.status
+    assert 4 == len(json.loads(said.out)["anchors"]["findings"])

@@ -1,14 +1,17 @@
 """The ticker reads PostgreSQL and rings Redis; it keeps nothing, and lets the day of a demo pass at its pace."""
 
 import datetime as dt
+import json
+from pathlib import Path
 
 import pytest
 from redis import Redis
 from sqlalchemy import Engine, func, insert, select, update
 
-from arflow import clock, queues
-from arflow.advance import turn_delivery
+from arflow import anchors, clock, queues
+from arflow.advance import Engineering, record, turn_delivery
 from arflow.queues import DELIVER, DRAIN
+from arflow.rules.reference import Reference
 from arflow.store import accounts, desk_tables, tables, waiting
 from tests.workers.books import NAME, open_account
 from workers import ticker
@@ -76,6 +79,33 @@ def test_a_demo_goes_on_at_its_pace(engine: Engine, redis: Redis) -> None:
         connection.execute(update(desk_tables.heartbeat).values(seen_at=earlier))
     ticker.tick(engine, redis)
     assert dt.date(2026, 1, 3) == _day(engine)
+
+
+def test_each_day_has_its_anchor(engine: Engine, tmp_path: Path) -> None:
+    """Once something was journalled; one a day; where no folder can be made there is none, and the ticker goes on."""
+    open_account(engine)
+    _look(engine, tmp_path / "home")
+    assert "" == anchors.file_of(tmp_path / "home").read_text()
+    _journal(engine)
+    (tmp_path / "file").touch()
+    _look(engine, tmp_path / "file")
+    for _ in range(2):
+        _look(engine, tmp_path / "home")
+    (line,) = anchors.file_of(tmp_path / "home").read_text().splitlines()
+    assert (1, 1, 1) == tuple(json.loads(line)[name] for name in ("anchor", "accounts", "rows"))
+
+
+def _look(engine: Engine, home: Path) -> None:
+    anchoring = ticker.Anchoring(engine, home)
+    anchoring.look()
+    anchoring.wait()
+
+
+def _journal(engine: Engine) -> None:
+    with engine.begin() as connection:
+        forced = {"event": "forced", "to": "escalated", "reason": "for a lawyer"}
+        doors = Engineering(evaluator=Reference(), delivery="recorded")
+        record(connection, NAME, [forced], actor="lena", engineering=doors)
 
 
 def _day(engine: Engine) -> dt.date:
