@@ -58,6 +58,9 @@ class _Batch:
     accounts: Mapping[str, Account]
     policies: Mapping[str, Policy]
     colleagues: Mapping[str, str]
+    last_sent: Mapping[str, dt.datetime]
+    """When the last letter of an account left."""
+
     unreadable: Mapping[str, str]
     """Accounts that cannot be read, and why; they are not among `accounts`."""
 
@@ -211,6 +214,7 @@ def _read(connection: Connection, claims: Sequence[Claim]) -> _Batch:
         accounts=found,
         policies=named,
         colleagues=_colleagues(connection, {account.owner for account in found.values()}),
+        last_sent=leases.last_sent(connection, ids),
         unreadable=unreadable,
         refused={one.address: one.reason for one in refusals.refused(connection, addresses).values()},
     )
@@ -341,20 +345,29 @@ def _unaddressed(batch: _Batch, letter: Letter) -> _Outcome:
 
 
 def _later(batch: _Batch, claim: Claim) -> dt.datetime | None:
-    """When to look again at a letter of an account on hold, or at an attempt in the night; None: it may leave now.
+    """When to look again at a letter of an account on hold, at a second one on a day, or at an attempt in the night.
 
-    A stepped clock has no night, and waits for its letters: they leave when they were decided.
+    None: it may leave now. A stepped clock has no night, and waits for its letters: they leave when they were decided.
     """
     now, policy = batch.now.at, batch.policy(claim)
     if now is not None and claim.number is not None and batch.accounts[claim.account_id].on_hold:
         return now + HELD
-    if now is None or policy is None or now - claim.decided_at < PROMPT:
+    if now is None or policy is None:
         return None
     try:
-        opens = policy.calendar.earliest_sending(ZoneInfo(claim.zone), now)
+        written_on = _written_on(batch, claim)
+        if now - claim.decided_at < PROMPT and now.astimezone(ZoneInfo(claim.zone)).date() not in written_on:
+            return None
+        opens = policy.calendar.earliest_sending(ZoneInfo(claim.zone), now, not_on=written_on)
     except (ValueError, KeyError, OSError):  # no zone; writing the letter will say so
         return None
     return opens if opens > now else None
+
+
+def _written_on(batch: _Batch, claim: Claim) -> set[dt.date]:
+    """The local date on which the customer had the last letter: one that was held up leaves on another."""
+    last = batch.last_sent.get(claim.account_id) if claim.number is not None else None
+    return {last.astimezone(ZoneInfo(claim.zone)).date()} if last else set()
 
 
 def _written(batch: _Batch, claim: Claim, mail: Mail) -> Letter:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, update
 
 from arflow.store import fuse
+from arflow.store.accounts import listed
 from arflow.store.desk_tables import blown_fuse, message
 
 GIVE_UP = dt.timedelta(days=5)
@@ -40,9 +41,15 @@ class Claim:
 
 
 def is_ready() -> ColumnElement[bool]:
-    """Whether a message may be handed over now: also one whose lease ran out, never one that a fuse stops."""
+    """Whether a message may be handed over now: also one whose lease ran out, never one that a fuse stops.
+
+    The letters of one account go one after the other: who has two under way at once could get both on one day.
+    """
     free = message.c.leased_until.is_(None) | (message.c.leased_until < func.now())
-    return message.c.settled_at.is_(None) & (message.c.not_before <= func.now()) & free & ~is_stopped()
+    earlier = message.alias("earlier")
+    of_account = (earlier.c.account_id == message.c.account_id) & (earlier.c.number < message.c.number)
+    is_behind = select(earlier.c.id).where(of_account, earlier.c.settled_at.is_(None)).exists()
+    return message.c.settled_at.is_(None) & (message.c.not_before <= func.now()) & free & ~is_stopped() & ~is_behind
 
 
 def is_stopped() -> ColumnElement[bool]:
@@ -68,6 +75,13 @@ def claim(connection: Connection, *, limit: int, seconds: int, domain: str) -> l
     )
     rows = connection.execute(statement).mappings()
     return sorted((Claim(**row) for row in rows), key=lambda claim: claim.id)
+
+
+def last_sent(connection: Connection, ids: Sequence[str]) -> dict[str, dt.datetime]:
+    """When the last letter of each of the accounts `ids` left, for those that had one."""
+    sent = (message.c.account_id.in_(listed(ids)), message.c.status == "sent", message.c.number.is_not(None))
+    query = select(message.c.account_id, func.max(message.c.settled_at).label("at")).where(*sent)
+    return {row.account_id: row.at for row in connection.execute(query.group_by(message.c.account_id))}
 
 
 def renew(connection: Connection, claimed: Claim, seconds: int) -> bool:
