@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from sqlalchemy import Engine
 
-from arflow import config, forecast, queues
+from arflow import anchors, config, forecast, queues
 from arflow.cli import told
 from arflow.cli.arguments import FILE, examples, text_format
 from arflow.cli.opened import engineering, opened, unprepared
@@ -146,8 +146,10 @@ def _ago(past: dt.timedelta) -> str:
 @text_format
 def backup(*, folder: Path, form: str) -> None:
     """Back everything in the database up into a new folder, while it runs."""
+    backups.require_new(folder)
     with opened() as engine, progress() as bar:
-        made = backups.make(engine, folder.absolute(), bar.at)
+        line = anchors.write(engine, config.from_environment().home)
+        made = backups.make(engine, folder.absolute(), bar.at, line or "")
     _say(made, f"{folder} holds", form)
 
 
@@ -159,6 +161,7 @@ def restore(*, folder: Path, form: str) -> None:
     backups.read(folder)
     with unprepared() as engine, progress() as bar:
         made = backups.restore(engine, folder, bar.at)
+        anchors.begin_anew(config.from_environment().home, made.anchor)
     _say(made, "restored, with delivery off:", form)
 
 

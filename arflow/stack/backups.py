@@ -1,7 +1,8 @@
 """A backup is a folder: a dump of the database as it stood at one moment, and a manifest that says what is in it.
 
 It is made while everything runs. A restored copy is the same company at that moment, with delivery off and, if it is a
-demo's, a clock that stands; whoever was logged in is not.
+demo's, a clock that stands; whoever was logged in is not. What was to be handed over then may have been, by the
+original: it has failed in the copy, where people see it and may repeat it. Until all of this is so, nobody can use it.
 """
 
 import hashlib
@@ -10,14 +11,16 @@ import os
 import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from zoneinfo import available_timezones
 
-from sqlalchemy import Connection, Engine, delete, func, select, text
+from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
 
 from arflow import clock
-from arflow.advance import turn_delivery
+from arflow.accounts.entries import EffectStatus
+from arflow.advance import deliver_result, turn_delivery
 from arflow.errors import DatabaseRefused, Refused
 from arflow.stack import programs
 from arflow.stack.programs import Command
@@ -42,16 +45,23 @@ class Manifest:
     rows: Mapping[str, int]
     bytes: int
     sha256: str
+    anchor: str = ""
+    """The line of the anchor that was made just before."""
 
 
-def make(engine: Engine, folder: Path, at: Progress) -> Manifest:
-    """Back the database up into `folder`, which may not be there yet. All of it is of one moment."""
+def require_new(folder: Path) -> None:
+    """Raise Refused when `folder` is there already."""
     if folder.exists():
-        raise Refused("is there already; name a folder that is not", file=str(folder))
+        raise Refused("is there already; name a folder that is not", file=str(folder.absolute()))
+
+
+def make(engine: Engine, folder: Path, at: Progress, anchor: str = "") -> Manifest:
+    """Back the database up into `folder`, which may not be there yet. All of it is of one moment."""
+    require_new(folder)
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     unfinished.mkdir(mode=0o700, parents=True)
     try:
-        made = _dumped(engine, unfinished, at)
+        made = replace(_dumped(engine, unfinished, at), anchor=anchor)
         (unfinished / MANIFEST).write_text(json.dumps(asdict(made), indent=2) + "\n", encoding="utf-8")
         unfinished.rename(folder)
     finally:
@@ -126,6 +136,7 @@ def restore(engine: Engine, folder: Path, at: Progress) -> Manifest:
             "or a later version"
         )
     arguments = ("--single-transaction", "--exit-on-error", "--clean", "--if-exists", "--no-owner", "--no-privileges")
+    database.begin_restoring(engine)
     _run(fitting.command("pg_restore", engine, *arguments, "--verbose", str(dump)), at, len(made.rows))
     _settle(engine, made)
     return made
@@ -134,7 +145,7 @@ def restore(engine: Engine, folder: Path, at: Progress) -> Manifest:
 def _require_unused(engine: Engine) -> None:
     """Raise DatabaseRefused when somebody works with the database already; its bare tables do not count."""
     with engine.connect() as connection:
-        if database.schema_version(connection) is None:
+        if database.schema_version(connection) is None or database.is_restoring(connection):
             return
         database.require_current(engine)
         used = [name for name, rows in _rows(connection).items() if rows and name not in _NO_MATTER]
@@ -159,12 +170,43 @@ def _settle(engine: Engine, made: Manifest) -> None:
             f"table `{wrong[0]}` has {came[wrong[0]]} rows after the restore, not {made.rows[wrong[0]]}"
         )
     database.migrate(engine)
+    reason = f"restored from a backup of {made.made_at}"
     with engine.begin() as connection:
-        turn_delivery(connection, is_on=False, actor=ACTOR, reason=f"restored from a backup of {made.made_at}")
+        _keep_off(connection, reason)
         if clock.demo(connection) is not None:
             clock.run_demo(connection, is_running=False)
+        _end_unsettled(connection, f"{reason}: the original may have sent it; repeat it if it did not arrive")
         for table in (desk_tables.session, desk_tables.one_time_link, desk_tables.heartbeat):
             connection.execute(delete(table))
+        database.end_restoring(connection)
+
+
+def _keep_off(connection: Connection, reason: str) -> None:
+    """Turn delivery off; where it is off already, note that this is another database from now on."""
+    if not turn_delivery(connection, is_on=False, actor=ACTOR, reason=reason):
+        now = clock.read(connection)
+        row = {"is_on": False, "actor": ACTOR, "reason": reason, "known_at": now.at, "known_on": now.day}
+        connection.execute(insert(desk_tables.delivery_switch), row)
+
+
+def _end_unsettled(connection: Connection, error: str) -> None:
+    """End every message that was to be handed over, unsent; the rules are told that it did not arrive.
+
+    So no account is treated harsher for a letter that may not have come, and none waits for ever for its result.
+    """
+    message, effect = desk_tables.message, tables.effect
+    of_effect = (effect.c.account_id == message.c.account_id) & (effect.c.number == message.c.number)
+    is_unknown = select(effect.c.number).where(of_effect, effect.c.status == EffectStatus.SENT).exists()
+    ended = connection.execute(
+        update(message)
+        .where(message.c.settled_at.is_(None))
+        .values(status="failed", settled_at=func.now(), leased_until=None, lease=message.c.lease + 1, error=error)
+        .returning(message.c.account_id, message.c.template, message.c.decided_at, message.c.zone, is_unknown)
+    )
+    for account, template, decided_at, zone, is_told in sorted(ended, key=lambda row: row.decided_at):
+        if is_told:
+            known = zone if zone in available_timezones() else "UTC"
+            deliver_result(connection, account, template, decided_at=decided_at, zone=known, delivered=False)
 
 
 def _count(connection: Connection, name: str) -> int:

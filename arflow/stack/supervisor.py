@@ -109,6 +109,7 @@ def _engine(environment: dict[str, str]) -> Iterator[Engine]:
     engine = database.connect(environment[config.DATABASE_URL])
     try:
         database.migrate(engine)
+        database.require_current(engine)
         yield engine
     finally:
         engine.dispose()

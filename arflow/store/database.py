@@ -19,6 +19,9 @@ OLDEST = 150000
 MIGRATING = 7238160
 """The advisory lock of a migration: of two first commands one makes the schema, and the other one finds it."""
 
+_RESTORING = "arflow_restoring"
+"""A table that is there while a backup is being restored; no backup holds it."""
+
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _OURS = "arflow:1"
 """The comment that marks a database as arflow's."""
@@ -98,7 +101,7 @@ def _check(connection: Connection) -> None:
     if version < OLDEST:
         raise DatabaseRefused(f"arflow needs PostgreSQL 15 or later, this server is {version // 10000}")
     tables = _tables(connection)
-    if not tables:
+    if not tables or is_restoring(connection):
         return
     mark = connection.execute(text("SELECT obj_description(to_regclass('arflow_mark'))")).scalar()
     if mark != _OURS:
@@ -153,11 +156,32 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
 
 
 def require_current(engine: Engine) -> None:
-    """Raise DatabaseRefused unless the schema is that of this code."""
+    """Raise DatabaseRefused unless the schema is that of this code, and no backup is being restored."""
     with engine.connect() as connection:
         present = schema_version(connection)
+        if is_restoring(connection):
+            raise DatabaseRefused("a backup was not restored to its end here; run `arflow restore` again")
     newest = known_versions()[0]
     if present != newest:
         raise DatabaseRefused(
             f"the database has schema `{present}`, this arflow needs `{newest}`; run `arflow migrate`"
         )
+
+
+# --- while a backup is being restored ---------------------------------------------------------------------------------
+
+
+def begin_restoring(engine: Engine) -> None:
+    """Have nobody work with the database until `end_restoring`: until then it may send what was sent."""
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE TABLE IF NOT EXISTS {_RESTORING} ()"))
+
+
+def end_restoring(connection: Connection) -> None:
+    """Let people and workers in; in the transaction that makes the copy harmless."""
+    connection.execute(text(f"DROP TABLE {_RESTORING}"))
+
+
+def is_restoring(connection: Connection) -> bool:
+    """Whether a backup is being restored, or was not restored to its end."""
+    return connection.execute(text(f"SELECT to_regclass('{_RESTORING}')")).scalar() is not None

@@ -18,20 +18,21 @@ pytestmark = pytest.mark.database
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> "Command":
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> "Command":
     """Runs a command on a database."""
-    return Command(monkeypatch, capsys)
+    return Command(monkeypatch, capsys, tmp_path / "home")
 
 
 class Command:
     """The command line in this process."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path) -> None:
+        self._monkeypatch, self._capsys, self.home = monkeypatch, capsys, home
 
     def __call__(self, url: str, *arguments: str | Path) -> tuple[int, str, str]:
         """Exit status, output and errors."""
         self._monkeypatch.setenv("ARFLOW_DATABASE_URL", url)
+        self._monkeypatch.setenv("ARFLOW_HOME", str(self.home))
         self._capsys.readouterr()
         status = run([str(argument) for argument in arguments])
         said = self._capsys.readouterr()
@@ -59,7 +60,7 @@ def test_a_copy_is_the_same_company_and_harmless(
 ) -> None:
     """Every row comes back; delivery is off, the clock stands, and a second restore is refused."""
     folder = tmp_path / "backup"
-    before = _rows(demo)
+    before = _rows(demo) | {"anchor": 1}
     status, said, _ = command(database_url, "backup", folder, "--format", "json")
     assert (0, before) == (status, json.loads(said)["rows"])
     assert 0o700 == folder.stat().st_mode & 0o777
