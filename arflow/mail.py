@@ -130,20 +130,28 @@ class Mail:
     def composed(self, letter: Letter) -> EmailMessage:
         """The letter as it goes over the wire: text and HTML, and headers that say that a machine wrote it."""
         mail = EmailMessage(policy=policy.SMTP)
-        mail["From"] = Address(plain(self.company), addr_spec=self.address)
-        mail["To"] = Address(plain(letter.name), addr_spec=letter.to)
+        mail["From"] = Address(_unencoded(self.company), addr_spec=self.address)
+        mail["To"] = Address(_unencoded(letter.name), addr_spec=letter.to)
         if self.reply_to:
-            mail["Reply-To"] = Address(plain(self.company), addr_spec=self.reply_to)
-        mail["Subject"] = plain(letter.subject)
+            mail["Reply-To"] = Address(_unencoded(self.company), addr_spec=self.reply_to)
+        mail["Subject"] = _unencoded(letter.subject)
         mail["Date"] = letter.at
         mail["Message-ID"] = letter.message_id
         mail["Auto-Submitted"] = "auto-generated"
-        if letter.language:
-            mail["Content-Language"] = letter.language
         mail.set_content(letter.text, charset="utf-8", cte="quoted-printable")
         if letter.html:
             mail.add_alternative(letter.html, subtype="html", charset="utf-8", cte="quoted-printable")
+        if letter.language:  # last, because setting the content takes headers about it away
+            mail["Content-Language"] = letter.language
         return mail
+
+
+def _unencoded(text: str) -> str:
+    """A name or subject on one line, with nothing in it that is an encoded word.
+
+    The library would decode such a word, and write what it hides, a new line and another header, as it is.
+    """
+    return plain(text).replace("=?", "= ?")
 
 
 def of(settings: Settings) -> Mail:

@@ -82,6 +82,23 @@ def test_names_can_bring_no_header_and_no_second_address() -> None:
 
 
 @pytest.mark.parametrize(
+    "evil", ["=?utf-8?q?=0d=0aBcc:_x@evil.example?=", "=\ud800?utf-8?b?DQpCY2M6IHhAZXZpbC5leGFtcGxl?="]
+)
+def test_what_a_name_hides_in_an_encoded_word_stays_hidden(evil: str) -> None:
+    """Mail programs decode such words for people; our own library did it on the way out, line breaks and all."""
+    raw = mail().composed(replace(LETTER, name=evil, subject=f"Pay {evil}")).as_bytes()
+    assert b"\r\nBcc:" not in raw
+    made = message_from_bytes(raw, policy=policy.default)
+    assert made["Bcc"] is None
+    assert ["ann@bright.example"] == [address.addr_spec for address in made["To"].addresses]
+
+
+def test_a_letter_says_in_which_language_it_is() -> None:
+    made = message_from_bytes(mail().composed(replace(LETTER, language="de")).as_bytes(), policy=policy.default)
+    assert "de" == made["Content-Language"]
+
+
+@pytest.mark.parametrize(
     "name", ["", "Zoë Müller-Lüdenscheidt", "山田", 'A "B" C', "a" * 190, "x@y, z@w", "=?utf-8?q?x?="]
 )
 def test_every_name_makes_one_address_and_short_lines(name: str) -> None:

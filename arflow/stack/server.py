@@ -8,6 +8,7 @@ from waitress.server import create_server
 from arflow.advance import Engineering
 from arflow.rules.engine import DurableRules
 from arflow.web import Settings, create_app
+from arflow.web.app import LARGEST_BODY
 from arflow.web.key import of_home
 from workers import entry
 from workers.entry import Process
@@ -16,6 +17,9 @@ from workers.patience import reached
 THREADS = 8
 LOOK_SECONDS = 5.0
 """How often it looks whether it is worn out and a new process should take over."""
+
+LARGEST = 2 * LARGEST_BODY
+"""What is sent is kept on disk until it is whole; more than this is refused at once. Up to it, a page says so."""
 
 
 def work(process: Process, descriptor: int) -> None:
@@ -36,7 +40,7 @@ def work(process: Process, descriptor: int) -> None:
         )
     )
     listening = socket.socket(fileno=descriptor)
-    server = create_server(pages, sockets=[listening], threads=THREADS, ident=None)
+    server = create_server(pages, sockets=[listening], threads=THREADS, ident=None, max_request_body_size=LARGEST)
     threading.Thread(target=server.run, name="pages", daemon=True).start()
     while not process.ending.wait(LOOK_SECONDS) and not evaluator.is_worn:
         pass

@@ -12,7 +12,7 @@ from flask import Flask, current_app, g, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 
 from arflow.errors import ArflowError, Conflict, DatabaseRefused, Refused, SaysNo, WornOut
 from arflow.store import database
@@ -47,6 +47,9 @@ _TEXTS: Mapping[int, tuple[str, str]] = MappingProxyType(
         503: ("The database cannot be reached", "Nothing was changed. Try again in a minute."),
     }
 )
+
+_NO_HOST = ("This request names a host that can be none.\n", 400, {"Content-Type": "text/plain; charset=utf-8"})
+"""No page knows its addresses then."""
 
 _KEEPS_FORM = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT)
 _LISTS_FORM = (*_KEEPS_FORM, HTTPStatus.NOT_FOUND)
@@ -96,7 +99,7 @@ def answer_failures(app: Flask, directory: Directory) -> None:
 
     @app.errorhandler(HTTPException)
     def http_failed(error: HTTPException) -> ResponseReturnValue:
-        return page(error.code or 500)
+        return _NO_HOST if isinstance(error, BadHost) else page(error.code or 500)
 
 
 def _shown_again(again: Callable[[], Any], status: HTTPStatus) -> ResponseReturnValue:
