@@ -73,10 +73,17 @@ def reached(url: str, ending: Ending) -> Engine | None:
     backoff = Backoff(ending)
     while not ending.is_told():
         try:
-            engine = database.connect(url)
-            database.require_current(engine)
+            return _current(url)
         except AWAY as error:
             backoff.away(error)
-        else:
-            return engine
     return None
+
+
+def _current(url: str) -> Engine:
+    engine = database.connect(url)
+    try:
+        database.require_current(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine

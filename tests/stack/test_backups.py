@@ -1,20 +1,46 @@
 """A backup is one moment of everything; a restored copy is that, with nothing leaving it."""
 
+import datetime as dt
 import json
+import os
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
-from arflow import clock
-from arflow.advance import turn_delivery
-from arflow.cli import run
+from arflow import anchors, clock
+from arflow.accounts.entries import EffectStatus
+from arflow.advance import drain, record, turn_delivery
+from arflow.audit import verify
+from arflow.cli import run as run_command
+from arflow.deliver import deliver_batch, failed
+from arflow.ledger import importing
+from arflow.mail import Folder, Mail
+from arflow.rules.loader import load_policy
+from arflow.rules.reference import Reference
 from arflow.stack import backups
 from arflow.stack.sample_company import OPENED_ON
-from arflow.store import database, switch
+from arflow.store import database, leases, switch
+from tests.production import activate, known_ids, run, turn, write_events
+from tests.servers import PATIENCE, PROGRAM, until
+from tests.sizes import size
+from tests.test_deliver import JAN_4, JAN_13, again, go_to, ledger, told
+from tests.test_deliver import POLICY as LETTERS
+from tests.test_deliver import rows as messages
+from tests.test_doors import REAL
 from tests.workers.books import open_account
+from workers.patience import Ending, Stopped, reached
 
 pytestmark = pytest.mark.database
+
+ALWAYS = 'calendar: {timezone: UTC, act_at: "00:00", act_until: "23:59", weekend: []}'
+POLICY = load_policy(LETTERS.source.replace("currency: USD", f"currency: USD\n{ALWAYS}"), file="test")
+"""Letters leave at any hour, so that the tests may run at any."""
 
 
 @pytest.fixture
@@ -34,7 +60,7 @@ class Command:
         self._monkeypatch.setenv("ARFLOW_DATABASE_URL", url)
         self._monkeypatch.setenv("ARFLOW_HOME", str(self.home))
         self._capsys.readouterr()
-        status = run([str(argument) for argument in arguments])
+        status = run_command([str(argument) for argument in arguments])
         said = self._capsys.readouterr()
         return status, said.out, said.err
 
@@ -124,3 +150,204 @@ def test_a_folder_that_is_no_backup(
 def test_a_backup_never_overwrites(database_url: str, tmp_path: Path, command: Command) -> None:
     status, _, err = command(database_url, "backup", tmp_path)
     assert (2, f"arflow: {tmp_path}: is there already; name a folder that is not\n") == (status, err)
+
+
+# --- what was to be handed over ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Mail:
+    return Mail(transport=Folder(tmp_path / "mail"), address="accounts@hill.example", company="Hill & Sons")
+
+
+def _written_to(engine: Engine, tmp_path: Path, count: int, day: dt.date | None) -> None:
+    """Accounts whose first letter, and a notice of it, wait in the outbox; on the clock of a demo, or the real one."""
+    if day is not None:
+        with engine.begin() as connection:
+            clock.begin_demo(connection, JAN_4, 5.0)
+    activate(engine, POLICY)
+    turn(engine, is_on=True)
+    _import(engine, tmp_path, count)
+    run(engine, REAL)
+    if day is not None:
+        go_to(engine, day)
+
+
+def _import(engine: Engine, tmp_path: Path, count: int) -> None:
+    """Accounts that are due, and that nobody has looked at yet."""
+    path = write_events(tmp_path / "events.jsonl", ledger(count, "ann{}@bright.example"))
+    with engine.begin() as connection:
+        importing.import_file(
+            connection, path, clock.read(connection), importing.Options(profile=None), lambda *_: None
+        )
+
+
+@pytest.mark.parametrize("day", [JAN_13, None])
+def test_what_was_to_be_handed_over_fails_in_the_copy_and_the_accounts_go_on(
+    engine: Engine,
+    database_url: str,
+    empty_url: str,
+    tmp_path: Path,
+    command: Command,
+    folder: Mail,
+    day: dt.date | None,
+) -> None:
+    """One letter sent, one being sent, two waiting: the copy sends none, shows three, and waits for no result."""
+    _written_to(engine, tmp_path, 4, day)
+    sent = deliver_batch(engine, folder, limit=2)
+    with engine.begin() as connection:
+        under_way = leases.claim(connection, limit=2, seconds=600, domain="hill.example")
+    run(engine, REAL)
+    assert (2, 2) == (sent, len(under_way))
+    assert 0 == command(database_url, "backup", tmp_path / "backup")[0]
+    assert 0 == command(empty_url, "restore", tmp_path / "backup")[0]
+    copy = database.connect(empty_url)
+    made_at = backups.read(tmp_path / "backup").made_at
+    error = f"restored from a backup of {made_at}: the original may have sent it; repeat it if it did not arrive"
+    assert [("sent", ""), *[("failed", error)] * 3] == messages(copy, "status", "error")
+    assert 0 == deliver_batch(copy, folder)
+    with copy.begin() as connection:
+        assert ("restore", f"restored from a backup of {made_at}") == _last_turn(connection)
+        assert 6 == len(failed(connection))
+        turn_delivery(connection, is_on=True, actor="lena", reason="the original is gone")
+    assert [EffectStatus.DELIVERED, *[EffectStatus.FAILED] * 3] == [told(copy, f"A{n}")[0] for n in range(4)]
+    with copy.connect() as connection:
+        assert [] == list(connection.execute(text("SELECT id FROM account WHERE parked IS NOT NULL")).scalars())
+    assert 0 == deliver_batch(copy, folder)
+    again(copy)
+    assert 3 == deliver_batch(copy, folder)
+    assert [("sent",)] * 4 == messages(copy, "status")
+    with copy.connect() as connection:
+        assert () == verify(connection, {"the reference": Reference()}, [f"A{n}" for n in range(4)]).findings
+        assert () == anchors.verify(connection, command.home).found
+    copy.dispose()
+
+
+def _last_turn(connection: Connection) -> tuple[str, str]:
+    last = switch.latest(connection)
+    assert last is not None
+    return last.actor, last.reason
+
+
+def test_a_copy_of_a_company_that_was_not_live_says_so_too(
+    engine: Engine, database_url: str, empty_url: str, tmp_path: Path, command: Command
+) -> None:
+    """Delivery was off at the backup; the original may have gone live since."""
+    open_account(engine)
+    assert 0 == command(database_url, "backup", tmp_path / "backup")[0]
+    assert 0 == command(empty_url, "restore", tmp_path / "backup")[0]
+    copy = database.connect(empty_url)
+    with copy.connect() as connection:
+        assert "restore" == _last_turn(connection)[0]
+        assert not switch.is_on(connection)
+    copy.dispose()
+
+
+def test_killed_in_the_middle_of_a_restore_nobody_can_use_the_copy(
+    demo: Engine, database_url: str, empty_url: str, tmp_path: Path, command: Command
+) -> None:
+    """All rows are there, delivery is on in them: no command and no worker begins. A second restore ends it."""
+    assert 0 == command(database_url, "backup", tmp_path / "backup")[0]
+    engine = create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:  # the restore waits for it once all rows are there
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": database.MIGRATING})
+        environment = os.environ | {"ARFLOW_DATABASE_URL": empty_url, "ARFLOW_HOME": str(command.home)}
+        with subprocess.Popen([PROGRAM, "restore", tmp_path / "backup"], env=environment) as restoring:
+            waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            until(lambda: connection.execute(waits).scalar() == 1, PATIENCE)
+            restoring.kill()
+        assert connection.execute(text("SELECT is_on FROM delivery_switch ORDER BY id DESC LIMIT 1")).scalar_one()
+    engine.dispose()
+    for words in (["status"], ["advance"], ["report", "pipeline"]):
+        status, _, err = command(empty_url, *words)
+        assert (2, True) == (status, "a backup was not restored to its end here; run `arflow restore` again" in err)
+    with pytest.raises(Stopped):
+        _ = reached(empty_url, _AtOnce())
+    assert 0 == command(empty_url, "restore", tmp_path / "backup")[0]
+    assert 0 == command(empty_url, "report", "pipeline")[0]
+
+
+class _AtOnce(Ending):
+    """Ends what waits for something that is away."""
+
+    def wait(self, seconds: float) -> bool:
+        raise Stopped
+
+
+# --- under load -------------------------------------------------------------------------------------------------------
+
+
+def test_a_backup_under_load_is_one_moment_and_its_copy_goes_on(
+    engine: Engine, database_url: str, empty_url: str, tmp_path: Path, command: Command, folder: Mail,
+    tally: Callable[[str, int], None],
+) -> None:  # fmt: skip
+    """While workers drain and deliver, and people record: each account of the copy is what it was at one moment."""
+    count = size(150, 2_000)
+    activate(engine, POLICY)
+    turn(engine, is_on=True)
+    _import(engine, tmp_path, count)
+    over, done = threading.Event(), Counter[str]()
+
+    def work(name: str, once: Callable[[], int]) -> None:
+        while not over.is_set():
+            done[name] += once()
+            over.wait(0.002)
+
+    def drained() -> int:
+        advanced = drain(engine, REAL, limit=5)
+        return advanced.accounts if advanced else 0
+
+    def recorded() -> int:
+        with engine.begin() as connection:
+            who = f"A{done['recorded'] % count}"
+            record(connection, who, [{"event": "contact", "channel": "call", "outcome": "call_back"}], actor="carla",
+                   engineering=REAL)  # fmt: skip
+        return 1
+
+    works = {"drained": drained, "delivered": lambda: deliver_batch(engine, folder, limit=3), "recorded": recorded}
+    with ThreadPoolExecutor(4) as pool:
+        loads = [pool.submit(work, name, once) for name, once in works.items()]
+        until(lambda: min(done[name] for name in works) >= 20 or any(load.done() for load in loads), PATIENCE)
+        before = Counter(done)
+        assert 0 == command(database_url, "backup", tmp_path / "backup")[0]
+        assert all(done[name] > before[name] for name in ("recorded",)), "nothing happened meanwhile"
+        over.set()
+        for load in loads:
+            load.result(60)
+    assert 0 == command(empty_url, "restore", tmp_path / "backup")[0]
+    copy = database.connect(empty_url)
+    ids = list(known_ids(copy))
+    ends, now = _ends(copy), _rows_of_journal(engine)
+    assert count == len(ids)
+    assert all(now[account][length - 1] == head for account, (length, head) in ends.items() if length)
+    with copy.connect() as connection:
+        assert () == verify(connection, {"the reference": Reference()}, ids).findings
+        assert () == anchors.verify(connection, command.home).found
+        lost = "SELECT count(*) FROM message WHERE settled_at IS NULL"
+        assert 0 == connection.execute(text(lost)).scalar_one()
+        ended = "SELECT count(*) FROM message WHERE error LIKE 'restored from%'"
+        tally("messages under way at a backup under load", connection.execute(text(ended)).scalar_one())
+    turn(copy, is_on=True)
+    run(copy, REAL)
+    while deliver_batch(copy, folder):
+        run(copy, REAL)
+    with copy.connect() as connection:
+        told_nothing = "SELECT count(*) FROM effect WHERE kind = 'send' AND status = 'sent'"
+        assert 0 == connection.execute(text(told_nothing)).scalar_one()
+        assert count == connection.execute(text("SELECT count(*) FROM message WHERE number = 1")).scalar_one()
+        assert () == verify(connection, {"the reference": Reference()}, ids).findings
+    tally("accounts backed up under load", count)
+    copy.dispose()
+
+
+def _ends(engine: Engine) -> dict[str, tuple[int, bytes]]:
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT id, journal_length, journal_head FROM account"))
+        return {row.id: (row.journal_length, row.journal_head) for row in found}
+
+
+def _rows_of_journal(engine: Engine) -> dict[str, list[bytes]]:
+    """The hashes of each journal, in order."""
+    with engine.connect() as connection:
+        query = "SELECT account_id, array_agg(hash ORDER BY seq) AS hashes FROM journal GROUP BY account_id"
+        return {row.account_id: row.hashes for row in connection.execute(text(query))}
