@@ -11,7 +11,7 @@ from arflow.web import assets, callers, demo_clock, golive, health, layout, lead
 from arflow.web.admin import failed_pages, mail_pages, parked_pages, people, queue_pages, system_pages
 from arflow.web.browsers import BrowserCookies
 from arflow.web.failures import answer_failures
-from arflow.web.gate import guard
+from arflow.web.gate import MOST_FIELDS, guard
 from arflow.web.headers import add_headers
 from arflow.web.pages import Directory, Pages
 from arflow.web.settings import Settings
@@ -37,7 +37,6 @@ BLUEPRINTS: tuple[Pages, ...] = (
 """All pages; the navigation is ordered by the places that entries name."""
 
 LARGEST_BODY = 4_000_000
-_MOST_FIELDS = 2000
 
 
 class RowNumber(IntegerConverter):
@@ -73,7 +72,7 @@ def create_app(settings: Settings, blueprints: tuple[Pages, ...] = BLUEPRINTS) -
         SECRET_KEY=settings.key,
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
-        MAX_FORM_PARTS=_MOST_FIELDS,
+        MAX_FORM_PARTS=MOST_FIELDS,
         WTF_CSRF_TIME_LIMIT=None,  # a form lasts as long as the session
     )
     guard(app, directory)

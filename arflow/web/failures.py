@@ -41,7 +41,7 @@ _TEXTS: Mapping[int, tuple[str, str]] = MappingProxyType(
         404: ("There is no such page", "It may have moved, or it is not for you."),
         405: ("This address is not used that way", "Go back and use the buttons of the page."),
         409: ("Somebody else was faster", "Nothing of yours was changed. Look again, and repeat it."),
-        413: ("That is too much at once", "A form has at most 4 MB."),
+        413: ("That is too much at once", "A form has at most 4 MB and 2,000 fields."),
         422: ("That was not accepted", "Go back and mend it."),
         500: ("Something went wrong here", "It was not you. What you did last was not recorded. Try once more."),
         503: ("The database cannot be reached", "Nothing was changed. Try again in a minute."),

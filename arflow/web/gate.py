@@ -9,12 +9,17 @@ from arflow.web import carried
 from arflow.web.pages import Directory
 from arflow.web.visitors import visitor, words
 
+MOST_FIELDS = 2000
+"""How many fields a form may have."""
+
 
 def guard(app: Flask, directory: Directory) -> None:
     """Let every request of `app` through here before anything else."""
 
     @app.before_request
     def turn_away() -> ResponseReturnValue | None:
+        if _has_too_many_fields():
+            abort(413)
         if any("\0" in text for text in _texts()):  # no database keeps it
             abort(400)
         endpoint = request.endpoint
@@ -25,6 +30,12 @@ def guard(app: Flask, directory: Directory) -> None:
         if not directory.may_use(endpoint, words()):
             abort(403)
         return None
+
+
+def _has_too_many_fields() -> bool:
+    """Whether a form is to be refused before it is taken apart; a form of parts is counted by Flask itself."""
+    is_form = request.mimetype == "application/x-www-form-urlencoded"
+    return is_form and request.get_data().count(b"&") >= MOST_FIELDS
 
 
 def _texts() -> Iterator[str]:

@@ -10,6 +10,7 @@ from waitress.server import create_server
 
 from arflow.desk.sessions import FREE_TRIES_OF_ADDRESS
 from arflow.stack.server import LARGEST
+from tests.fuzz.bounds import bounded
 from tests.web.conftest import PASSWORD, Site
 from tests.web.pagecheck import Page
 
@@ -41,6 +42,21 @@ def test_only_the_files_of_their_folder_are_served(site: Site, path: str) -> Non
     answer = site.anybody().get(f"/static/{path}", buffered=True)
     assert answer.status_code in (308, 400, 404)
     assert "import" not in answer.text
+
+
+@pytest.mark.parametrize("kind", ["urlencoded", "parts"])
+def test_a_form_of_a_million_fields_is_refused_before_it_is_taken_apart(site: Site, kind: str) -> None:
+    """Taking it apart would keep a process busy for seconds, also for who is not logged in."""
+    cara = site.user("cara", "caller")
+    part = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+    bodies = {
+        "urlencoded": ("application/x-www-form-urlencoded", b"a=&" * 1_300_000),
+        "parts": ("multipart/form-data; boundary=x", part * 2_100 + b"--x--\r\n"),
+    }
+    content_type, data = bodies[kind]
+    with bounded(5):
+        for visitor in (site.anybody(), cara):
+            assert 413 == visitor.client.post("/password", data=data, content_type=content_type).status_code
 
 
 def test_many_names_from_one_address_wait_whichever_comes_next(site: Site) -> None:
