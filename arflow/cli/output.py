@@ -47,7 +47,7 @@ def _table(records: Sequence[Record], title: str) -> None:
 
 
 def _shown(value: object) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None else on_one_line(str(value))
 
 
 def console(*, stderr: bool) -> Console:

@@ -20,7 +20,8 @@ from arflow.vocabulary import FactValue
 
 def said(text: str, facts: Mapping[str, object], form: str) -> None:
     """Say one thing as text, or its facts as JSON."""
-    click.echo(json.dumps(facts, ensure_ascii=False, indent=2) if form == "json" else text)
+    lines = "\n".join(map(on_one_line, text.split("\n")))
+    click.echo(json.dumps(facts, ensure_ascii=False, indent=2) if form == "json" else lines)
 
 
 def advanced(looks: int, now: Now, form: str) -> None:
@@ -89,7 +90,7 @@ def checked(file: Path, policy: Policy, form: str) -> None:
     """That a policy has no errors; its warnings go to standard error."""
     if form == "text":
         for warning in policy.warnings:
-            click.echo(f"{file} {warning}", err=True)
+            click.echo(on_one_line(f"{file} {warning}"), err=True)
     count = len(policy.rules)
     facts = {
         "policy": policy.name,
