@@ -5,6 +5,7 @@ payer first, and on a stepped clock none of it outruns another that waits for th
 """
 
 import datetime as dt
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -259,7 +260,11 @@ class Living:
             known = causes.known(life, event.known_at, event.known_on)
             (late.setdefault(known, []) if causes.is_late(life, event) else own).append(event)
         found = [(at, self._late_batch(life, stored, at, group)) for at, group in late.items()]
-        found += [(life.instant_of(part), Batch(parts=(part,))) for part in events.parts_of(own)]
+        parts = events.parts_of(own)
+        instants = itertools.accumulate(
+            map(life.instant_of, parts), max
+        )  # they never decrease, whatever zone one names
+        found += [(at, Batch(parts=(part,))) for at, part in zip(instants, parts, strict=True)]
         actors = {id(event.event): event.actor for event in self.pending.get(stored.account.id, ()) if event.actor}
         in_order = [batch for _, batch in sorted(found, key=lambda pair: pair[0])]
         return [replace(batch, actor=causes.actors_of(batch, actors)) for batch in in_order]

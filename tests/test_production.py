@@ -13,9 +13,10 @@ from arflow.accounts.events import parse
 from arflow.ledger import profileloader
 from arflow.ledger.csvfile import CsvFile
 from arflow.ledger.rowevents import Row
-from arflow.replay import Request, replay
+from arflow.replay import Request, lives, replay
 from arflow.rules.engine import DurableRules
 from arflow.sample import generate
+from arflow.store.accounts import load
 from tests.production import activate, journal_lines, replay_lines, standard, states, step, take_in, write_events
 
 pytestmark = pytest.mark.database
@@ -128,6 +129,24 @@ def _ibm_events(sample_data: Path) -> list[dict[str, object]]:
     file = CsvFile(sample_data / "ibm" / IBM_FILES["ibm-us"], profileloader.find("ibm-us"))
     found = {json.dumps(event): event for row in file if isinstance(row, Row) for event in row.events}
     return list(found.values())
+
+
+def test_an_account_that_moves_east_on_its_first_day_lives_as_its_replay(engine: Engine, tmp_path: Path) -> None:
+    """Its second event has the earlier instant where its account is to be, and still comes second."""
+    who = {"account": "Nord", "date": "2026-03-03"}
+    events: list[dict[str, object]] = [
+        {"event": "account", **who, "time": "00:01", "timezone": "UTC"},
+        {"event": "account", **who, "time": "03:00", "timezone": "Asia/Kolkata"},
+    ]
+    step(engine, dt.date(2026, 3, 2))
+    activate(engine, standard("standard-usd"))
+    take_in(engine, write_events(tmp_path / "events.jsonl", events))
+    step(engine, dt.date(2026, 3, 4))
+    request = Request(events=tuple(map(parse, events)), policy=standard("standard-usd"), until=dt.date(2026, 3, 4))
+    (lived,) = lives(request, DurableRules())
+    with engine.connect() as connection:
+        stored = load(connection, ["Nord"])["Nord"].account
+    assert ("Asia/Kolkata", lived.account) == (stored.timezone, stored)
 
 
 @pytest.mark.sample_data
