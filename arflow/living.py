@@ -261,9 +261,7 @@ class Living:
             (late.setdefault(known, []) if causes.is_late(life, event) else own).append(event)
         found = [(at, self._late_batch(life, stored, at, group)) for at, group in late.items()]
         parts = events.parts_of(own)
-        instants = itertools.accumulate(
-            map(life.instant_of, parts), max
-        )  # they never decrease, whatever zone one names
+        instants = itertools.accumulate(map(life.instant_of, parts), max)  # never earlier, whatever zone one names
         found += [(at, Batch(parts=(part,))) for at, part in zip(instants, parts, strict=True)]
         actors = {id(event.event): event.actor for event in self.pending.get(stored.account.id, ()) if event.actor}
         in_order = [batch for _, batch in sorted(found, key=lambda pair: pair[0])]
