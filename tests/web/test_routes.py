@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import cycle, islice
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Request
@@ -218,6 +219,26 @@ def test_what_is_asked_for_in_an_address_is_only_a_value(scene: Scene, tally: Ta
                 if answer.mimetype == "text/html":
                     assert [] == Page(answer.text).faults, (row, name, value)
                 tried += 1
+    assert before == scene.contents()
+    tally(COUNTED, tried)
+
+
+def test_what_stands_in_a_path_is_only_a_value(scene: Scene, tally: Tally) -> None:
+    """In the place of an account, a name, a version, a date or a number: found, refused or not there."""
+    before, tried = scene.contents(), 0
+    values = cycle(quote(value[:2000].replace("\0", ""), safe="") for value in STRANGE)
+    for row in scene.rows:
+        if "<" not in row.rule:
+            continue
+        person = scene.rightful(row)
+        for value in islice(values, size(6, len(STRANGE))):
+            path = re.sub(r"<[^>]+>", value, row.rule)
+            data = {"csrf_token": scene.secrets[person]} if row.method == "POST" else None
+            answer = scene.visitors[person].client.open(path, method=row.method, data=data, buffered=True)
+            assert 400 <= answer.status_code < 500 or answer.status_code == 308, (path, answer.status_code)
+            if answer.mimetype == "text/html":
+                assert [] == Page(answer.text).faults, path
+            tried += 1
     assert before == scene.contents()
     tally(COUNTED, tried)
 
