@@ -273,13 +273,21 @@ def deliver_result(
 
 
 def retry(connection: Connection, account: str, *, actor: str, engineering: Engineering) -> Advanced:
-    """Run a pass over a parked account again, because a person asked for it. Raises SaysNo when there is none."""
+    """Run a pass over a parked account again, because a person asked for it.
+
+    Raises SaysNo when there is no such account, or it still cannot be read, lived or kept.
+    """
     locked, now = accounts.lock(connection, [account]), clock.read(connection)
     if account not in locked:
         raise SaysNo(f"there is no account `{account}`")
-    living = Living(connection, locked, now, engineering)
-    living.retried[account] = actor
-    return _write(connection, living, living.live())
+    try:
+        living = Living(connection, locked, now, engineering)
+        living.retried[account] = actor
+        return _write(connection, living, living.live())
+    except Exception as error:
+        if not is_its_own(error):
+            raise
+        raise SaysNo(f"account `{account}` {_reason(error)}") from error
 
 
 def place(

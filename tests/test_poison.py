@@ -14,6 +14,7 @@ from arflow.accounts.entries import EffectStatus
 from arflow.advance import drain, retry
 from arflow.audit import verify
 from arflow.deliver import deliver_batch
+from arflow.errors import SaysNo
 from arflow.mail import Folder, Mail
 from arflow.rules.reference import Reference
 from arflow.store import accounts
@@ -145,7 +146,7 @@ def test_the_poisoned_account_is_tried_again_by_its_next_event_and_once(book: Ca
         connection.execute(text(POISONS["a column that no code of ours writes"]))
         clock.step_to(connection, JAN_13)
     run(engine, REAL)
-    with pytest.raises(Exception, match="no attribute"), engine.begin() as connection:
+    with pytest.raises(SaysNo, match="account `A1` cannot be decided"), engine.begin() as connection:
         retry(connection, POISON, actor="ada", engineering=REAL)
     assert [POISON] == list(parked(engine))
     with engine.begin() as connection:

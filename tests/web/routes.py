@@ -37,8 +37,9 @@ POST  /accounts/do/take-back/<path:account_id>          admin caller lead
 POST  /accounts/do/task-done/<int:number>/<path:account_id>   admin caller lead
 POST  /accounts/do/task-later/<int:number>/<path:account_id>  admin caller lead
 POST  /accounts/do/untag/<path:account_id>              admin lead
-GET   /admin/failed/                                    admin
-POST  /admin/failed/<int:number>/retry                  admin
+GET   /admin/failed/                                    admin lead
+POST  /admin/failed/clear                               admin lead
+POST  /admin/failed/<int:number>/retry                  admin lead
 GET   /admin/mail/                                      admin lead
 GET   /admin/mail/<path:key>                            admin lead
 GET   /admin/parked/                                    admin

@@ -16,8 +16,9 @@ from arflow.rules.loader import load_policy
 from arflow.web import create_app
 from tests.cli.books import invoice
 from tests.desk.conftest import POLICY, shop_with
-from tests.production import activate, step, take_in, write_events
+from tests.production import activate, run, step, take_in, write_events
 from tests.servers import valkey
+from tests.test_doors import REAL
 from tests.web.conftest import PASSWORD, Site, Visitor, settings_for
 
 pytestmark = pytest.mark.database
@@ -141,6 +142,17 @@ def test_a_parked_account_is_tried_again(site: Site, boss: Visitor, tmp_path: Pa
     assert 404 == boss.post("/admin/parked/GHOST/retry").status_code
 
 
+def test_a_parked_account_that_cannot_be_read_is_shown_and_says_why_again(
+    site: Site, boss: Visitor, tmp_path: Path
+) -> None:
+    shop_with(site.engine, tmp_path)
+    site.sql("UPDATE account SET fired = '[1]', next_due = '2026-01-01', due_on = '2026-01-01' WHERE id = 'CARA'")
+    run(site.engine, REAL)
+    assert "cannot be decided" in boss.get("/admin/parked/").text
+    answer = boss.post("/admin/parked/CARA/retry")
+    assert (404, True) == (answer.status_code, "cannot be decided" in answer.text)
+
+
 def test_a_failed_message_is_queued_again(site: Site, boss: Visitor, tmp_path: Path) -> None:
     shop_with(site.engine, tmp_path)
     site.sql(
@@ -152,6 +164,25 @@ def test_a_failed_message_is_queued_again(site: Site, boss: Visitor, tmp_path: P
     assert 303 == boss.post(f"/admin/failed/{row.id}/retry").status_code
     assert 404 == boss.post(f"/admin/failed/{row.id}/retry").status_code
     assert "None failed." in boss.get("/admin/failed/").text
+
+
+def test_a_refused_address_is_shown_to_callers_and_cleared_by_leads(site: Site, tmp_path: Path) -> None:
+    """Beside the address on the account's page, and on the page of failed deliveries, where a lead clears it."""
+    shop_with(site.engine, tmp_path)
+    site.sql(
+        """INSERT INTO person (account_id, position, name, email, phone, role)
+           VALUES ('CARA', 9, 'Ann', ' Ann@Bright.example', '', '')"""
+    )
+    site.sql("INSERT INTO refused_address (address, reason) VALUES ('ann@bright.example', '550 <no> such user')")
+    lead = site.user("lena", "lead")
+    shown = "refused, nothing is sent to it</strong> (550 &lt;no&gt; such user)"
+    assert shown in lead.get("/accounts/CARA").text
+    assert "550 &lt;no&gt; such user" in lead.get("/admin/failed/").text
+    assert 303 == lead.post("/admin/failed/clear", {"address": "ann@bright.example"}).status_code
+    assert shown not in lead.get("/accounts/CARA").text
+    assert [("lena",)] == [tuple(row) for row in site.sql("SELECT cleared_by FROM refused_address")]
+    assert 404 == lead.post("/admin/failed/clear", {"address": "ann@bright.example"}).status_code
+    assert 422 == lead.post("/admin/failed/clear", {"address": " "}).status_code
 
 
 def test_the_system_page_tells_what_is_due_and_what_waits(site: Site, boss: Visitor, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from arflow.desk import assignments, brief, outcomes, reasons, tasks, timeline, 
 from arflow.desk.timeline import TOPICS, Entry, Mark, View
 from arflow.outlook import Outlook
 from arflow.rules.calendar import zone_named
+from arflow.store import addresses
 from arflow.web.callers.blueprint import look, pages, reaches
 from arflow.web.forms import typed
 from arflow.web.paging import paged, window
@@ -60,6 +61,7 @@ def page(account_id: str) -> str:
         explained=explained,
         next_sentence=explain.sentence(explained.next, one.account.currency, wording.amount),
         contacts=timeline.contacts(connection(), view),
+        refused=addresses.refused(connection(), (person.email for person in one.account.people)),
         tasks=tasks.open_of(connection(), [account_id]).get(account_id, []),
         may_settle=lambda task: tasks.may_settle(current_user(), task),
         hold_ends=timeline.hold_ends(connection(), account_id),
