@@ -1,0 +1,52 @@
+"""A minute of chaos, and faults of arflow itself that it must catch; the long run takes five, three times."""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from tests.chaos.faults import DELIVER, DRAIN, FAULTS, RIVALS
+from tests.chaos.run import run
+from tests.chaos.sizes import sized
+from tests.chaos.world import Size
+from tests.sizes import LONG, size
+
+pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(1800)]
+
+SEEDS = (1, 2, 3) if LONG else (1,)
+SECONDS = size(40, 300)
+SMALL = Size(seconds=2, accounts=30, days=10, events=15, newcomers=5, gap=0.2)
+CATCHES = {
+    "mark-before-send": (DELIVER, "letters lost"),
+    "no-version-guard": (RIVALS, "two people who both won"),
+    "wake-cleared-before-commit": (DRAIN, "accounts unlike the replay"),
+}
+"""Each planted fault with the kind of fault that brings it out, and the invariant that it violates."""
+
+Tally = Callable[[str, int], None]
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    """The mail server says nothing of clients that die."""
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_is_lost_and_nothing_is_there_twice(seed: int, tally: Tally) -> None:
+    """Every kind of fault, in rounds, on a company at work."""
+    shape, least = sized(SECONDS)
+    verdict = run(seed, shape, least=least)
+    tally("chaos faults", sum(verdict.faults.values()))
+    tally("chaos causes", verdict.figures["causes"])
+    assert {} == {name: verdict.found[name][:5] for name in verdict.violated}, verdict.table()
+
+
+@pytest.mark.parametrize("plant", CATCHES)
+def test_a_planted_fault_is_caught(plant: str, tally: Tally) -> None:
+    """And named by the invariant that it violates; in the long run among all other faults."""
+    kind, invariant = CATCHES[plant]
+    shape, kinds = (sized(SECONDS)[0], tuple(FAULTS)) if LONG else (SMALL, (kind,))
+    verdict = run(1, shape, kinds=kinds, plant=plant)
+    tally("planted faults", 1)
+    assert invariant in verdict.violated, verdict.table()
