@@ -18,7 +18,7 @@ from arflow.replay import Line
 from arflow.rules.engine import DurableRules
 from arflow.rules.loader import load_policy, version_of
 from arflow.rules.policy import Policy
-from arflow.rules.prove_compile import in_own_process
+from arflow.rules.prove_compile import in_own_process, limit_memory
 from arflow.rules.refusals import refusals
 from arflow.rules.templates import KNOWN
 
@@ -187,6 +187,7 @@ def findings(source: str) -> Iterator[Mapping[str, object]]:
 
 def main() -> None:
     """Check the document on standard input."""
+    limit_memory()
     for finding in findings(sys.stdin.buffer.read().decode()):
         sys.stdout.write(json.dumps(finding) + "\n")
         sys.stdout.flush()

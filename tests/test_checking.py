@@ -1,5 +1,7 @@
 """A check tells all that is wrong, plays the examples, and ends in time whatever the document holds."""
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -8,6 +10,7 @@ from arflow import checking
 from arflow.checking import check, known
 from arflow.errors import Refused
 from arflow.rules.loader import version_of
+from arflow.rules.prove_compile import MOST_MEMORY
 
 HEAD = "policy: p\ncurrency: USD\nrules:\n"
 RULES = """\
@@ -105,3 +108,10 @@ def test_only_so_many_checks_run_at_once_and_a_further_one_says_so(monkeypatch: 
     assert not found.is_sound
     assert "try again" in found.refusals[0].reason
     assert check(GOOD + "# busy\n").is_ready
+
+
+def test_a_check_may_not_take_all_memory() -> None:
+    """What a document asks of `durable_rules` is not known beforehand."""
+    program = f"from arflow.rules.prove_compile import *; limit_memory(); bytearray({2 * MOST_MEMORY})"
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
+    assert (1, "MemoryError") == (done.returncode, done.stderr.split()[-1])

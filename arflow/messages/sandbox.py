@@ -75,6 +75,8 @@ def compiled(source: str, known: Mapping[str, frozenset[str]], file: str = "temp
         raise Refused(str(error.message), file=file, line=error.lineno) from None
     except Refused as refused:
         raise refused.within(file) from None
+    except ValueError:  # Python's own limit
+        raise Refused("a number in a template has more digits than can be read", file=file) from None
     except (RecursionError, MemoryError, SyntaxError):  # deeper than the parser or the compiler can go
         raise Refused(f"a template is nested at most {MAX_DEPTH} deep", file=file) from None
 

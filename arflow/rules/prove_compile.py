@@ -4,6 +4,7 @@ The one file of the pure rooms that starts a process. `python -m arflow.rules.pr
 """
 
 import os
+import resource
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from arflow.errors import Refused
 from arflow.rules.policy import Policy
 
 SECONDS = 30.0
+
+MOST_MEMORY = 3 * 1024**3
+"""How many bytes such a process may ask for; the largest document that may be written needs about a third of it."""
 
 
 def prove_compile(policy: Policy, seconds: float = SECONDS) -> None:
@@ -46,11 +50,17 @@ def in_own_process(module: str, source: str, seconds: float) -> Done:
     return Done(written=done.stdout, trouble=last[0] if done.returncode else "")
 
 
+def limit_memory() -> None:
+    """Let this process, which is one of those, have no more than MOST_MEMORY: it ends rather than all others."""
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+
+
 def main() -> None:
     """Compile the policy document on standard input; anything that goes wrong ends this process with an error."""
     from arflow.rules.engine import DurableRules  # noqa: PLC0415  # only the child needs it
     from arflow.rules.loader import load_policy  # noqa: PLC0415  # only the child needs it
 
+    limit_memory()
     DurableRules().compile(load_policy(sys.stdin.buffer.read(), file="policy"))
 
 

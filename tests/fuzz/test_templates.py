@@ -90,6 +90,8 @@ NESTED = "{% if asks %}" * 35 + "x" + "{% endif %}" * 35
 
 @examples(1200, 150_000)
 @example(text=NESTED)
+@example(text="{% " + "9" * 5_000 + " %}")  # was a fault: no number was refused
+@example(text="{{ 0x" + "f" * 5_000 + " }}")
 @example(text="{% if asks %}" * 3_000)
 @example(text="{{ " + "(" * 5_000)
 @example(text="{{ " + "not " * 4_000 + "asks }}")
