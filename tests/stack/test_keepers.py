@@ -13,19 +13,24 @@ from tests.servers import PATIENCE
 from tests.strangers import assert_closed
 
 
-@pytest.mark.parametrize("name", ["short", "long" * 26])
-def test_another_user_cannot_connect_to_valkey(folder: Path, name: str) -> None:
-    home = folder / name / "home"
-    home.mkdir(parents=True)
+def test_another_user_cannot_connect_to_valkey(folder: Path) -> None:
+    """Under a home whose socket lies in it, and under one whose name is too long for that."""
+    homes = [folder / name / "home" for name in ("short", "long" * 26)]
     command = [sys.executable, "-P", "-m", "arflow.stack.valkey", "--name", "valkey"]
-    with subprocess.Popen(command, env=os.environ | {"ARFLOW_HOME": str(home)}, stdout=subprocess.PIPE) as keeper:
-        try:
+    keepers = []
+    for home in homes:
+        home.mkdir(parents=True)
+        environment = os.environ | {"ARFLOW_HOME": str(home)}
+        keepers.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE))
+    try:
+        for home, keeper in zip(homes, keepers, strict=True):
             assert keeper.stdout is not None
             assert "url" in json.loads(keeper.stdout.readline())
             assert_closed(Places(home=home).socket, os.geteuid())
-        finally:
+    finally:
+        for home, keeper in zip(homes, keepers, strict=True):
             keeper.terminate()
-            assert 0 == keeper.wait(PATIENCE)
+            keeper.communicate(timeout=PATIENCE)
             Places(home=home).clear()
 
 
