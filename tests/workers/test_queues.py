@@ -62,7 +62,7 @@ def put_junk(redis: Redis, name: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", JUNK)
-def test_a_job_that_is_no_ring_is_refused(redis: Redis, tmp_path: Path, name: str) -> None:
+def test_a_foreign_job_is_refused(redis: Redis, tmp_path: Path, name: str) -> None:
     """Only the one entry point is called, and only by its kinds; what cannot be read is no ring either."""
     key, before = put_junk(redis, name, tmp_path / "made"), peak_megabytes()
     with pytest.raises(ForeignJob):
