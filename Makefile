@@ -6,7 +6,7 @@ STRICT ?= 0
 SERVERS ?= embedded
 python := "$(VENV)/bin/python"
 
-.PHONY: help run test test-long check fix bench clean lock setup
+.PHONY: help run test test-long chaos check fix bench clean lock setup
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
@@ -21,6 +21,9 @@ test: check ## set up, check, and run the tests (STRICT=1: a skipped test is a f
 test-long: setup ## set up, and run all tests at their full size, which takes hours
 	@setup/packages "$(SERVERS)"
 	@ARFLOW_LONG=1 ARFLOW_TEST_SERVERS="$(SERVERS)" $(python) -m pytest -n 2 --dist worksteal --timeout=0 --durations=30
+
+chaos: setup ## set up, and kill, stop, wipe and lie to everything for five minutes (CHAOS="--seed 7": as before)
+	@$(python) -m tests.chaos $(CHAOS)
 
 check: setup ## set up, and run the formatter's check, the linter, the types and the import contracts
 	@$(python) -m ruff format --check --output-format concise .

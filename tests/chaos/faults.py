@@ -55,8 +55,8 @@ def pages_killed(world: World) -> None:
 
 
 def drain_killed(world: World) -> None:
-    """Both drain workers, while one of them stands in the middle of a transaction, if there is any work."""
-    pids = [world.child("drain-1"), world.child("drain-2")]
+    """All drain workers, while one of them stands in the middle of a transaction, if there is any work."""
+    pids = [world.child(name) for name in world.workers(queues.DRAIN)]
     with suppress(DBAPIError), world.engine.begin() as connection:
         connection.execute(text("LOCK TABLE journal IN SHARE MODE"))
         until = time.monotonic() + 5
@@ -82,7 +82,7 @@ def deliver_killed(world: World) -> None:
 def worker_stopped(world: World) -> None:
     """A deliver worker with a letter in its hand, or a drain worker, stopped for longer than the lease."""
     if world.rng.random() < 1 / 3:
-        _stop(world, world.child(world.rng.choice(("drain-1", "drain-2"))))
+        _stop(world, world.child(world.rng.choice(world.workers(queues.DRAIN))))
     else:
         _in_flight(world, Mood.AFTER, lambda flight: _stop(world, _client(world, flight)))
 
@@ -106,8 +106,7 @@ def _in_flight(world: World, mood: Mood, done: Callable[[Flight], None]) -> None
 
 def _client(world: World, flight: Flight) -> int:
     """The deliver worker that holds the other end of a letter's connection."""
-    names = ("deliver-1", "deliver-2")
-    pids = [pid for name, pid in world.up.children().items() if name in names]
+    pids = [pid for name, pid in world.up.children().items() if name in world.workers(queues.DELIVER)]
     for pid in pids:
         with suppress(psutil.Error):
             if any(one.laddr.port == flight.port for one in psutil.Process(pid).net_connections("tcp") if one.laddr):
@@ -239,7 +238,7 @@ def smtp_dies(world: World) -> None:
 
 def _misbehaves(world: World, kind: str, *moods: Mood) -> None:
     """Have the next letters treated badly; counted when it happens. It is over when the letter is."""
-    for _ in range(world.rng.randint(1, 3)):
+    for _ in range(world.rng.randint(2, 4)):
         world.letterbox.wish(world.rng.choice(moods), lambda flight: world.books.about(kind, flight))
 
 

@@ -53,7 +53,7 @@ def run(
         late: list[str] = []
         begun = time.monotonic()
         try:
-            _live(world, kinds, until=begun + size.seconds)
+            _live(world, kinds)
             seconds = time.monotonic() - begun
             world.come_to_rest()
         except Violated as violated:
@@ -68,17 +68,14 @@ def run(
         return Verdict(seed=seed, seconds=seconds, figures=_figures(end), faults=counted, found=found)
 
 
-def _live(world: World, kinds: Sequence[str], until: float) -> None:
-    """Round after round of every kind in another order, until the time is over; one round in any case."""
-    rounds = 0
-    while rounds == 0 or time.monotonic() < until:
-        for kind in world.rng.sample(kinds, len(kinds)):
-            if rounds and time.monotonic() >= until:
-                break
-            FAULTS[kind](world)
-            world.pause(world.rng.uniform(0, 2 * world.size.gap))
-        rounds += 1
-    world.pause(until - time.monotonic())
+def _live(world: World, kinds: Sequence[str]) -> None:
+    """Rounds of every kind, each in another order, spread over the time; all of them, also when that takes longer."""
+    begun, size = time.monotonic(), world.size
+    faults = [kind for _ in range(size.rounds) for kind in world.rng.sample(kinds, len(kinds))]
+    for at, kind in enumerate(faults):
+        world.pause(begun + size.seconds * (at + world.rng.random()) / len(faults) - time.monotonic())
+        FAULTS[kind](world)
+    world.pause(begun + size.seconds - time.monotonic())
 
 
 def _figures(end: End) -> dict[str, int]:

@@ -75,7 +75,7 @@ rules:
   - {id: settled, from: disputed, when: overdue_amount > 0, to: reminded, why: Not all of it is in dispute.}
   - id: first
     from: current
-    when: days_overdue >= 1 and overdue_amount >= 20.00
+    when: days_overdue >= 1 and overdue_amount >= 50.00
     to: reminded
     do: [{send: first-reminder}]
     why: One day late.
@@ -112,17 +112,18 @@ class Violated(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How big a run is: its seconds, its accounts, and the days and events of each of their ledgers."""
+    """How big a run is: its seconds and rounds of faults, its accounts, and the days and events of each ledger."""
 
     seconds: float
+    rounds: int
     accounts: int
     days: int
     events: int
     newcomers: int
     """How many accounts come with each import."""
 
-    gap: float = 0.5
-    """How many seconds pass between two faults on average."""
+    workers: int = 2
+    """How many workers of each kind there are."""
 
 
 @dataclass(eq=False)
@@ -228,7 +229,11 @@ class World:
         self.running(is_running=True)
 
     def ledgers(self, count: int, start: dt.date) -> list[Event]:
-        """The events of so many accounts that are not there yet, from `start` on. None is at midnight."""
+        """The events of so many accounts that are not there yet, from `start` on.
+
+        None is at midnight. Each stays in one zone: a replay takes results in by local time, and may pass over one that
+        was told in the zone of before.
+        """
         found: list[Event] = []
         for _ in range(count):
             self._last += 1
@@ -236,6 +241,8 @@ class World:
             events = random_events(self.rng, account, start, self.size.days, self.size.events)
             events[0] |= {"contacts": [{"name": "Ann", "email": f"{account.lower()}@bright.example", "role": "AP"}]}
             told = [event for event in events if not str(event["event"]).startswith("notice")]
+            for event in told[1:]:
+                event.pop("timezone", None)
             found += [event | {"time": max("00:01", str(event.get("time", "")))} for event in told]
         return found
 
@@ -256,9 +263,10 @@ class World:
         }
 
     def brought_up(self) -> Up:
-        """`arflow up` with two workers of each kind."""
-        workers = ("--drain-workers", "2", "--deliver-workers", "2")
-        return Up(self.home, "--demo", *workers, **self.environment()).wait()
+        """A new `arflow up` of this company."""
+        workers = str(self.size.workers)
+        given = ("--demo", "--drain-workers", workers, "--deliver-workers", workers)
+        return Up(self.home, *given, **self.environment()).wait()
 
     def command(self, *arguments: str | Path) -> "subprocess.Popen[str]":
         """An `arflow` command of this company, running."""
@@ -299,6 +307,10 @@ class World:
             return True
 
         self.until("a change of the database", changed)
+
+    def workers(self, kind: str) -> list[str]:
+        """The names of its workers of a kind."""
+        return [f"{kind}-{number}" for number in range(1, self.size.workers + 1)]
 
     def child(self, name: str) -> int:
         """The process of that name, as soon as there is one."""
