@@ -119,7 +119,7 @@ def supervisor_killed(world: World) -> None:
     with world.books.fault(SUPERVISOR):
         kill(world.up.process.pid)
         world.up.process.wait()
-        world.up = world.brought_up()
+        world.bring_up()
 
 
 # --- servers ----------------------------------------------------------------------------------------------------------
@@ -137,7 +137,12 @@ def postgres_ended(world: World) -> None:
 
 def wiped(world: World) -> None:
     with world.books.fault(WIPED):
-        world.until("FLUSHALL", lambda: world.up.redis.flushall() or None)
+        world.until("FLUSHALL", lambda: _wiped(world))
+
+
+def _wiped(world: World) -> bool:
+    with world.up.redis as redis:
+        return bool(redis.flushall())
 
 
 def junk(world: World) -> None:

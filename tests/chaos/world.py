@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -200,18 +200,24 @@ class World:
         self._last, self._timers = 0, list[threading.Timer]()
 
     def __enter__(self) -> Self:
-        self.letterbox.start()
-        self._found()
-        self.up = self.brought_up()
+        with ExitStack() as begun:
+            begun.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            self.letterbox.start()
+            begun.callback(self.letterbox.stop)
+            self._found()
+            begun.callback(self.engine.dispose)
+            begun.callback(self._end)
+            self.bring_up()
+            self._begun = begun.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._begun.close()
+
+    def _end(self) -> None:
         for timer in self._timers:
             timer.join()
-        self.engine.dispose()
         self.up.end()
-        self.letterbox.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     # --- the company --------------------------------------------------------------------------------------------------
 
@@ -262,11 +268,14 @@ class World:
             **(planted if self.plant else {}),
         }
 
-    def brought_up(self) -> Up:
-        """A new `arflow up` of this company."""
+    def bring_up(self) -> None:
+        """Start `arflow up`, and wait until its pages answer."""
         workers = str(self.size.workers)
         given = ("--demo", "--drain-workers", workers, "--deliver-workers", workers)
-        return Up(self.home, *given, **self.environment()).wait()
+        up = self.up = Up(self.home, *given, **self.environment())
+        self.until("`arflow up`", lambda: _has_begun(up) or None)
+        if up.process.poll() is not None:
+            raise Violated(f"`arflow up` ended: {up.told}")
 
     def command(self, *arguments: str | Path) -> "subprocess.Popen[str]":
         """An `arflow` command of this company, running."""
@@ -377,8 +386,14 @@ class World:
         for timer in self._timers:
             timer.join()
         self.running(is_running=False)
+        self.pause(1)  # a day may just have begun
         self.until("a system at rest", lambda: self._is_at_rest() or None)
 
     def _is_at_rest(self) -> bool:
         with self.engine.connect() as connection:
             return clock.is_at_rest(connection, clock.read(connection))
+
+
+def _has_begun(up: Up) -> bool:
+    """Whether its pages answer, or it has ended."""
+    return up.process.poll() is not None or (up.address != "" and up.answers())
