@@ -580,26 +580,26 @@ def test_another_address_of_the_account_is_written_to(book: Callable[..., Engine
 
 
 @pytest.mark.parametrize(
-    ("answers", "is_marked"),
+    ("behaviour", "is_marked"),
     [
-        ({"rcpt": "550 no such user"}, True),
-        ({"rcpt": "550 5.4.1 recipient address rejected"}, True),
-        ({"rcpt": "553 5.1.3 bad address"}, True),
-        ({"rcpt": "550 5.2.1 mailbox disabled"}, True),
-        ({"rcpt": "550 5.7.1 relaying denied"}, False),
-        ({"rcpt": "554 relay access denied"}, False),
-        ({"rcpt": "552 5.2.2 mailbox full"}, False),
-        ({"rcpt": "550 5.1.8 bad sender"}, False),
-        ({"rcpt": "451 4.1.1 later"}, False),
-        ({"data": "554 5.6.0 spam"}, False),
+        (Behaviour(rcpt="550 no such user"), True),
+        (Behaviour(rcpt="550 5.4.1 recipient address rejected"), True),
+        (Behaviour(rcpt="553 5.1.3 bad address"), True),
+        (Behaviour(rcpt="550 5.2.1 mailbox disabled"), True),
+        (Behaviour(rcpt="550 5.7.1 relaying denied"), False),
+        (Behaviour(rcpt="554 relay access denied"), False),
+        (Behaviour(rcpt="552 5.2.2 mailbox full"), False),
+        (Behaviour(rcpt="550 5.1.8 bad sender"), False),
+        (Behaviour(rcpt="451 4.1.1 later"), False),
+        (Behaviour(data="554 5.6.0 spam"), False),
     ],
 )
 def test_only_an_answer_about_the_address_marks_it(
-    book: Callable[..., Engine], answers: dict[str, str], is_marked: bool
+    book: Callable[..., Engine], behaviour: Behaviour, is_marked: bool
 ) -> None:
     """A server that is set up wrongly refuses everybody: that marks nobody."""
     engine = book()
-    with served(Behaviour(**answers)) as port:
+    with served(behaviour) as port:
         deliver_batch(engine, smtp(port))
     assert is_marked == ("ann0@bright.example" in marked(engine))
 

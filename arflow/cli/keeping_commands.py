@@ -20,8 +20,10 @@ from arflow.queues import RedisRefused
 from arflow.reports import system
 from arflow.stack import backups
 from arflow.stack.places import Places
+from arflow.store import anchors as stored_anchors
 from workers import ticker
 
+_UNANCHORED = dt.timedelta(days=2)
 _TICKER_SILENT, _LATE, _STUCK = dt.timedelta(seconds=15), dt.timedelta(minutes=1), dt.timedelta(hours=1)
 
 
@@ -48,6 +50,7 @@ def status(*, form: str) -> None:
             *_messages(found),
             *_processes(found),
             *_people(engine),
+            *_anchors(engine),
         ]
     numbers = {
         "accounts": found.accounts,
@@ -135,6 +138,14 @@ def _people(engine: Engine) -> Iterator[Need]:
     with engine.connect() as connection:
         if not users.has_admin(connection):
             yield Need(what="no_admin", text="no admin can log in; `arflow up` prints a link that makes one")
+
+
+def _anchors(engine: Engine) -> Iterator[Need]:
+    with engine.connect() as connection:
+        silent = stored_anchors.silent_for(connection)
+    if silent is not None and silent > _UNANCHORED:
+        text = f"no anchor was written for {silent.days} days; can the ticker write to ARFLOW_HOME? its log says"
+        yield Need(what="no_anchor", text=text)
 
 
 def _ago(past: dt.timedelta) -> str:

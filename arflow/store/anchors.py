@@ -63,6 +63,13 @@ def is_due(connection: Connection) -> bool:
     return bool(connection.execute(select(select(journal.c.seq).exists() & ~today.exists())).scalar_one())
 
 
+def silent_for(connection: Connection) -> dt.timedelta | None:
+    """How long ago the last anchor was made, or the first policy activated; None when nothing began."""
+    last = func.coalesce(select(func.max(anchor.c.at)).scalar_subquery(), func.min(policy_activation.c.at))
+    begun, now = connection.execute(select(last, func.now()).select_from(policy_activation)).one()
+    return None if begun is None else now - begun
+
+
 def make(engine: Engine, *, only_when_due: bool = False) -> Anchor | None:
     """Make an anchor of what stands in the database now; with `only_when_due` none when there is one of today."""
     with engine.begin() as connection:

@@ -35,6 +35,14 @@ def test_each_thing_that_needs_a_person_is_named(
         waiting.beat(connection, ticker.NAME)
         users.add(connection, name="ada", roles=["admin"], password="a long password")  # noqa: S106  # of nobody
     assert {"delivery_off", "unassigned", "redis"} == _needs(command, database_url)
+    began = (
+        "INSERT INTO policy_activation (name, version, message, actor, at, known_at) SELECT name, version, '', '', {} "
+    )
+    with engine.begin() as connection:
+        long_ago = "now() - interval '3 days', now() FROM policy_version"
+        connection.execute(text(began.format(long_ago)))
+    assert {"delivery_off", "unassigned", "redis", "no_anchor"} == _needs(command, database_url)
+    assert 0 == command(database_url, "audit", "anchor")[0]
     with engine.begin() as connection:
         turn_delivery(connection, is_on=True, actor="ada", reason="")
         connection.execute(text("UPDATE account SET owner = 'ada'"))

@@ -142,14 +142,14 @@ def waits_for(engine: Engine, table: str) -> bool:
     """Whether somebody waits for a lock of a table."""
     query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = to_regclass(:table)"
     with engine.connect() as connection:
-        return connection.execute(text(query), {"table": table}).scalar_one() > 0
+        return bool(connection.execute(text(query), {"table": table}).scalar_one())
 
 
 def nobody_migrates(engine: Engine) -> bool:
     """Whether the lock of migrations is free: the server has seen that who held it is gone."""
     query = text("SELECT pg_try_advisory_xact_lock(:key)")
     with engine.connect() as connection:
-        return bool(connection.execute(query, {"key": database.MIGRATING}).scalar())
+        return bool(connection.execute(query, {"key": database.MIGRATING}).scalar_one())
 
 
 def test_of_two_upgrades_at_once_one_is_made(old: Engine) -> None:
