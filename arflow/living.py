@@ -111,7 +111,12 @@ class Living:
                 if change.is_paused and one.account.last_instant == stop
             }
             lived = [self._live(stored, stays.get(stored.account.id, before)) for stored in family]
-        return [(replace(change, next_due=None, due_on=None), one) for change, one in lived]
+        return [(self._stopped(change, one.life), one) for change, one in lived]
+
+    def _stopped(self, change: Changed, life: Life) -> Changed:
+        """Not due until a result is recorded; one that is dated ahead, across the date line, is taken in on its day."""
+        due = self._later(life)
+        return replace(change, next_due=due, due_on=self._due_on(life, due))
 
     def _live(self, stored: Stored, limit: Limit) -> tuple[Changed, Lived]:
         life = Life(self._with_payer(self._placed(stored)), self._world(stored.policy_seen))

@@ -149,3 +149,18 @@ def _all_arrive(engine: Engine, day: dt.date, until: dt.date) -> None:
         live(engine, day, until)
     finally:
         fails = real
+
+
+def test_a_result_that_is_known_tomorrow_wakes_its_account(engine: Engine, tmp_path: Path) -> None:
+    """Across the date line it is tomorrow already: the letter of the move leaves today, its result is dated ahead."""
+    who = {"account": "Tui", "date": "2026-03-02"}
+    events: list[dict[str, object]] = [
+        {"event": "account", **who, "currency": "USD", "timezone": "Pacific/Honolulu"},
+        {"event": "invoice", **who, "id": "I1", "amount": "100.00", "due": "2026-02-27"},
+        {"event": "account", **who, "date": "2026-03-03", "time": "12:00", "timezone": "Pacific/Apia"},
+        {"event": "contact", **who, "date": "2026-03-06", "channel": "letter", "direction": "in"},
+    ]
+    live(engine, begin(engine, events, tmp_path), dt.date(2026, 3, 20))
+    expected = replayed([*events, *results(engine)], dt.date(2026, 3, 20))
+    assert 3 == len(expected)
+    assert expected == journal_lines(engine)
