@@ -176,11 +176,23 @@ def test_two_workers_never_claim_one_family(book: Engine) -> None:
         clock.step_to(connection, dt.date(2026, 1, 13))
     is_due = accounts.due(dt.datetime(2026, 1, 14, 12, tzinfo=dt.UTC), dt.date(2026, 1, 13))
     with book.begin() as one, book.begin() as other:
-        first = accounts.claim(one, is_due, 1)
+        first = accounts.claim(one, is_due & (tables.account.c.id == "A0000"), 1)
         second = accounts.claim(other, is_due, 10)
         assert ["A0000", "A0002"] == first
         assert ["A0001"] == second
         assert [] == accounts.claim(other, is_due & (tables.account.c.id == "A0002"), 10)
+
+
+def test_who_is_due_last_does_not_wait_for_a_herd(engine: Engine, tmp_path: Path) -> None:
+    """A quarter of each batch is for those due last, the rest for those due longest."""
+    step(engine, TODAY)
+    activate(engine, POLICY)
+    take_in(engine, ledger(tmp_path, 8))
+    with engine.begin() as connection:
+        minute = "'2026-01-13 08:00Z'::timestamptz + right(id, 1)::int * interval '1 min'"
+        connection.execute(text(f"UPDATE account SET next_due = {minute}, due_on = '2026-01-13', family = id"))
+        claimed = accounts.claim(connection, accounts.due(dt.datetime(2026, 1, 14, tzinfo=dt.UTC), None), 4)
+    assert ["A0000", "A0001", "A0002", "A0007"] == sorted(claimed)
 
 
 def test_an_account_that_cannot_be_lived_on_is_set_aside_alone(book: Engine) -> None:
