@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from arflow import clock, explain
 from arflow.accounts.entries import Account
 from arflow.accounts.facts import Reading, Snapshot, snapshot
-from arflow.advance import Engineering, standing
+from arflow.advance import Engineering, is_its_own, standing
 from arflow.clock import Now
 from arflow.desk import brief, worklist
 from arflow.desk.brief import Allowed
@@ -47,7 +47,22 @@ class Outlook:
 
 
 def outlooks(connection: Connection, ids: Sequence[str], engineering: Engineering) -> dict[str, Outlook]:
-    """The accounts `ids` as they stand; the number of queries does not depend on how many they are."""
+    """The accounts `ids` as they stand; the number of queries does not depend on how many they are.
+
+    Those that cannot be read are not among them; then each is read by itself.
+    """
+    try:
+        with connection.begin_nested():
+            return _outlooks(connection, ids, engineering)
+    except Exception as error:
+        if not is_its_own(error):
+            raise
+    if len(ids) == 1:
+        return {}
+    return {key: one for each in ids for key, one in outlooks(connection, [each], engineering).items()}
+
+
+def _outlooks(connection: Connection, ids: Sequence[str], engineering: Engineering) -> dict[str, Outlook]:
     now = clock.read(connection)
     lives = standing(connection, ids, now, engineering)
     steps, versions = worklist.last_steps(connection, ids), _versions(connection, ids)

@@ -153,6 +153,22 @@ def test_a_parked_account_that_cannot_be_read_is_shown_and_says_why_again(
     assert (404, True) == (answer.status_code, "cannot be decided" in answer.text)
 
 
+def test_an_account_that_cannot_be_read_hides_no_other(site: Site, tmp_path: Path) -> None:
+    """Lists show the others, and say which one is missing; its own page says why."""
+    shop_with(site.engine, tmp_path)
+    lead, owned = site.user("lena", "lead", "caller"), "/lists/all"
+    others = [row.id for row in site.sql("SELECT id FROM account WHERE id <> 'CARA' ORDER BY id")]
+    assert 'href="/accounts/CARA"' in lead.get(owned).text
+    site.sql("UPDATE account SET fired = '[1]' WHERE id = 'CARA'")
+    page = lead.get(owned)
+    assert (200, True) == (page.status_code, "Account CARA is not shown, because it cannot be read" in page.text)
+    shown = [key for key in others if f'href="/accounts/{key}"' in page.text]
+    assert shown
+    assert 'href="/accounts/CARA"' not in page.text
+    answer = lead.get("/accounts/CARA")
+    assert (404, True) == (answer.status_code, "because it cannot be read" in answer.text)
+
+
 def test_a_failed_message_is_queued_again(site: Site, boss: Visitor, tmp_path: Path) -> None:
     shop_with(site.engine, tmp_path)
     site.sql(

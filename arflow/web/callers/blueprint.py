@@ -34,7 +34,11 @@ def form_of(name: str, roles: Collection[str] | None = None) -> Callable[[View],
 def look(account_id: str) -> Outlook:
     """The account, if whoever asks reaches it. Raises SaysNo."""
     access.require(connection(), current_user(), account_id)
-    found = outlook.outlooks(connection(), [account_id], settings().engineering)[account_id]
+    found = outlook.outlooks(connection(), [account_id], settings().engineering).get(account_id)
+    if found is None:
+        raise SaysNo(
+            f"account `{account_id}` cannot be shown, because it cannot be read; an admin sees why it is parked"
+        )
     if not found.account.born:
         raise SaysNo(f"nothing has been recorded of account `{account_id}` yet")
     return found

@@ -138,6 +138,9 @@ def _page(template: str, which: Which, **values: object) -> str:
 def _lines(ids: Sequence[str], places: dict[str, Place]) -> list[Line]:
     """The accounts `ids`, in their order, each with all that a list shows."""
     found = outlook.outlooks(connection(), ids, settings().engineering)
+    for key in ids:
+        if key not in found:
+            flash(f"Account {key} is not shown, because it cannot be read; an admin sees why it is parked.", "error")
     due = tasks.open_of(connection(), ids, current_user())
     return [
         Line(
@@ -148,6 +151,7 @@ def _lines(ids: Sequence[str], places: dict[str, Place]) -> list[Line]:
             next=_next(found[key]),
         )
         for key in ids
+        if key in found
     ]
 
 
