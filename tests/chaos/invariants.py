@@ -42,6 +42,9 @@ class End:
 
     world: World
 
+    def __post_init__(self) -> None:
+        self.audit = self.world.command("audit", "verify")  # beside the replay
+
     @cached_property
     def results(self) -> list[dict[str, Any]]:
         """The delivery results that were recorded, in the order of their recording."""
@@ -107,9 +110,8 @@ def events_not_applied(end: End) -> Found:
 
 def journals_broken(end: End) -> Found:
     """`arflow audit verify`: every chain, and every decision made again."""
-    process = end.world.command("audit", "verify")
-    told, _ = process.communicate()
-    return [told[-500:]] if process.returncode else []
+    told, _ = end.audit.communicate()
+    return [told[-500:]] if end.audit.returncode else []
 
 
 def states_not_the_fold(end: End) -> Found:
