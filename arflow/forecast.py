@@ -6,14 +6,14 @@ address, and failing where it has none, and nothing else recorded.
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, or_
 
 from arflow import clock
-from arflow.advance import BATCH, Engineering, ahead
-from arflow.life.records import EntryKind
+from arflow.advance import BATCH, Engineering, ahead, is_its_own
+from arflow.life.records import Entry, EntryKind
 from arflow.store import accounts, tables
 
 DAYS = 14
@@ -70,7 +70,7 @@ def forecast(
     made = Forecast(today=begins, days=days)
     for done, ids in _batches(connection, until):
         progress("looking ahead", done)
-        for entry in ahead(connection, ids, until, engineering):
+        for entry in _ahead(connection, ids, until, engineering):
             if entry.kind is EntryKind.EFFECT and entry.effect in _LEAVES:
                 made.add(
                     Leaving(
@@ -83,6 +83,19 @@ def forecast(
                 )
     made.leaving.sort(key=lambda one: (one.on, one.account, one.effect))
     return made
+
+
+def _ahead(connection: Connection, ids: Sequence[str], until: dt.date, engineering: Engineering) -> list[Entry]:
+    """What will happen to families; nothing will to one that cannot be lived on, which is or will be parked."""
+    try:
+        with connection.begin_nested():
+            return list(ahead(connection, ids, until, engineering))
+    except Exception as error:
+        if not is_its_own(error):
+            raise
+    if len(ids) == 1:
+        return []
+    return [entry for head in ids for entry in _ahead(connection, [head], until, engineering)]
 
 
 def _batches(connection: Connection, until: dt.date) -> Iterator[tuple[float, list[str]]]:

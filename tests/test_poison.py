@@ -15,6 +15,7 @@ from arflow.advance import drain, retry
 from arflow.audit import verify
 from arflow.deliver import deliver_batch
 from arflow.errors import SaysNo
+from arflow.forecast import forecast
 from arflow.mail import Folder, Mail
 from arflow.rules.reference import Reference
 from arflow.store import accounts
@@ -170,6 +171,19 @@ def test_one_among_a_thousand_costs_one_batch(book: Callable[[int], Engine]) -> 
     assert 3 == len(failed)  # its batch, the question for its families, and it alone
     assert [POISON] == list(parked(engine))
     assert {"reminded": count - 1, "current": 1} == Counter(one for one, _ in states(engine).values())
+
+
+def test_what_would_go_out_is_told_without_it(book: Callable[[int], Engine]) -> None:
+    """Before it is parked and after; the others are as they would be."""
+    engine = book(3)
+    with engine.begin() as connection:
+        connection.execute(text(POISONS["a column that no code of ours writes"]))
+    for day in (JAN_12, JAN_13):
+        with engine.begin() as connection:
+            clock.step_to(connection, day)
+            found = forecast(connection, REAL)
+        assert {"A0", "A2"} == {one.account for one in found.leaving}
+        run(engine, REAL)
 
 
 # --- its letters ------------------------------------------------------------------------------------------------------
