@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, or_
+from sqlalchemy import Connection, or_, select
 
 from arflow import clock
 from arflow.advance import BATCH, Engineering, ahead, is_its_own
@@ -86,16 +86,21 @@ def forecast(
 
 
 def _ahead(connection: Connection, ids: Sequence[str], until: dt.date, engineering: Engineering) -> list[Entry]:
-    """What will happen to families; nothing will to one that cannot be lived on, which is or will be parked."""
+    """What will happen to families; nothing will to one that is parked because it cannot be lived on."""
     try:
         with connection.begin_nested():
             return list(ahead(connection, ids, until, engineering))
     except Exception as error:
-        if not is_its_own(error):
+        if not is_its_own(error) or (len(ids) == 1 and not _is_parked(connection, ids[0])):
             raise
     if len(ids) == 1:
         return []
     return [entry for head in ids for entry in _ahead(connection, [head], until, engineering)]
+
+
+def _is_parked(connection: Connection, head: str) -> bool:
+    parked = select(tables.account.c.id).where(tables.account.c.family == head, accounts.is_parked())
+    return connection.execute(parked).first() is not None
 
 
 def _batches(connection: Connection, until: dt.date) -> Iterator[tuple[float, list[str]]]:

@@ -49,7 +49,8 @@ class Outlook:
 def outlooks(connection: Connection, ids: Sequence[str], engineering: Engineering) -> dict[str, Outlook]:
     """The accounts `ids` as they stand; the number of queries does not depend on how many they are.
 
-    Those that cannot be read are not among them; then each is read by itself.
+    Those that cannot be read are not among them; then each is read by itself. Where none of many can be, it is no fault
+    of theirs, and is raised.
     """
     try:
         with connection.begin_nested():
@@ -57,9 +58,12 @@ def outlooks(connection: Connection, ids: Sequence[str], engineering: Engineerin
     except Exception as error:
         if not is_its_own(error):
             raise
-    if len(ids) == 1:
-        return {}
-    return {key: one for each in ids for key, one in outlooks(connection, [each], engineering).items()}
+        if len(ids) == 1:
+            return {}
+        found = {key: one for each in ids for key, one in outlooks(connection, [each], engineering).items()}
+        if not found:
+            raise
+        return found
 
 
 def _outlooks(connection: Connection, ids: Sequence[str], engineering: Engineering) -> dict[str, Outlook]:
