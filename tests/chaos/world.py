@@ -237,8 +237,8 @@ class World:
     def ledgers(self, count: int, start: dt.date) -> list[Event]:
         """The events of so many accounts that are not there yet, from `start` on.
 
-        None is at midnight. Each stays in one zone: a replay takes results in by local time, and may pass over one that
-        was told in the zone of before.
+        None is at midnight, and none is there twice: that would be a repeat. Each account stays in one zone: a replay
+        takes results in by local time, and may pass over one that was told in the zone of before.
         """
         found: list[Event] = []
         for _ in range(count):
@@ -249,7 +249,8 @@ class World:
             told = [event for event in events if not str(event["event"]).startswith("notice")]
             for event in told[1:]:
                 event.pop("timezone", None)
-            found += [event | {"time": max("00:01", str(event.get("time", "")))} for event in told]
+            timed = [event | {"time": max("00:01", str(event.get("time", "")))} for event in told]
+            found += [event for at, event in enumerate(timed) if event not in timed[:at]]
         return found
 
     def take_in(self, file: Path) -> None:
