@@ -34,7 +34,10 @@ WORKERS = 4
 PAYERS = 12
 MORNING = dt.datetime(2026, 1, 13, 8, tzinfo=dt.UTC)
 PROMPT = 2.0 if LONG else PATIENCE
-"""Within how many seconds a payment is acted on; a busy machine with few accounts says little about it."""
+"""Within how many seconds a payment is acted on that a person records; a busy machine with few accounts says little.
+
+One that comes in a file waits until a worker has ended a batch and made the next one, beside three others.
+"""
 
 HERD = "~ '^[HFG]'"
 """Which ids are those of the herd."""
@@ -133,8 +136,6 @@ def test_a_herd_is_stepped_once_and_nobody_waits_for_it(
     for one in told:  # what is there once the first batches are over stays enough
         middle = one["memory"][len(one["memory"]) // 2]
         assert max(one["memory"]) <= 1.1 * middle
-    assert max(max(waits[how]) for how in waits) < PROMPT
-    engine.dispose()
     tally("herd accounts", count)
     tally("herd accounts a second", int(count / seconds))
     for how, seconds_each in waits.items():
@@ -142,6 +143,9 @@ def test_a_herd_is_stepped_once_and_nobody_waits_for_it(
             f"milliseconds at most until a payment that {how} was acted on beside the herd",
             int(1000 * max(seconds_each)),
         )
+    engine.dispose()
+    assert max(waits["a person records"]) < PROMPT
+    assert max(waits["comes in a file"]) < PATIENCE
 
 
 def written(engine: Engine) -> tuple[int, int]:
