@@ -17,7 +17,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
 from arflow.store import database, embedded
-from tests.servers import ON_DEBIAN, postgresql
+from tests.servers import ON_DEBIAN, end_at_once, postgresql
 
 pytest_plugins = ["tests.sizes"]
 
@@ -48,7 +48,7 @@ def server() -> Iterator[str]:
                 yield url
         else:
             yield embedded.start(home)
-            embedded.stop(home)
+            end_at_once(home)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -58,7 +58,8 @@ def template(server: str) -> str:
     """The URL of a migrated database, from which each test gets its own."""
     engine = database.connect(server)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("ALTER SYSTEM SET fsync = off"))  # a test's database need not outlive the machine
+        for setting in ("fsync = off", "full_page_writes = off", "max_wal_size = '16GB'", "checkpoint_timeout = '1h'"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting}"))  # a test's database need not outlive the machine
         connection.execute(text("SELECT pg_reload_conf()"))
     database.migrate(engine)
     engine.dispose()

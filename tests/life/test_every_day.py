@@ -1,16 +1,15 @@
 """Jumping from wake to wake comes to exactly what a pass at every `act_at` comes to (contract, section 3).
 
-Random policies, ledgers, zones and calendars, all catch-up and delivery modes. `ARFLOW_EXAMPLES` raises the number of
-stories; a failure prints its seed and the smallest story that still shows it.
+Random policies, ledgers, zones and calendars, all catch-up and delivery modes. A failure prints its seed and the
+smallest story that still shows it.
 """
-
-import os
 
 import pytest
 
 from tests.life.stories import difference, random_story, smallest
+from tests.sizes import size
 
-EXAMPLES = int(os.environ.get("ARFLOW_EXAMPLES", "400"))
+EXAMPLES = size(200, 10_000)
 BATCHES = 8
 
 

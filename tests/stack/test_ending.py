@@ -125,7 +125,7 @@ def test_real_servers_are_used_and_left_running(folder: Path, database_url: str)
     with engine.connect() as connection:
         assert 1 == connection.execute(text("SELECT count(*) FROM heartbeat WHERE name = 'ticker'")).scalar()
     engine.dispose()
-    assert ["logs", "web.key"] == sorted(path.name for path in home.iterdir())
+    assert ["anchors", "logs", "web.key"] == sorted(path.name for path in home.iterdir())
 
 
 def test_a_real_database_is_never_made_a_demo(folder: Path, database_url: str) -> None:
