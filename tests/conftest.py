@@ -53,13 +53,23 @@ def server() -> Iterator[str]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+_CARELESS = (
+    "fsync = off",
+    "full_page_writes = off",
+    "max_wal_size = '16GB'",
+    "checkpoint_timeout = '1h'",
+    "autovacuum = off",
+)
+"""A test's database need not outlive the machine; and a hundred of them keep the autovacuum busy all the time."""
+
+
 @pytest.fixture(scope="session")
 def template(server: str) -> str:
     """The URL of a migrated database, from which each test gets its own."""
     engine = database.connect(server)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for setting in ("fsync = off", "full_page_writes = off", "max_wal_size = '16GB'", "checkpoint_timeout = '1h'"):
-            connection.execute(text(f"ALTER SYSTEM SET {setting}"))  # a test's database need not outlive the machine
+        for setting in _CARELESS:
+            connection.execute(text(f"ALTER SYSTEM SET {setting}"))
         connection.execute(text("SELECT pg_reload_conf()"))
     database.migrate(engine)
     engine.dispose()
