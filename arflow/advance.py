@@ -342,8 +342,16 @@ def mend_fuse(connection: Connection, policy: str, *, is_released: bool, actor: 
     What waits at accounts is dropped, or looked at again, as they are drained.
     """
     now = clock.read(connection)
-    words = {"actor": actor, "reason": reason, "known_at": now.at, "known_on": now.day}
-    if not fuse.mend(connection, policy, is_released=is_released, **words):  # type: ignore[arg-type]  # each of its own
+    is_mended = fuse.mend(
+        connection,
+        policy,
+        is_released=is_released,
+        actor=actor,
+        reason=reason,
+        known_at=now.at,
+        known_on=now.day,
+    )
+    if not is_mended:
         return False
     if not is_released:
         for message in outbox.discard(connection, policy, f"discarded by {actor}: {reason}"):
