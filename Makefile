@@ -1,8 +1,11 @@
 # PYTHON names the interpreter (else python3, else the newest python3.x), VENV the folder of the virtual environment.
+# PEERS names that of the programs beside which `make bench` measures.
 # SERVERS=debian runs the tests on Debian's PostgreSQL and Redis, in place of those that come with the packages.
 PYTHON ?=
 VENV ?= .venv
+PEERS ?= .venv-peers
 STRICT ?= 0
+QUICK ?= 0
 SERVERS ?= embedded
 python := "$(VENV)/bin/python"
 
@@ -35,11 +38,13 @@ fix: setup ## format, and mend what the linter can mend
 	@$(python) -m ruff check --fix-only .
 	@$(python) -m ruff format .
 
-bench: setup ## set up, and measure
-	@if [ -d benchmarks ]; then $(python) -m benchmarks; else echo "bench: benchmarks come with a later version"; fi
+bench: setup ## set up, and measure beside what others would use (QUICK=1: in five minutes; BENCH="drain herd": only those)
+	@setup/peers "$(PEERS)" "$(PYTHON)"
+	@$(python) -m benchmarks --peers "$(PEERS)" $(if $(filter-out 0,$(QUICK)),--quick) $(BENCH)
 
 clean: ## remove what was made from the sources; never data
 	@if [ -e "$(VENV)/pyvenv.cfg" ]; then rm -rf "$(VENV)"; fi
+	@if [ -e "$(PEERS)/pyvenv.cfg" ]; then rm -rf "$(PEERS)"; fi
 	@rm -rf build dist arflow.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find arflow workers tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
