@@ -1,9 +1,10 @@
-"""`python -m benchmarks [--quick] [name ...]`: measures, prints the table, and with all of it keeps it in results.md."""
+"""`python -m benchmarks [--quick] [name ...]`: measures, prints the table, and keeps a whole one in results.md."""
 
 import sys
 import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -33,10 +34,11 @@ def benchmark(name: str) -> Callable[[Size, Say], Measured]:
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Little of everything, in under five minutes.")
+@click.option("--peers", type=click.Path(path_type=Path), help="The environment of what is measured beside it.")
 @click.argument("names", nargs=-1, type=click.Choice(list(MODULES)))
-def main(*, quick: bool, names: tuple[str, ...]) -> None:
+def main(*, quick: bool, peers: Path | None, names: tuple[str, ...]) -> None:
     """Measure, and print each row with its floors."""
-    size = Size(quick=quick)
+    size = Size(quick=quick, **({"peers": peers.absolute()} if peers else {}))
     for name in names or MODULES:
         begun = time.monotonic()
         measured = benchmark(name)(size, _say)
