@@ -21,9 +21,9 @@ from arflow.life.records import Entry, EntryKind, Part, World
 from arflow.machines.stepping import refusal
 from arflow.rules.calendar import instant
 from arflow.rules.decide import Situation, held_back
-from arflow.rules.expressions import All, Any, Comparison, Expression, Not, comparisons
+from arflow.rules.expressions import All, Any, Comparison, Expression, Not, compare, comparisons
 from arflow.rules.policy import Policy, Rule
-from arflow.rules.reference import compare, holds
+from arflow.rules.reference import holds
 from arflow.store import accounts, journal, policies
 from arflow.vocabulary import Facts, FactValue
 

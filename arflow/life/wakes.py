@@ -6,87 +6,56 @@ an age or countdown crosses one of its literals; those days are tried in order, 
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterator
 
 from arflow.accounts.facts import Snapshot
-from arflow.rules.catalogue import CATALOGUE, ByTime
-from arflow.rules.expressions import Comparison
-from arflow.rules.reference import compare
+from arflow.rules.watching import Watch
 
 SnapshotOn = Callable[[dt.date], Snapshot]
-ONE_DAY = dt.timedelta(days=1)
 
 
-def first_change(today: Snapshot, clauses: Sequence[Comparison], snapshot_on: SnapshotOn) -> dt.date | None:
-    """The first day after `today` on which one of `clauses` is no longer as true as today; None if there is none."""
-    truths = [(clause, _truth(clause, today)) for clause in clauses]
-    facts = {clause.fact for clause in clauses}
-    start = today
+def first_change(today: Snapshot, watch: Watch, snapshot_on: SnapshotOn) -> dt.date | None:
+    """The first day after `today` on which what is watched is no longer as true as today; None if there is none."""
+    start, pattern = today, watch.pattern(today.facts)
     while True:
-        jump = _next_jump(start, facts)
-        crossing = _first_crossing(start, truths, before=jump)
+        jump = _next_jump(start, watch)
+        crossing = _first_crossing(start, watch, before=jump)
         if crossing is not None or jump is None:
             return crossing
         start = snapshot_on(jump)
-        if any(_truth(clause, start) != truth for clause, truth in truths):
+        if watch.pattern(start.facts) != pattern:
             return jump
 
 
-def _truth(clause: Comparison, snapshot: Snapshot) -> bool:
-    return compare(clause, snapshot.facts[clause.fact])
-
-
-def _next_jump(start: Snapshot, facts: AbstractSet[str]) -> dt.date | None:
-    """The first day after `start` on which one of `facts` can jump; what jumps later is known on that day."""
-    days = [start.turning[name] for name in facts & start.turning.keys()]
-    if any(name in CATALOGUE and ByTime.SCHEDULE in CATALOGUE[name].by_time for name in facts):
+def _next_jump(start: Snapshot, watch: Watch) -> dt.date | None:
+    """The first day after `start` on which a fact that is watched can jump; what jumps later is known on that day."""
+    days = [start.turning[name] for name in watch.windows]
+    if watch.is_scheduled:
         days.append(start.schedule)
     return min((day for known in days for day in known if day > start.day), default=None)
 
 
-def _first_crossing(
-    start: Snapshot, truths: Iterable[tuple[Comparison, bool]], before: dt.date | None
-) -> dt.date | None:
+def _first_crossing(start: Snapshot, watch: Watch, before: dt.date | None) -> dt.date | None:
     """The first day after `start` and before `before` on which an age or countdown turns a clause."""
-    days = [day for clause, truth in truths for day in _turns(start, clause, truth=truth)]
-    found = min(days, default=None)
+    found = min(_crossings(start, watch), default=None)
     return found if found is not None and (before is None or found < before) else None
 
 
-def _turns(start: Snapshot, clause: Comparison, *, truth: bool) -> Iterator[dt.date]:
-    value_on = _moving(start, clause.fact)
-    if value_on is None:
-        return
-    for day in sorted(set(_candidates(start, clause))):
-        if day > start.day and compare(clause, value_on(day)) != truth:
-            yield day
-            return
-
-
-def _moving(start: Snapshot, fact: str) -> Callable[[dt.date], int] | None:
-    """The value of an age or countdown on any day until the next jump, or None for a fact that stands still."""
-    since, until = start.since.get(fact), start.until.get(fact)
-    if since is not None:
-        return lambda day: max(0, (day - since).days)
-    if until is not None:
-        return lambda day: (until - day).days
-    return None
-
-
-def _candidates(start: Snapshot, clause: Comparison) -> Iterator[dt.date]:
-    since, until = start.since.get(clause.fact), start.until.get(clause.fact)
-    for literal in clause.values:
+def _crossings(start: Snapshot, watch: Watch) -> Iterator[dt.date]:
+    """For each age and countdown the first day on which it turns a clause, if nothing jumps until then."""
+    for name, course in watch.numbers:
+        since, until = start.since.get(name), start.until.get(name)
         if since is not None:
-            yield from _around(since, int(literal))
+            value = course.next_above(max(0, (start.day - since).days))
+            yield from [] if value is None else _day(since, value)
         elif until is not None:
-            yield from _around(until, -int(literal))
+            value = course.next_below((until - start.day).days)
+            yield from [] if value is None else _day(until, -value)
 
 
-def _around(anchor: dt.date, days: int) -> Iterator[dt.date]:
-    """The day on which the literal is reached and its neighbours: the only ones where a comparison can turn."""
+def _day(anchor: dt.date, days: int) -> Iterator[dt.date]:
+    """The day that is `days` after `anchor`, if there is one in the calendar."""
     try:
-        reached = anchor + dt.timedelta(days=days)
-        yield from (reached, reached + ONE_DAY)
+        yield anchor + dt.timedelta(days=days)
     except OverflowError:
         return

@@ -1,7 +1,7 @@
 """When an account is to be looked at again, because by then time alone can change the answer (contract, section 3)."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from arflow.accounts.facts import Snapshot, snapshot
 from arflow.errors import Refused
@@ -10,8 +10,8 @@ from arflow.life.present import Present, reading
 from arflow.life.spending import fired, repeat_ends
 from arflow.life.wakes import first_change
 from arflow.rules.decide import acts
-from arflow.rules.expressions import Comparison, comparisons
 from arflow.rules.policy import Policy
+from arflow.rules.watching import Watch
 
 _DAYS_AHEAD = dt.timedelta(days=3)
 """No zone's policy day is further ahead of another's than this."""
@@ -48,9 +48,10 @@ def _would_act(here: Present, policy: Policy, now: dt.datetime) -> bool:
 
 def _days(here: Present, policy: Policy) -> Iterator[dt.date]:
     """The policy days on which a clause can differ or a repeat ends."""
-    today = here.account.policy_day
-    yield from _change(here, policy, [*_clauses(here, policy), *policy.common_clauses], today)
-    ends = (repeat_ends(here.account, rule) for rule in fired(here.account, policy))
+    today, acted = here.account.policy_day, fired(here.account, policy)
+    over = frozenset(rule.id for rule in acted if rule.repeat_after_days is None)
+    yield from _change(here, policy, policy.watch(here.account.state, over), today)
+    ends = (repeat_ends(here.account, rule) for rule in acted)
     yield from (day for day in ends if day is not None and day > today)
 
 
@@ -61,29 +62,21 @@ def _before(here: Present, policy: Policy) -> Iterator[Policy]:
             yield other
 
 
-def _clauses(here: Present, policy: Policy) -> list[Comparison]:
-    """The clauses that can matter in this stay: those of acts that fire once are over once they have fired."""
-    over = {rule.id for rule in fired(here.account, policy) if rule.repeat_after_days is None}
-    rules = [rule for rule in policy.rules_in(here.account.state) if rule.id not in over]
-    return [clause for rule in rules for clause in comparisons(rule.when)]
-
-
-def _change(here: Present, policy: Policy, clauses: Sequence[Comparison], today: dt.date) -> Iterator[dt.date]:
-    """The first day on which one of `clauses` differs from `today`, if there is one."""
+def _change(here: Present, policy: Policy, watch: Watch, today: dt.date) -> Iterator[dt.date]:
+    """The first day on which what is watched differs from `today`, if there is one."""
 
     def on(day: dt.date) -> Snapshot:
         return snapshot(here.account, day, reading(policy))
 
-    day = first_change(here.snapshot(policy, today), clauses, on)
+    day = first_change(here.snapshot(policy, today), watch, on)
     if day is not None:
         yield day
 
 
 def _acts_for(here: Present, other: Policy, now: dt.datetime) -> Iterator[dt.datetime]:
     """The first `act_at` on which the clauses of `other.applies_to` can differ, on the policy days of its calendar."""
-    clauses = list(comparisons(other.applies_to)) if other.applies_to is not None else []
     zone, calendar = here.zone(), here.calendar()
-    for change in _change(here, other, clauses, here.day_under(other, now)):
+    for change in _change(here, other, other.watch_applies, here.day_under(other, now)):
         at = max(calendar.next_act(zone, now), calendar.act_instant(zone, change - _DAYS_AHEAD))
         while max(here.policy_day(at), here.day_under(other, at)) < change:
             at = calendar.next_act(zone, at)

@@ -4,17 +4,21 @@ Comparisons are `fact op literal`; nothing is called, added or compared with ano
 has the type of its fact: amounts are minor units, days and counts are integers.
 """
 
+import operator
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NoReturn
 
 from arflow import money
 from arflow.errors import Refused, did_you_mean
 from arflow.rules.catalogue import FactSpec, FactType
-from arflow.vocabulary import NEVER
+from arflow.vocabulary import NEVER, FactValue
 
-ORDER = frozenset({"<", "<=", ">", ">="})
+ORDER: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
+    {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+)
 Literal = str | int | bool
 
 
@@ -277,3 +281,15 @@ def comparisons(expression: Expression) -> Iterator[Comparison]:
     else:
         for part in expression.parts:
             yield from comparisons(part)
+
+
+def compare(clause: Comparison, value: FactValue) -> bool:
+    """Whether `clause` is true of a fact with this `value`."""
+    literal = clause.values[0]
+    if isinstance(value, frozenset):
+        return (literal in value) is (clause.op == "has")
+    if clause.op in ORDER:
+        if isinstance(value, int) and isinstance(literal, int):
+            return ORDER[clause.op](value, literal)
+        raise TypeError(clause)
+    return (value in clause.values) is (clause.op in ("==", "in"))

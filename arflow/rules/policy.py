@@ -8,8 +8,9 @@ from functools import cached_property
 
 from arflow.rules.calendar import Calendar
 from arflow.rules.catalogue import CATALOGUE, FactSpec, attribute
-from arflow.rules.expressions import Comparison, Expression, comparisons
+from arflow.rules.expressions import Expression, comparisons
 from arflow.rules.guards import Guards
+from arflow.rules.watching import Watch, watch
 from arflow.vocabulary import Effect, EffectKind, State
 
 WIDE = {"any": frozenset(State), "open": frozenset(State) - {State.CURRENT, State.RESOLVED}}
@@ -109,13 +110,24 @@ class Policy:
         """The rules that can fire in `state`: its moves in their order, then its acts in theirs."""
         return self._by_state[state]
 
+    def watch(self, state: State, over: frozenset[str]) -> Watch:
+        """What time alone can change of the rules of `state`, `applies_to` and `never`; acts in `over` are over."""
+        found = self._watches.get((state, over))
+        if found is None:
+            rules = [rule.when for rule in self.rules_in(state) if rule.id not in over]
+            anywhere = [never.when for never in self.never] + ([self.applies_to] if self.applies_to else [])
+            found = watch(clause for when in (*rules, *anywhere) for clause in comparisons(when))
+            self._watches[state, over] = found
+        return found
+
     @cached_property
-    def common_clauses(self) -> tuple[Comparison, ...]:
-        """The clauses of `applies_to` and `never`, which can change what happens in any state."""
-        found = list(comparisons(self.applies_to)) if self.applies_to is not None else []
-        for never in self.never:
-            found.extend(comparisons(never.when))
-        return tuple(found)
+    def _watches(self) -> dict[tuple[State, frozenset[str]], Watch]:
+        return {}
+
+    @cached_property
+    def watch_applies(self) -> Watch:
+        """What time alone can change of `applies_to`."""
+        return watch(comparisons(self.applies_to) if self.applies_to is not None else ())
 
 
 def _acts_last(rule: Rule) -> bool:

@@ -1,29 +1,10 @@
 """The naive evaluator, a tree walk that anybody can check by reading: for `explain`, for audits, and as the oracle."""
 
-import operator
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from arflow.rules.expressions import All, Any, Comparison, Expression, Not
+from arflow.rules.expressions import All, Any, Comparison, Expression, Not, compare
 from arflow.rules.policy import Never, Policy
-from arflow.vocabulary import Facts, FactValue, State
-
-_ORDER: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
-    {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-)
-
-
-def compare(clause: Comparison, value: FactValue) -> bool:
-    """Whether `clause` is true of a fact with this `value`."""
-    literal = clause.values[0]
-    if isinstance(value, frozenset):
-        return (literal in value) is (clause.op == "has")
-    if clause.op in _ORDER:
-        if isinstance(value, int) and isinstance(literal, int):
-            return _ORDER[clause.op](value, literal)
-        raise TypeError(clause)
-    return (value in clause.values) is (clause.op in ("==", "in"))
+from arflow.vocabulary import Facts, State
 
 
 def holds(expression: Expression, facts: Facts) -> bool:

@@ -5,8 +5,8 @@ from random import Random
 import pytest
 
 from arflow.rules.cutting import MAX_FIELDS, MAX_GROUPS, MAX_PATHS, MAX_WIDTH, Cutter, Group, Part, Piece, cost
-from arflow.rules.expressions import Comparison, parse
-from arflow.rules.reference import compare, holds
+from arflow.rules.expressions import Comparison, compare, parse
+from arflow.rules.reference import holds
 from arflow.vocabulary import Facts
 from tests.random_policies import CATALOGUE_AND_ATTRIBUTES
 from tests.rules.oracle import random_expression, random_facts_near
