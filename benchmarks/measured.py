@@ -72,6 +72,6 @@ def figure(value: float) -> str:
     """A number as people read it: three digits that count, thousands with a comma."""
     if value == 0:
         return "0"
-    if abs(value) >= 100:  # noqa: PLR2004  # from here on no digit behind the point counts
+    if abs(value) >= 100:  # from here on no digit behind the point counts
         return f"{value:,.0f}"
     return f"{value:.3g}"

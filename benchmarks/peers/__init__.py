@@ -22,14 +22,14 @@ class PeerFailed(Exception):
 def answer(size: Size, program: str, given: object) -> Any:  # noqa: ANN401  # any JSON
     """What the program `program` says to `given`. Raises PeerFailed with the end of what it wrote on its way."""
     command = [size.peers / "bin" / "python", _HERE / f"{program}.py"]
-    done = subprocess.run(  # noqa: S603  # our own
+    done = subprocess.run(
         command,
         input=json.dumps(given),
         capture_output=True,
         text=True,
         check=False,
         cwd=_HERE,
-        env=os.environ | {"PYTHONWARNINGS": "ignore"},
+        env=os.environ | {"PYTHONWARNINGS": "ignore", "PYTHONPATH": str(_HERE.parents[1])},
     )
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
