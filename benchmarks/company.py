@@ -87,15 +87,19 @@ class Company:
     engine: Engine
     plan: Plan
 
-    def dawn(self, zone: str) -> None:
-        """Let it be eight in the morning of a zone; the clock runs on from there."""
+    def dawn(self, zone: str) -> int:
+        """Let it be eight in the morning of a zone, from where the clock runs on; gives how many are due by that."""
         put(self.engine, morning(zone), runs=True)
-
-    def due(self) -> int:
-        """How many accounts are due now."""
-        query = "SELECT count(*) FROM account WHERE next_due <= now()"
         with self.engine.connect() as connection:
-            return int(connection.execute(text(query)).scalar_one())
+            return int(connection.execute(text(f"SELECT count(*) {_DUE}")).scalar_one())
+
+    def is_due(self) -> bool:
+        """Whether anybody is due now."""
+        with self.engine.connect() as connection:
+            return bool(connection.execute(text(f"SELECT EXISTS (SELECT {_DUE})")).scalar_one())
+
+
+_DUE = "FROM account WHERE next_due <= now()"
 
 
 def morning(zone: str) -> dt.datetime:
