@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from arflow import causes
 from arflow.accounts.entries import Account
 from arflow.clock import Now
+from arflow.evolving import evolve
 from arflow.life.life import Life
 from arflow.life.lives import Batch, Limit, Lived, PolicyChange, Script, payer_causes, payers_of
 from arflow.life.records import CashMark, Entry, LedgerHistory, Part, Results, World
@@ -65,10 +66,12 @@ class Living:
         self._histories: dict[str, list[StoredEvent]] | None = None
         self._ledgers: dict[str, LedgerHistory] = {}
         self._policies: dict[int, tuple[Policy, ...]] = {}
+        self._worlds: dict[int, World] = {}
 
     def forget(self) -> None:
         """Take every account back to its beginning, with everything recorded still to come, each at its own moment."""
         self._works_at = None
+        self._worlds.clear()
         everything = events.of_accounts(self.connection, self._ids)
         self.pending = {key: [replace(e, applied=False, was=None) for e in found] for key, found in everything.items()}
         self.stored = {key: _blank(stored) for key, stored in self.stored.items()}
@@ -77,6 +80,7 @@ class Living:
         """Live on as if delivery were on from `present`; messages of accounts that it `arrives` at are delivered."""
         self._delivering, self._results, self._present, self._arrives = True, Results.GOOD, present, arrives
         self._works_at = present.at
+        self._worlds.clear()
 
     def standing(self, key: str) -> Life:
         """One account as it stands."""
@@ -116,7 +120,7 @@ class Living:
     def _stopped(self, change: Changed, life: Life) -> Changed:
         """Not due until a result is recorded; one that is dated ahead, across the date line, is taken in on its day."""
         due = self._later(life)
-        return replace(change, next_due=due, due_on=self._due_on(life, due))
+        return evolve(change, next_due=due, due_on=self._due_on(life, due))
 
     def _live(self, stored: Stored, limit: Limit) -> tuple[Changed, Lived]:
         life = Life(self._with_payer(self._placed(stored)), self._world(stored.policy_seen))
@@ -189,6 +193,12 @@ class Living:
     # --- what an account lives in ------------------------------------------------------------------------------------
 
     def _world(self, seen: int) -> World:
+        """The world of an account that has lived through the activations up to `seen`."""
+        if seen not in self._worlds:
+            self._worlds[seen] = self._made_world(seen)
+        return self._worlds[seen]
+
+    def _made_world(self, seen: int) -> World:
         return World(
             policies=self._active(seen),
             evaluator=self.engineering.evaluator,
@@ -217,13 +227,13 @@ class Living:
             return stored.account
         pending = (stored.event for stored in self.pending.get(stored.account.id, ()))
         zones = (event.text("timezone") for event in pending if "timezone" in event.data)
-        return replace(stored.account, timezone=next(zones, stored.account.timezone))
+        return evolve(stored.account, timezone=next(zones, stored.account.timezone))
 
     def _with_payer(self, account: Account) -> Account:
         payer = account.pays_through
         if payer is None or payer not in self.stored:
             return account
-        return replace(account, payer_ledger=self.stored[payer].account.ledger)
+        return evolve(account, payer_ledger=self.stored[payer].account.ledger)
 
     def _note_ledgers(self, stored: Stored, lived: Lived) -> None:
         """Keep a payer's ledger as it was and as it became, for those who pay through it."""
@@ -327,7 +337,7 @@ class Living:
 
 def _blank(stored: Stored) -> Stored:
     account = Account(id=stored.account.id, currency=stored.account.currency)
-    return replace(
+    return evolve(
         stored, account=account, version=0, journal_length=0, journal_head=None, applied_to=None, policy_seen=0
     )
 

@@ -32,6 +32,7 @@ from arflow.accounts.clearing import (
 from arflow.accounts.entries import Account, ClearingKind, Contact, Dispute, Person, Promise, Recorded
 from arflow.accounts.events import Event
 from arflow.errors import Refused
+from arflow.evolving import evolve
 
 _TEXTS = ("name", "timezone", "country", "language", "segment", "risk_grade", "debtor_kind", "collector_role", "owner")
 
@@ -56,7 +57,7 @@ def _account(account: Account, event: Event, _: Recorded) -> Account:
         changes["tags"] = frozenset(list_of(event, "tags"))
     if "attributes" in event.data:
         changes["attributes"] = {**account.attributes, **mapping_of(event, "attributes")}
-    return replace(account, **changes)
+    return evolve(account, **changes)
 
 
 def _credit_limit(account: Account, event: Event) -> int | None:
@@ -69,12 +70,12 @@ def _credit_limit(account: Account, event: Event) -> int | None:
 
 
 def _hold(account: Account, event: Event, _: Recorded) -> Account:
-    return replace(account, on_hold=event.kind == "hold")
+    return evolve(account, on_hold=event.kind == "hold")
 
 
 def _tag(account: Account, event: Event, _: Recorded) -> Account:
     tag = {event.text("tag")}
-    return replace(account, tags=account.tags | tag if event.kind == "tag" else account.tags - tag)
+    return evolve(account, tags=account.tags | tag if event.kind == "tag" else account.tags - tag)
 
 
 def _contact(account: Account, event: Event, recorded: Recorded) -> Account:
@@ -86,7 +87,7 @@ def _contact(account: Account, event: Event, recorded: Recorded) -> Account:
         recorded=recorded,
     )
     is_call = contact.channel == "call"
-    return replace(account, contacts=(*account.contacts, contact), call_open=account.call_open and not is_call)
+    return evolve(account, contacts=(*account.contacts, contact), call_open=account.call_open and not is_call)
 
 
 def _unchanged(account: Account, _: Event, __: Recorded) -> Account:
@@ -107,7 +108,7 @@ def _promise(account: Account, event: Event, recorded: Recorded) -> Account:
     promise = Promise(
         id=str(event.id), amount=amount_of(account, event), due=due, invoices=invoices, on=event.on, recorded=recorded
     )
-    return replace(account, promises=with_new(account.promises, promise.id, promise))
+    return evolve(account, promises=with_new(account.promises, promise.id, promise))
 
 
 def _promised_invoice(account: Account, key: str, event: Event) -> None:
@@ -123,7 +124,7 @@ def _promise_cancelled(account: Account, event: Event, recorded: Recorded) -> Ac
         raise Refused(f"promise `{event.id}`, which is to be cancelled, is unknown on {event.on}")
     if promise.cancelled is not None:
         raise Refused(f"promise `{event.id}` is cancelled already")
-    return replace(account, promises=with_new(account.promises, promise.id, replace(promise, cancelled=recorded)))
+    return evolve(account, promises=with_new(account.promises, promise.id, replace(promise, cancelled=recorded)))
 
 
 def _dispute(account: Account, event: Event, recorded: Recorded) -> Account:

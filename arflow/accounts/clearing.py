@@ -18,6 +18,7 @@ from arflow.accounts.entries import (
 )
 from arflow.accounts.events import Event
 from arflow.errors import Refused, did_you_mean
+from arflow.evolving import evolve
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -199,7 +200,7 @@ def with_new(known: "Mapping[Key, Value]", key: "Key", value: "Value") -> "dict[
 
 def with_ledger(account: Account, **changes: Any) -> Account:  # noqa: ANN401  # dataclasses.replace takes any field
     """`account` with fields of its ledger replaced."""
-    return replace(account, ledger=replace(account.ledger, **changes))
+    return evolve(account, ledger=evolve(account.ledger, **changes))
 
 
 def mapping_of(event: Event, name: str) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from arflow.accounts.entries import Account, Episode, Ledger
+from arflow.evolving import evolve
 
 ONE_DAY = dt.timedelta(days=1)
 ActInstant = Callable[[dt.date], dt.datetime]
@@ -13,7 +14,7 @@ ActInstant = Callable[[dt.date], dt.datetime]
 def fallen_due(account: Account, day: dt.date, act_instant: ActInstant) -> Account:
     """`account` with the episode that time alone has begun by the policy day `day`: on the day after a due date."""
     begun = upcoming(account, day, act_instant)
-    return account if begun is None else replace(account, episodes=(*account.episodes, begun))
+    return account if begun is None else evolve(account, episodes=(*account.episodes, begun))
 
 
 def upcoming(account: Account, day: dt.date, act_instant: ActInstant) -> Episode | None:
@@ -34,7 +35,7 @@ def after_events(account: Account, before: Ledger, day: dt.date, now: dt.datetim
     if overdue and running is None:
         return _begun(account, before, now, today)
     if not overdue and running is not None:
-        return replace(account, episodes=(*account.episodes[:-1], _ended(running, now)))
+        return evolve(account, episodes=(*account.episodes[:-1], _ended(running, now)))
     return account
 
 
@@ -47,9 +48,9 @@ def _begun(account: Account, before: Ledger, now: dt.datetime, today: dt.date) -
     old = _reopened(account, before)
     if old is None:
         new = Episode(started_on=today, spans=((now, None),))
-        return replace(account, episodes=(*account.episodes, new))
+        return evolve(account, episodes=(*account.episodes, new))
     others = tuple(episode for episode in account.episodes if episode is not old)
-    return replace(account, episodes=(*others, replace(old, spans=(*old.spans, (now, None)))))
+    return evolve(account, episodes=(*others, replace(old, spans=(*old.spans, (now, None)))))
 
 
 def _reopened(account: Account, before: Ledger) -> Episode | None:

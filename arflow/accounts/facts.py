@@ -33,14 +33,53 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class _View:
-    """The account taken apart once, for all facts of one day."""
+    """The ledger, promises and contacts of an account taken apart once, for all facts of one day.
+
+    `facts` holds those that depend on nothing else, `since` and `until` their anchors. `account` is as it was then;
+    what is not in its books (state, tags, messages) may be otherwise by now.
+    """
 
     account: Account
     book: Ledger
     day: dt.date
+    terms: Terms
     promised: list[Verdict]
     exposure: Exposure
     episode: Episode | None
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """The facts that these books alone decide."""
+        return {
+            **_of_promises(self),
+            **_amounts(self),
+            **_counts(self),
+            **{name: _age(self.day, anchor, name) for name, anchor in self.since.items()},
+            **{name: NEVER if anchor is None else (anchor - self.day).days for name, anchor in self.until.items()},
+        }
+
+    @cached_property
+    def since(self) -> Mapping[str, dt.date | None]:
+        """Where the ages among these facts begin."""
+        return _since(self)
+
+    @cached_property
+    def until(self) -> Mapping[str, dt.date | None]:
+        """Where the countdowns among these facts end."""
+        return _until(self)
+
+    def is_of(self, account: Account, day: dt.date, terms: Terms) -> bool:
+        """Whether the books of `account` are these very ones, on the same day and by the same terms."""
+        was = self.account
+        return (
+            self.day == day
+            and self.book is account.book
+            and was.promises is account.promises
+            and was.contacts is account.contacts
+            and was.episodes is account.episodes
+            and was.credit_limit == account.credit_limit
+            and self.terms == terms
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,35 +107,27 @@ class Snapshot:
         return _turning(self.view)
 
 
-def snapshot(account: Account, day: dt.date, reading: Reading) -> Snapshot:
+def snapshot(account: Account, day: dt.date, reading: Reading, earlier: Snapshot | None = None) -> Snapshot:
     """The facts of `account` on the policy day `day`, which is not before the day of its latest event.
 
-    Raises Refused when a recorded attribute is not of its declared type.
+    What `earlier` made of the same books is taken over. Raises Refused when a recorded attribute is not of its declared
+    type.
     """
-    view = _view(account, day, reading.terms)
-    since, until, found = _since(view), _until(view), notices(account, view.episode, day)
-    values: dict[str, Any] = {
-        **_recorded(view),
-        **_amounts(view),
-        **_counts(view),
-        **{name: _age(day, anchor, name) for name, anchor in since.items()},
-        **{name: NEVER if anchor is None else (anchor - day).days for name, anchor in until.items()},
-    }
+    view = earlier.view if earlier and earlier.view.is_of(account, day, reading.terms) else None
+    view = view or _view(account, day, reading.terms)
+    found = notices(account, view.episode, day)
+    own = {"days_in_state": account.entered_on, "days_since_notice": _latest(m.sent_on for m in account.messages)}
     facts = Facts(
-        **values,
+        **_recorded(account),
+        **view.facts,
+        days_in_state=_age(day, own["days_in_state"], "days_in_state"),
+        days_since_notice=_age(day, own["days_since_notice"], "days_since_notice"),
         notices_sent=found.sent,
         notices_failed=found.failed,
         notice_pending=found.pending,
         attributes=_attributes(account, reading.attributes),
     )
-    return Snapshot(
-        day=day,
-        facts=facts,
-        notices=found,
-        since=since,
-        until=until,
-        view=view,
-    )
+    return Snapshot(day=day, facts=facts, notices=found, since={**view.since, **own}, until=view.until, view=view)
 
 
 def _view(account: Account, day: dt.date, terms: Terms) -> _View:
@@ -106,6 +137,7 @@ def _view(account: Account, day: dt.date, terms: Terms) -> _View:
         account=account,
         book=book,
         day=day,
+        terms=terms,
         promised=promised,
         exposure=exposure(book, day, promised),
         episode=account.episode or _coming_episode(book, day),
@@ -127,8 +159,7 @@ def _age(day: dt.date, anchor: dt.date | None, name: str) -> int:
 # --- as recorded ------------------------------------------------------------------------------------------------------
 
 
-def _recorded(view: _View) -> dict[str, object]:
-    account = view.account
+def _recorded(account: Account) -> dict[str, Any]:
     return {
         "state": account.state.value,
         "country": account.country,
@@ -141,6 +172,11 @@ def _recorded(view: _View) -> dict[str, object]:
         "on_hold": account.on_hold,
         "credit_limit": account.credit_limit or 0,
         "has_credit_limit": account.credit_limit is not None,
+    }
+
+
+def _of_promises(view: _View) -> dict[str, object]:
+    return {
         "has_open_promise": any(verdict.status == "open" for verdict in view.promised),
         "has_open_dispute": bool(view.book.open_disputes),
         "promise_status": _promise_status(view),
@@ -272,9 +308,7 @@ def _since(view: _View) -> dict[str, dt.date | None]:
         "days_overdue": min((item.due for item in view.exposure.collectible), default=None),
         "oldest_invoice_age": min((invoice.issued for invoice in _open_invoices(book)), default=None),
         "dispute_age": min((dispute.on for dispute in book.open_disputes), default=None),
-        "days_in_state": account.entered_on,
         "days_in_episode": view.episode.started_on if view.episode else None,
-        "days_since_notice": _latest(message.sent_on for message in account.messages),
         "days_since_contact": _latest(c.on for c in account.contacts if c.direction == "out" or _is_conversation(c)),
         "days_since_conversation": _latest(c.on for c in account.contacts if _is_conversation(c)),
         "days_since_payment": _latest_payment(book).on if book.payments else None,

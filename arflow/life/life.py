@@ -10,6 +10,7 @@ from arflow.accounts.entries import Account, EffectStatus, Ledger
 from arflow.accounts.events import Event
 from arflow.accounts.facts import Snapshot
 from arflow.errors import Refused
+from arflow.evolving import evolve
 from arflow.life import gates, passes
 from arflow.life.present import Present, reading
 from arflow.life.records import Entry, Part, World
@@ -132,8 +133,8 @@ class Life:
         placed = passes.place(here, self.account.last_instant, GO_LIVE, to)
         if placed:
             drop_waiting(here, self.account.last_instant, GO_LIVE, "the account was placed by hand")
-            here.account = replace(self.account, parked=None)
-            here.account = replace(self.account, wake=next_wake(here, self.account.last_instant))
+            here.account = evolve(self.account, parked=None)
+            here.account = evolve(self.account, wake=next_wake(here, self.account.last_instant))
         here.actor = here.reason = ""
         return placed
 
@@ -157,7 +158,7 @@ class Life:
     def _go_on(self, now: dt.datetime, cause: str) -> None:
         """Let what is due leave, and derive the wake anew."""
         send_due(self._here, now, cause)
-        self._here.account = replace(self.account, wake=next_wake(self._here, now))
+        self._here.account = evolve(self.account, wake=next_wake(self._here, now))
 
     # --- causes -------------------------------------------------------------------------------------------------------
 
@@ -200,15 +201,15 @@ class Life:
         elif event.kind in ("tag", "untag"):
             here.account = apply(here.account, event, (now, 0))
         elif event.kind == "contact" and event.text("channel") == "call":
-            here.account = replace(here.account, call_open=False)
+            here.account = evolve(here.account, call_open=False)
         elif event.kind == "account" and "owner" in event.data:
-            here.account = replace(here.account, owner=event.text("owner"))
+            here.account = evolve(here.account, owner=event.text("owner"))
 
     def payer_changed(self, ledger: Ledger, at: dt.datetime) -> None:
         """Take over the payer's ledger after a cause of the payer at `at`, and run a pass."""
         before = self.account.book
         self._here.reach(at)
-        self._here.account = replace(self.account, payer_ledger=ledger)
+        self._here.account = evolve(self.account, payer_ledger=ledger)
         self._here.settle_episode(before, at)
         self._cause(at, PAYER)
 
@@ -226,7 +227,7 @@ class Life:
     def _cause(self, now: dt.datetime, cause: str, forced: Event | None = None, actor: str = "") -> None:
         here = self._here
         here.stand_at(now)
-        here.account = replace(here.account, parked=None)
+        here.account = evolve(here.account, parked=None)
         here.actor = actor
         if forced is not None:
             here.actor, here.reason = forced.text("actor") or actor, forced.text("reason")
@@ -252,7 +253,7 @@ class Life:
         if event.kind in ("notice_delivered", "notice_failed"):
             return settle_notice(here, event.text("notice"), at, delivered=event.kind == "notice_delivered")
         if not here.account.born:
-            here.account = replace(here.account, born=True, entered_on=event.on, entered_at=at)
+            here.account = evolve(here.account, born=True, entered_on=event.on, entered_at=at)
         try:
             here.account = apply(here.account, event, (at, place))
             if event.kind == "account":
@@ -266,13 +267,13 @@ class Life:
     def _take_payer(self, at: dt.datetime) -> None:
         account, payer = self.account, self.account.pays_through
         if payer is None:
-            self._here.account = replace(account, payer_ledger=None)
+            self._here.account = evolve(account, payer_ledger=None)
             return
         if payer == account.id:
             raise Refused(f"account `{payer}` pays through itself")
         if payer not in self.world.ledgers:
             raise Refused(f"account `{account.id}` pays through `{payer}`, which is unknown or pays through another")
-        self._here.account = replace(account, payer_ledger=self.world.ledgers[payer].before(at))
+        self._here.account = evolve(account, payer_ledger=self.world.ledgers[payer].before(at))
 
 
 def _last_forced(events: Sequence[Event]) -> Event | None:
@@ -281,7 +282,7 @@ def _last_forced(events: Sequence[Event]) -> Event | None:
 
 def _with_books(account: Account, books: Account) -> Account:
     """`account` with everything that a fold of the recorded events alone gives; the rest is the machine's."""
-    return replace(
+    return evolve(
         account,
         name=books.name,
         timezone=books.timezone,

@@ -1,11 +1,12 @@
 """A pass over one account (contract, section 4): choose the policy, make the moves, fire the acts, let effects out."""
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from arflow.accounts.entries import Firing, Parked
 from arflow.accounts.facts import Snapshot
 from arflow.errors import Refused
+from arflow.evolving import evolve
 from arflow.life import gates
 from arflow.life.present import Ground, Present
 from arflow.life.records import EntryKind
@@ -98,7 +99,7 @@ class _Pass:
         if policy is not None:
             day = here.day_under(policy, self.now)
             if (here.account.policy_version, here.account.policy_day) != (policy.version, day):
-                here.account = replace(here.account, policy_version=policy.version, policy_day=day)
+                here.account = evolve(here.account, policy_version=policy.version, policy_day=day)
             here.fall_due(self.now)
         return policy
 
@@ -147,7 +148,7 @@ class _Pass:
         if not fired:
             return []
         firing = Firing(on=here.local(self.now).date())
-        here.account = replace(here.account, fired={**here.account.fired, **{rule.id: firing for rule in fired}})
+        here.account = evolve(here.account, fired={**here.account.fired, **{rule.id: firing for rule in fired}})
         rules = tuple(rule.id for rule in fired)
         ground = Ground(facts=view.facts, situation=now)
         here.record(EntryKind.ACTS, self.now, self.cause, rules=rules, ground=ground)
@@ -155,7 +156,7 @@ class _Pass:
 
     def _step(self, to: State, ground: Ground, rule: Rule | None = None) -> None:
         here, account = self.here, self.here.account
-        here.account = replace(
+        here.account = evolve(
             account,
             state=to,
             stay=account.stay + 1,
@@ -184,7 +185,7 @@ class _Pass:
         ground: Ground = Ground(),  # noqa: B008  # frozen and without content
     ) -> None:
         here, target, name = self.here, rule.to if rule else to, rule.id if rule else None
-        here.account = replace(here.account, parked=Parked(reason=reason, at=self.now, rule=name, to=target), wake=None)
+        here.account = evolve(here.account, parked=Parked(reason=reason, at=self.now, rule=name, to=target), wake=None)
         here.record(
             EntryKind.PARKED,
             self.now,

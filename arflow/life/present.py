@@ -5,13 +5,14 @@ Passes, sendings and wakes all work on this one value; nothing here decides.
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from arflow.accounts import episodes
 from arflow.accounts.entries import Account, Ledger, Outgoing
 from arflow.accounts.facts import Reading, Snapshot, snapshot
 from arflow.accounts.promises import Terms
+from arflow.evolving import evolve
 from arflow.life.records import Entry, EntryKind, World
 from arflow.rules.calendar import ACCOUNT_ZONE, Calendar
 from arflow.rules.decide import Situation
@@ -45,6 +46,36 @@ class _Seen:
         return self.account is account and self.policy is policy and self.snapshot.day == day
 
 
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """Under what an account lives: its policy, and the calendar and zone that follow from it."""
+
+    world: World
+    version: str | None
+    currency: str
+    timezone: str
+    policy: Policy | None
+    calendar: Calendar
+    zone: ZoneInfo
+
+    @classmethod
+    def of(cls, account: Account, world: World) -> "_Home":
+        own = next((policy for policy in world.policies if policy.version == account.policy_version), None)
+        policy = own or next((p for p in world.policies if p.currency == account.currency), None)
+        policy = policy or next(iter(world.policies), None)
+        calendar = policy.calendar if policy else Calendar(timezone=ACCOUNT_ZONE)
+        zone = calendar.zone(account.timezone)
+        return cls(world, account.policy_version, account.currency, account.timezone, own, calendar, zone)
+
+    def is_of(self, account: Account) -> bool:
+        """Whether `account` is as the one that this was looked up for."""
+        return (
+            self.version == account.policy_version
+            and self.timezone == account.timezone
+            and self.currency == account.currency
+        )
+
+
 @dataclass
 class Present:
     """One account in its world. `actor` and `reason` are those of the cause that is being dealt with."""
@@ -55,24 +86,31 @@ class Present:
     actor: str = ""
     reason: str = ""
     _seen: "_Seen | None" = None
+    _known_home: "_Home | None" = None
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
     @property
+    def _home(self) -> "_Home":
+        """Under what the account lives; looked up anew only when it, or the world, has changed in that respect."""
+        account, known = self.account, self._known_home
+        if known is None or known.world is not self.world or not known.is_of(account):
+            known = _Home.of(account, self.world)
+            self._known_home = known
+        return known
+
+    @property
     def policy(self) -> Policy | None:
         """The policy that had the account at its last pass, if it is still active."""
-        version = self.account.policy_version
-        return next((policy for policy in self.world.policies if policy.version == version), None)
+        return self._home.policy
 
     def calendar(self) -> Calendar:
         """The calendar the account lives by: its policy's, else that of the first policy in its currency."""
-        policy = self.policy or next((p for p in self.world.policies if p.currency == self.account.currency), None)
-        policy = policy or next(iter(self.world.policies), None)
-        return policy.calendar if policy else Calendar(timezone=ACCOUNT_ZONE)
+        return self._home.calendar
 
     def zone(self) -> ZoneInfo:
         """The zone the account lives in."""
-        return self.calendar().zone(self.account.timezone)
+        return self._home.zone
 
     def local(self, at: dt.datetime) -> dt.datetime:
         """`at` on the account's own clock."""
@@ -95,12 +133,12 @@ class Present:
 
     def stand_at(self, now: dt.datetime) -> None:
         """Note that `now` has come."""
-        self.account = replace(self.account, last_instant=max(now, self.account.last_instant))
+        self.account = evolve(self.account, last_instant=max(now, self.account.last_instant))
 
     def reach(self, at: dt.datetime) -> None:
         """Let time alone do what it has done by `at`, before something else changes the account or how it is read."""
         if self.policy is not None and self.policy_day(at) != self.account.policy_day:
-            self.account = replace(self.account, policy_day=self.policy_day(at))
+            self.account = evolve(self.account, policy_day=self.policy_day(at))
         self.fall_due(at)
 
     # --- the account --------------------------------------------------------------------------------------------------
@@ -108,9 +146,11 @@ class Present:
     def snapshot(self, policy: Policy, day: dt.date | None = None) -> Snapshot:
         """The facts of the account as `policy` reads it, on `day` or else on its policy day."""
         on = day or self.account.policy_day
-        if self._seen is None or not self._seen.is_of(self.account, policy, on):
-            self._seen = _Seen(self.account, policy, snapshot(self.account, on, reading(policy)))
-        return self._seen.snapshot
+        seen = self._seen
+        if seen is None or not seen.is_of(self.account, policy, on):
+            earlier = seen.snapshot if seen else None
+            seen = self._seen = _Seen(self.account, policy, snapshot(self.account, on, reading(policy), earlier))
+        return seen.snapshot
 
     def fall_due(self, at: dt.datetime) -> None:
         """Begin the episode that time alone has begun by `at`."""
@@ -129,7 +169,7 @@ class Present:
         new = {effect.number: effect for effect in changed}
         if new:
             outgoing = tuple(new.get(effect.number, effect) for effect in self.account.outgoing)
-            self.account = replace(self.account, outgoing=outgoing)
+            self.account = evolve(self.account, outgoing=outgoing)
 
     # --- records ------------------------------------------------------------------------------------------------------
 
@@ -149,7 +189,7 @@ class Present:
         """Record a step, acts or a refused pass at `now`; without a `reason` that of the cause."""
         entry = self._entry(kind, now, cause, self.reason if reason is None else reason)
         self.entries.append(
-            replace(
+            evolve(
                 entry,
                 rule=rule,
                 source=source,
@@ -175,7 +215,7 @@ class Present:
     ) -> None:
         """Record that an effect took hold or was dropped at `now`."""
         entry = self._entry(kind, now, cause, self.reason if reason is None else reason)
-        self.entries.append(replace(entry, effect=effect, name=name, rule=rule, number=number))
+        self.entries.append(evolve(entry, effect=effect, name=name, rule=rule, number=number))
 
     def _entry(self, kind: EntryKind, now: dt.datetime, cause: str, reason: str) -> Entry:
         local = self.local(now)

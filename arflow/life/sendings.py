@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import replace
 
 from arflow.accounts.entries import EffectStatus, Outgoing
+from arflow.evolving import evolve
 from arflow.life import gates
 from arflow.life.present import Present
 from arflow.life.records import EntryKind
@@ -19,11 +20,11 @@ def put_out(here: Present, effect: Effect, rule: str, now: dt.datetime, cause: s
     account = here.account
     match effect.kind:
         case EffectKind.ASSIGN:
-            here.account = replace(account, owner=effect.name)
+            here.account = evolve(account, owner=effect.name)
         case EffectKind.TAG:
-            here.account = replace(account, tags=account.tags | {effect.name})
+            here.account = evolve(account, tags=account.tags | {effect.name})
         case EffectKind.UNTAG:
-            here.account = replace(account, tags=account.tags - {effect.name})
+            here.account = evolve(account, tags=account.tags - {effect.name})
     here.record_effect(EntryKind.EFFECT, now, cause, effect=effect.kind.value, name=effect.name, rule=rule)
 
 
@@ -75,7 +76,7 @@ def _wait(here: Present, effect: Effect, rule: str, now: dt.datetime) -> None:
     fired = dict(account.fired)
     if rule in fired:
         fired[rule] = replace(fired[rule], outgoing=(*fired[rule].outgoing, number))
-    here.account = replace(account, outgoing=(*account.outgoing, waiting), effects_decided=number, fired=fired)
+    here.account = evolve(account, outgoing=(*account.outgoing, waiting), effects_decided=number, fired=fired)
 
 
 def _moment(here: Present, kind: EffectKind, now: dt.datetime) -> dt.datetime | None:
@@ -119,7 +120,7 @@ def _leave(here: Present, effect: Outgoing, now: dt.datetime, cause: str) -> Non
     if effect.kind is EffectKind.CALL:
         if here.account.call_open:
             return
-        here.account = replace(here.account, call_open=True)
+        here.account = evolve(here.account, call_open=True)
     _record(here, EntryKind.EFFECT, effect, now, cause)
 
 

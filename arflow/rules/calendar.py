@@ -48,6 +48,22 @@ def _end_of_gap(zone: ZoneInfo, before: dt.datetime, after: dt.datetime) -> dt.d
     return dt.datetime.fromtimestamp(high, dt.UTC)
 
 
+@lru_cache(maxsize=100_000)
+def _policy_day(zone: ZoneInfo, act_at: dt.time, now: dt.datetime) -> dt.date:
+    day = now.astimezone(zone).date() + ONE_DAY
+    while instant(zone, day, act_at) > now:
+        day -= ONE_DAY
+    return day
+
+
+@lru_cache(maxsize=100_000)
+def _next_act(zone: ZoneInfo, act_at: dt.time, now: dt.datetime) -> dt.datetime:
+    day = now.astimezone(zone).date() - ONE_DAY
+    while instant(zone, day, act_at) <= now:
+        day += ONE_DAY
+    return instant(zone, day, act_at)
+
+
 @cache
 def _holidays_of(country: str) -> holidays.HolidayBase:
     return holidays.country_holidays(country)
@@ -84,17 +100,11 @@ class Calendar:
 
     def policy_day(self, zone: ZoneInfo, now: dt.datetime) -> dt.date:
         """The local date of the latest `act_at` that has passed at `now`."""
-        day = now.astimezone(zone).date() + ONE_DAY
-        while self.act_instant(zone, day) > now:
-            day -= ONE_DAY
-        return day
+        return _policy_day(zone, self.act_at, now)
 
     def next_act(self, zone: ZoneInfo, now: dt.datetime) -> dt.datetime:
         """The first `act_at` after `now`."""
-        day = now.astimezone(zone).date() - ONE_DAY
-        while self.act_instant(zone, day) <= now:
-            day += ONE_DAY
-        return self.act_instant(zone, day)
+        return _next_act(zone, self.act_at, now)
 
     def is_working_day(self, day: dt.date) -> bool:
         """Whether `day` is neither on the weekend nor a holiday."""

@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from arflow.accounts.entries import Account, Ledger, Parked
 from arflow.errors import Conflict
-from arflow.store import tables
-from arflow.store.rows import Parts, Row, account_of, account_row, changed_rows, gone, parked_row
+from arflow.store import bulk, tables
+from arflow.store.rows import Parts, Row, account_of, account_row, changed_columns, changed_rows, gone, parked_row
 
 _ORDERED = {"person": "position", "contact": "position", "episode": "position", "effect": "number"}
 _KEYED = {
@@ -134,7 +134,9 @@ def load(connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
 def _rows(connection: Connection, table: Table, key: str, ids: Sequence[str]) -> list[Row]:
     order = _KEYED.get(table.name) or ((_ORDERED[table.name],) if table.name in _ORDERED else ())
     query = select(table).where(table.c[key].in_(listed(ids))).order_by(*(table.c[name] for name in order))
-    return [dict(row) for row in connection.execute(query).mappings()]
+    found = connection.execute(query)
+    names = tuple(found.keys())
+    return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def _stored(row: Row, parts: Parts) -> Stored:
@@ -168,9 +170,6 @@ class Changed:
     """Whether the books were folded anew, so that no row of theirs may be left over."""
 
 
-_TIMERS = ("next_due", "due_on", "applied_to", "policy_seen")
-
-
 def save(connection: Connection, changes: Sequence[Changed]) -> None:
     """Write what changed. Raises Conflict when somebody else has written one of the accounts since it was read."""
     if not changes:
@@ -190,31 +189,25 @@ def save(connection: Connection, changes: Sequence[Changed]) -> None:
                 delete(table).where(table.c.account_id == change.account.id, table.c.position >= position)
             )
     for table in WRITE_ORDER:
-        if rows[table.name]:
-            _upsert(connection, table, rows[table.name])
+        bulk.upsert(connection, table, rows[table.name])
 
 
 def _save_accounts(connection: Connection, changes: Sequence[Changed]) -> None:
-    account = tables.account
-    statement = (
-        update(account)
-        .where(account.c.id == bindparam("key"), account.c.version == bindparam("seen"))
-        .values(
-            {
-                name: bindparam(f"new_{name}")
-                for name in (*account_row(changes[0].account), *_TIMERS, "version")
-                if name != "id"
-            }
-            | {"journal_length": bindparam("new_journal_length"), "journal_head": bindparam("new_journal_head")}
-        )
-    )
-    done = connection.execute(statement, [_account_parameters(change) for change in changes])
-    if done.rowcount != len(changes):
+    """Write the accounts' own rows, those together of which the same columns changed."""
+    rows: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for change in changes:
+        row = _account_row(change)
+        rows[tuple(row)].append(row)
+    keys = ("id", "version")
+    if sum(bulk.update(connection, tables.account, keys, group) for group in rows.values()) != len(changes):
         raise Conflict("an account was changed by somebody else at the same time; read it again and repeat")
 
 
-def _account_parameters(change: Changed) -> Row:
-    row = account_row(change.account) | {
+def _account_row(change: Changed) -> Row:
+    return {
+        "old_id": change.account.id,
+        "old_version": change.before.version,
+        **changed_columns(change.before.account, change.account),
         "next_due": change.next_due,
         "due_on": change.due_on,
         "applied_to": change.applied_to,
@@ -223,16 +216,6 @@ def _account_parameters(change: Changed) -> Row:
         "journal_length": change.journal_length,
         "journal_head": change.journal_head,
     }
-    del row["id"]
-    parameters = {f"new_{name}": value for name, value in row.items()}
-    return parameters | {"key": change.account.id, "seen": change.before.version}
-
-
-def _upsert(connection: Connection, table: Table, rows: list[Row]) -> None:
-    keys = [column.name for column in table.primary_key]
-    statement = insert(table)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
 
 
 def journal_ends(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[int, bytes | None]]:

@@ -8,12 +8,11 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from arflow.life.records import Entry, EntryKind
-from arflow.store import tables
+from arflow.store import bulk, tables
 from arflow.store.rows import Row
 from arflow.vocabulary import Facts
 
@@ -65,7 +64,7 @@ def _details(entry: Entry) -> Row:
     if entry.situation is not None:
         found["situation"] = {
             name: sorted(value) if isinstance(value, frozenset) else value
-            for name, value in asdict(entry.situation).items()
+            for name, value in vars(entry.situation).items()
             if name != "kept" or value
         }
     return found
@@ -87,8 +86,10 @@ def facts_from_json(row: Row) -> Facts:
 def digest(row: Mapping[str, object], previous: bytes | None) -> bytes:
     """The hash of a row that follows one with the hash `previous`."""
     content = {name: _canonical(row[name]) for name in _CHAINED}
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256((previous or b"") + text.encode()).digest()
+    return hashlib.sha256((previous or b"") + _written(content).encode()).digest()
+
+
+_written = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode
 
 
 def _canonical(value: object) -> object:
@@ -101,8 +102,7 @@ def _canonical(value: object) -> object:
 
 def append(connection: Connection, rows: Sequence[Row]) -> None:
     """Write rows that `chained` made."""
-    if rows:
-        connection.execute(insert(tables.journal), list(rows))
+    bulk.insert(connection, tables.journal, rows)
 
 
 def of_account(connection: Connection, account: str) -> Iterator[Row]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, update
 from sqlalchemy.dialects.postgresql import insert
 
 from arflow.life.records import Entry, EntryKind
-from arflow.store import desk_tables
+from arflow.store import bulk, desk_tables
 from arflow.store.rows import Row
 from arflow.vocabulary import EffectKind
 
@@ -31,8 +31,7 @@ def put_out(connection: Connection, entries: Iterable[Leaving], *, with_messages
     leaving = [one for one in entries if one.entry.kind is EntryKind.EFFECT and one.entry.effect in _LEAVES]
     messages = [_message(one) for one in leaving if with_messages and _is_mail(one.entry)]
     tasks = [_task(one.entry) for one in leaving if not _is_mail(one.entry)]
-    if messages:
-        connection.execute(insert(desk_tables.message), messages)
+    bulk.insert(connection, desk_tables.message, messages)
     if tasks:  # a notice that is still open is not told again
         connection.execute(insert(desk_tables.task).on_conflict_do_nothing(), tasks)
 

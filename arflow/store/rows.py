@@ -6,6 +6,8 @@ Rows are plain dictionaries by column; nothing here talks to the database.
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Table
@@ -46,19 +48,38 @@ _PLAIN = (
 
 def account_row(account: Account) -> Row:
     """The row of `account` in the table `account`, without the columns that belong to the journal and to timers."""
-    row: Row = {name: getattr(account, name) for name in _PLAIN}
-    unborn = not account.born
-    return row | {
-        "state": account.state.value,
-        "attributes": dict(account.attributes),
-        "tags": sorted(account.tags),
-        "entered_on": None if account.entered_on == dt.date.min else account.entered_on,
-        "entered_at": None if account.entered_at == _LONG_AGO else account.entered_at,
-        "fired": {rule: [firing.on.isoformat(), *firing.outgoing] for rule, firing in account.fired.items()},
-        "policy_day": None if account.policy_day == dt.date.min else account.policy_day,
-        "last_instant": None if unborn and account.last_instant == _LONG_AGO else account.last_instant,
-        "parked": parked_row(account.parked),
+    return {name: column(account) for name, column in _COLUMNS.items()}
+
+
+def changed_columns(old: Account, new: Account) -> Row:
+    """The columns of `account_row` that `new` has otherwise than `old`."""
+    before, after = old.__dict__, new.__dict__
+    return {
+        name: column(new)
+        for name, column in _COLUMNS.items()
+        if after[name] is not before[name] and after[name] != before[name]
     }
+
+
+_COLUMNS: Mapping[str, Callable[[Account], Any]] = MappingProxyType(
+    {name: attrgetter(name) for name in _PLAIN}
+    | {
+        "state": lambda account: account.state.value,
+        "attributes": lambda account: dict(account.attributes),
+        "tags": lambda account: sorted(account.tags),
+        "entered_on": lambda account: None if account.entered_on == dt.date.min else account.entered_on,
+        "entered_at": lambda account: _unless_ever(account.entered_at),
+        "fired": lambda account: {rule: [one.on.isoformat(), *one.outgoing] for rule, one in account.fired.items()},
+        "policy_day": lambda account: None if account.policy_day == dt.date.min else account.policy_day,
+        "last_instant": lambda account: _unless_ever(account.last_instant),
+        "parked": lambda account: parked_row(account.parked),
+    }
+)
+"""Each column, and what it holds of an account; it depends on the attribute of its name alone."""
+
+
+def _unless_ever(at: dt.datetime) -> dt.datetime | None:
+    return None if at == _LONG_AGO else at
 
 
 def parked_row(parked: Parked | None) -> Row | None:
