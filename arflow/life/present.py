@@ -87,6 +87,8 @@ class Present:
     reason: str = ""
     _seen: "_Seen | None" = None
     _known_home: "_Home | None" = None
+    _housed: Account | None = None
+    """The account for which the latest home was found right."""
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -94,9 +96,11 @@ class Present:
     def _home(self) -> "_Home":
         """Under what the account lives; looked up anew only when it, or the world, has changed in that respect."""
         account, known = self.account, self._known_home
+        if self._housed is account and known is not None and known.world is self.world:
+            return known
         if known is None or known.world is not self.world or not known.is_of(account):
-            known = _Home.of(account, self.world)
-            self._known_home = known
+            known = self._known_home = _Home.of(account, self.world)
+        self._housed = account
         return known
 
     @property

@@ -13,11 +13,13 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import durable_rules_engine as network
 from durable import engine as durable
 
 from arflow.errors import WornOut
+from arflow.rules.catalogue import CATALOGUE
 from arflow.rules.cutting import MAX_FIELDS, Cutter, Group, Part, Piece, pieces_of
 from arflow.rules.expressions import Comparison, Expression, Literal
 from arflow.rules.policy import Never, Policy
@@ -142,16 +144,21 @@ class _Ruleset:
     name: str
     begin: int
     pieces: Sequence[Piece]
-    asked: tuple[_Named, ...] = field(init=False)
+    numbers: Callable[[Mapping[str, object]], tuple[object, ...]] = field(init=False)
+    """Takes the numbers and bools that are asked out of all facts at once."""
+
+    others: tuple[_Named, ...] = field(init=False)
     template: str = field(init=False)
-    """A post as JSON, with a place for the cursor and for what is asked, in its order."""
+    """A post as JSON, with a place for the cursor, for each number, and for what else is asked."""
 
     compiled: durable.Ruleset = field(init=False)
 
     def __post_init__(self) -> None:
         fields = _fields(self.pieces)
-        self.asked = tuple(fields.values())
-        places = [f"{_quoted(name)}: {_place(named)}" for name, named in fields.items()]
+        numbers = [name for name, named in fields.items() if _is_number(named)]
+        self.numbers = _taker(numbers)
+        self.others = tuple(named for named in fields.values() if not _is_number(named))
+        places = [f"{_quoted(name)}: {_place(fields[name])}" for name in sorted(fields, key=lambda n: n not in numbers)]
         self.template = "{" + ", ".join([f'"{_CURSOR}": %d', *places]) + "}"
         names = {_asked(named): name for name, named in fields.items()}
         rules = {f"{_PREFIX}{at}": _rule(at, piece, names) for at, piece in enumerate(self.pieces, self.begin)}
@@ -164,7 +171,8 @@ class _Ruleset:
 
     def first(self, facts: Facts, start: int, truth: Callable[[int], bool]) -> int | None:
         """The index, from `start` on, of the first condition that holds; `truth` tells of parts."""
-        post = self.template % (start, *[_value(named, facts, truth) for named in self.asked])
+        others = [_value(named, facts, truth) for named in self.others]
+        post = self.template % (start, *self.numbers(facts.__dict__), *others)
         handle = self.compiled._handle  # noqa: SLF001  # the library's own functions take it
         said, state = network.assert_event(handle, post)
         if said == _NO_MATCH:
@@ -206,6 +214,18 @@ def _fields(pieces: Sequence[Piece]) -> dict[str, _Named]:
 
 def _is_text(named: _Named) -> bool:
     return isinstance(named, Comparison) and not named.op.startswith("has") and isinstance(named.values[0], str)
+
+
+def _is_number(named: _Named) -> bool:
+    """Whether what is asked is a number or bool among the facts, other than a declared attribute."""
+    return isinstance(named, Comparison) and not isinstance(named.values[0], str) and named.fact in CATALOGUE
+
+
+def _taker(names: Sequence[str]) -> Callable[[Mapping[str, object]], tuple[object, ...]]:
+    """Takes the values of `names` out of a mapping, in their order."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda facts: tuple(facts[name] for name in names)
 
 
 def _place(named: _Named) -> str:

@@ -72,9 +72,10 @@ class Watch:
 
     def pattern(self, facts: Facts) -> Hashable:
         """What is true: two values are equal if every clause is as true for the one as for the other."""
+        values = vars(facts)
         return (
-            *[course.pattern(_number(facts, name)) for name, course in self.numbers],
-            *[_truths(clauses, facts[name]) for name, clauses in self.others],
+            *[course.pattern(values[name]) for name, course in self.numbers],
+            *[_truths(clauses, values[name]) for name, clauses in self.others],
         )
 
 
@@ -91,10 +92,3 @@ def watch(clauses: Iterable[Comparison]) -> Watch:
         windows=tuple(spec.name for spec in specs if ByTime.WINDOW in spec.by_time),
         is_scheduled=any(ByTime.SCHEDULE in spec.by_time for spec in specs),
     )
-
-
-def _number(facts: Facts, name: str) -> int:
-    value = facts[name]
-    if not isinstance(value, int):
-        raise TypeError(name)
-    return value
