@@ -15,7 +15,7 @@ from arflow.accounts.events import Event, parse
 from arflow.accounts.timeline import references_first
 from arflow.errors import Refused
 from arflow.life.records import Part
-from arflow.store import tables
+from arflow.store import bulk, tables
 from arflow.store.accounts import listed
 from arflow.store.rows import Row
 
@@ -33,12 +33,6 @@ class StoredEvent:
     actor: str = ""
 
 
-def canonical(event: Event) -> str:
-    """The content of `event` as canonical JSON, without its account: two events say the same if this is the same."""
-    content = {"date": event.on.isoformat(), "time": f"{event.clock:%H:%M}", **event.data}
-    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
-
-
 def _plain(value: object) -> object:
     if isinstance(value, dt.date):
         return value.isoformat()
@@ -47,9 +41,21 @@ def _plain(value: object) -> object:
     raise TypeError(value)
 
 
+_written = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain).encode
+
+
+def canonical(event: Event) -> str:
+    """The content of `event` as canonical JSON, without its account: two events say the same if this is the same."""
+    return _written({"date": event.on.isoformat(), "time": f"{event.clock:%H:%M}", **event.data})
+
+
 def digest(event: Event) -> bytes:
     """The SHA-256 of the canonical content."""
-    return hashlib.sha256(canonical(event).encode()).digest()
+    return _digest(canonical(event))
+
+
+def _digest(said: str) -> bytes:
+    return hashlib.sha256(said.encode()).digest()
 
 
 def from_row(row: Mapping[Any, Any]) -> StoredEvent:
@@ -130,6 +136,7 @@ def record(
 
 def row_of(event: Event, *, identity: str, occurrence: int) -> Row:
     """The columns of an event that say what happened."""
+    said = canonical(event)
     return {
         "account_id": event.account,
         "kind": event.kind,
@@ -137,8 +144,8 @@ def row_of(event: Event, *, identity: str, occurrence: int) -> Row:
         "occurrence": occurrence,
         "on": event.on,
         "clock": event.clock,
-        "content": json.loads(canonical(event)),
-        "digest": digest(event),
+        "content": json.loads(said),
+        "digest": _digest(said),
     }
 
 
@@ -151,8 +158,7 @@ def withdraw(connection: Connection, account: str, kind: str) -> int:
 
 def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
     """Write new events."""
-    if rows:
-        connection.execute(tables.event.insert(), list(rows))
+    bulk.insert(connection, tables.event, rows)
 
 
 def correct(
