@@ -29,6 +29,7 @@ from arflow.ledger import importing
 from arflow.rules.engine import DurableRules
 from arflow.store import database, embedded, events, tables
 from benchmarks.measured import Say
+from benchmarks.size import Size
 from tests.production import activate, run, standard, turn, write_events
 from tests.servers import end_at_once
 from tests.set_clock import path_of, put, settable
@@ -54,7 +55,8 @@ _MODELS = 12
 _COPIED = (tables.account, tables.person, tables.invoice, tables.item, tables.episode, tables.event)
 _HALVES = (("account", "person", "episode", "item"), ("event", "invoice"))
 _NAMES = frozenset({"account_id", "family"})
-_EXTRA = "(p.n::bigint * 7919 % 4001)"
+_STRIDE, _MOST = 7_919, 4_001
+_EXTRA = f"(p.n::bigint * {_STRIDE} % {_MOST})"
 """What each invoice of a copy is higher by than that of its model, in cents."""
 
 _numbers = count(1)
@@ -79,6 +81,20 @@ class Plan:
         return tuple((zone, number) for zone, number in given if number)
 
 
+def large(size: Size) -> Plan:
+    """The company of the whole size: slices for growth (and to warm up), slices for the drain, and the herd."""
+    if size.quick:
+        return Plan(slices=(1_000,) * size.rounds + (3_000,) * 2 * size.rounds, herd=20_000)
+    return Plan(slices=(10_000,) * size.rounds + (20_000,) * 2 * size.rounds, herd=1_000_000)
+
+
+def smaller(size: Size) -> tuple[Plan, Plan]:
+    """Companies of a hundredth and a tenth of it, in which as many accounts wake in each slice."""
+    due = large(size).slices[0]
+    small, middle = (due, 5 * due) if size.quick else (10_000, 100_000)
+    return Plan(slices=(due,), herd=small - due), Plan(slices=(due,) * size.rounds, herd=middle - due * size.rounds)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Company:
     """A company in a database of its own, on a clock that stands in the evening before until it is set."""
@@ -92,6 +108,16 @@ class Company:
         put(self.engine, morning(zone), runs=True)
         with self.engine.connect() as connection:
             return int(connection.execute(text(f"SELECT count(*) {_DUE}")).scalar_one())
+
+    def waiting(self, number: int, after: str) -> list[str]:
+        """So many accounts that wake with New York, in order, from behind `after` on."""
+        query = (
+            "SELECT id FROM account WHERE timezone = :zone AND state = 'current' AND id > :after "
+            "ORDER BY id LIMIT :number"
+        )
+        with self.engine.connect() as connection:
+            found = connection.execute(text(query), {"zone": HERD_ZONE, "after": after, "number": number})
+            return list(found.scalars())
 
     def is_due(self) -> bool:
         """Whether anybody is due now."""
@@ -158,6 +184,17 @@ def _rule(statement: str) -> None:
     engine.dispose()
 
 
+@contextmanager
+def empty_database() -> Iterator[str]:
+    """The URL of a database with nothing in it, which is gone afterwards."""
+    name = f"empty_{next(_numbers)}"
+    _rule(f"CREATE DATABASE {name} TEMPLATE template0")
+    try:
+        yield _url(name)
+    finally:
+        _rule(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 def checkpoint() -> None:
     """Have everything written on disk, so that nobody pays for what was measured before."""
     _rule("CHECKPOINT")
@@ -213,6 +250,22 @@ def _model(zone: str, number: int) -> list[dict[str, object]]:
     return [{"account": key, "date": "2026-01-02", **one} for one in (account, *invoices)]
 
 
+def events_of(company: Company, ids: Sequence[str]) -> list[dict[str, object]]:
+    """What came in of accounts, made anew from what was planned; nothing of it is read from their rows."""
+    models = {model_id(zone, at): _model(zone, at) for zone, _ in company.plan.zones for at in range(_MODELS)}
+    query = "SELECT id, model, n FROM hands.plan WHERE id = ANY(:ids)"
+    with company.engine.connect() as connection:
+        copies = connection.execute(text(query), {"ids": list(ids)}).all()
+    return [_copied(event, copy.id, copy.n) for copy in copies for event in models[copy.model]]
+
+
+def _copied(event: dict[str, object], key: str, n: int) -> dict[str, object]:
+    if event["event"] != "invoice":
+        return {**event, "account": key}
+    cents = int(str(event["amount"]).replace(".", "")) + n * _STRIDE % _MOST
+    return {**event, "account": key, "amount": f"{cents // 100}.{cents % 100:02}"}
+
+
 def model_id(zone: str, number: int) -> str:
     """The id of a model, which is gone once it is copied."""
     return f"{zone.rpartition('/')[2][:9].replace('_', '')}{number:02}".upper()
@@ -254,8 +307,8 @@ def _copy(engine: Engine, plan: Plan, models: Sequence[Sequence[dict[str, object
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         for table in _COPIED:
-            connection.execute(text(f"DELETE FROM {table.name} m USING plan p WHERE m.{_key(table)} = p.model"))
-        connection.execute(text("DROP TABLE plan, told"))
+            connection.execute(text(f"DELETE FROM {table.name} m USING hands.plan p WHERE m.{_key(table)} = p.model"))
+        connection.execute(text("DROP TABLE told"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM (ANALYZE)"))
         connection.execute(text("CHECKPOINT"))
@@ -268,8 +321,11 @@ def _check(connection: Connection) -> None:
 
 
 def _write_plan(connection: Connection, plan: Plan) -> None:
-    """Who is a copy of which model; ids follow the order in which the rows lie, and the mornings lie scattered."""
-    connection.execute(text("CREATE UNLOGGED TABLE plan (id text, model text, n integer)"))
+    """Note who is a copy of which model, for good.
+
+    Ids follow the order in which the rows lie, and those who wake together lie scattered among the others.
+    """
+    connection.execute(text("CREATE TABLE hands.plan (id text, model text, n integer)"))
     given = [
         {"model": model_id(zone, at), "copies": number // _MODELS + (at < number % _MODELS)}
         for zone, number in plan.zones
@@ -279,12 +335,12 @@ def _write_plan(connection: Connection, plan: Plan) -> None:
     connection.execute(text("INSERT INTO given VALUES (:model, :copies)"), given)
     connection.execute(
         text(
-            "INSERT INTO plan SELECT 'A' || lpad((row_number() OVER by_chance)::text, 7, '0'), model, n "
+            "INSERT INTO hands.plan SELECT 'A' || lpad((row_number() OVER by_chance)::text, 7, '0'), model, n "
             "FROM given, generate_series(1, copies) n WINDOW by_chance AS (ORDER BY hashtextextended(model, n))"
             " ORDER BY 1"
         )
     )
-    connection.execute(text("ANALYZE plan"))
+    connection.execute(text("ANALYZE hands.plan"))
 
 
 def _write_told(connection: Connection, models: Sequence[Sequence[dict[str, object]]]) -> None:
@@ -327,7 +383,7 @@ def _copying(table: Table) -> str:
         f", LATERAL (SELECT coalesce(replace(said, '@', to_char((cents + {_EXTRA}) / 100.0, 'FM9999999990.00')), said) "
         "AS now FROM told t WHERE t.model = m.account_id AND t.kind = m.kind AND t.identity = m.identity) s"
     )
-    source = f"plan p JOIN {table.name} m ON m.{_key(table)} = p.model"
+    source = f"hands.plan p JOIN {table.name} m ON m.{_key(table)} = p.model"
     return f"INSERT INTO {table.name} ({written}) SELECT {values} FROM {source}{said if table is tables.event else ''}"
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from redis import Redis
+from sqlalchemy import text
 
-from arflow import queues
+from arflow import anchors, queues
 from arflow.queues import DRAIN
 from benchmarks.company import Company
 from benchmarks.racing import FellOver, Run
@@ -21,13 +21,16 @@ from tests.servers import PATIENCE, until, valkey
 from workers import ticker
 
 _LOOK_SECONDS = 0.02
+_ANCHOR_SECONDS = 600.0
 
 
 class Crew:
     """So many drain workers that wait for the bell."""
 
-    def __init__(self, company: Company, redis: Redis, workers: list["subprocess.Popen[bytes]"]) -> None:
-        self.company, self.redis, self.workers = company, redis, workers
+    def __init__(self, company: Company, redis_url: str, home: Path) -> None:
+        self.company, self.home, self._redis_url = company, home, redis_url
+        self.redis = queues.connect(redis_url)
+        self.workers: list[subprocess.Popen[bytes]] = []
 
     def work_off(self, zone: str) -> Run:
         """Let it be morning in a zone, ring as the ticker does, and time it until nothing is due any more."""
@@ -43,6 +46,57 @@ class Crew:
             if any(worker.poll() is not None for worker in self.workers):
                 raise FellOver(f"a worker ended, {due:,} accounts were due")
             time.sleep(_LOOK_SECONDS)
+
+    def start(self, workers: int) -> None:
+        """Start them, and wait until they listen."""
+        for number in range(1, workers + 1):
+            self.workers.append(self._start("workers.worker", f"drain-{number}", DRAIN))
+        until(lambda: queues.workers_seen(self.redis)[DRAIN] == workers, PATIENCE)
+
+    def end(self) -> None:
+        """Have them end."""
+        for worker in self.workers:
+            worker.terminate()
+        for worker in self.workers:
+            worker.wait(PATIENCE)
+        self.redis.close()
+
+    def processes(self) -> dict[str, int]:
+        """The processes that work: the workers, the database sessions of everybody but us, and Valkey."""
+        found = {f"worker {number}": worker.pid for number, worker in enumerate(self.workers, start=1)}
+        engine = self.company.engine
+        engine.dispose()  # what is left are the sessions of others
+        query = (
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+            "AND backend_type = 'client backend' ORDER BY pid"
+        )
+        with engine.connect() as connection:
+            sessions = connection.execute(text(query)).scalars().all()
+        found |= {f"database session {number}": pid for number, pid in enumerate(sessions, start=1)}
+        return found | {"Valkey": int(self.redis.info("server")["process_id"])}
+
+    @contextmanager
+    def ticker(self) -> Iterator[int]:
+        """The ticker in a process of its own, once it has looked and written the anchor of the day; gives its id."""
+        process = self._start("workers.ticker", "ticker")
+        anchor = anchors.file_of(self.home)
+        try:
+            until(lambda: anchor.exists() and anchor.stat().st_size > 0, _ANCHOR_SECONDS)
+            yield process.pid
+            process.terminate()
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
+            process.wait()
+
+    def _start(self, module: str, name: str, *arguments: str) -> "subprocess.Popen[bytes]":
+        names = {
+            "ARFLOW_DATABASE_URL": self.company.url,
+            "ARFLOW_REDIS_URL": self._redis_url,
+            "ARFLOW_HOME": str(self.home),
+        }
+        command = [sys.executable, "-P", "-m", module, "--name", name, "--log-file", *arguments]
+        return subprocess.Popen(command, env=os.environ | names)
 
     @contextmanager
     def rung(self) -> Iterator[None]:
@@ -63,25 +117,17 @@ class Crew:
 @contextmanager
 def of(company: Company, workers: int) -> Iterator[Crew]:
     """A crew that is there; it ends with the block."""
-    folder = Path(tempfile.mkdtemp(prefix="arflow-crew-"))
-    started: list[subprocess.Popen[bytes]] = []
+    home = Path(tempfile.mkdtemp(prefix="arflow-crew-"))
     try:
-        with valkey(folder) as url, queues.connect(url) as redis:
-            started += [_start(company, url, folder, number) for number in range(workers)]
-            until(lambda: queues.workers_seen(redis)[DRAIN] == workers, PATIENCE)
-            yield Crew(company, redis, started)
-            for worker in started:
-                worker.terminate()
-            for worker in started:
-                worker.wait(PATIENCE)
+        with valkey(home) as url:
+            crew = Crew(company, url, home)
+            try:
+                crew.start(workers)
+                yield crew
+                crew.end()
+            finally:
+                for worker in crew.workers:
+                    worker.kill()
+                    worker.wait()
     finally:
-        for worker in started:
-            worker.kill()
-            worker.wait()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _start(company: Company, redis_url: str, home: Path, number: int) -> "subprocess.Popen[bytes]":
-    names = {"ARFLOW_DATABASE_URL": company.url, "ARFLOW_REDIS_URL": redis_url, "ARFLOW_HOME": str(home)}
-    command = [sys.executable, "-P", "-m", "workers.worker", "--name", f"drain-{number}", "--log-file", DRAIN]
-    return subprocess.Popen(command, env=os.environ | names)
+        shutil.rmtree(home, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What arflow wrote for one account, as the others are to write it: texts, by the names of `benchmarks.peers.writes`."""
+"""What arflow wrote for one account, as the others write it: texts, by the names of `benchmarks.peers.writes`."""
 
 from sqlalchemy import text
 

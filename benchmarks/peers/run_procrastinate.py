@@ -28,7 +28,7 @@ async def _enqueue(given: dict[str, Any]) -> None:
         """Only its name is needed here."""
 
     async with app.open_async():
-        if given["is_first"]:
+        if given.get("is_first"):
             await app.schema_manager.apply_schema_async()
         await look.batch_defer_async(*({"account": account} for account in given["accounts"]))
     sys.stdout.write(json.dumps({"enqueued": len(given["accounts"])}) + "\n")
