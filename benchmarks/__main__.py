@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks import told
 from benchmarks.measured import Measured, Say
 from benchmarks.size import Size
 
@@ -33,20 +34,25 @@ def benchmark(name: str) -> Callable[[Size, Say], Measured]:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Little of everything, in under five minutes.")
+@click.option("--quick", is_flag=True, help="Little of everything, in under five minutes; kept nowhere.")
 @click.option("--peers", type=click.Path(path_type=Path), help="The environment of what is measured beside it.")
 @click.argument("names", nargs=-1, type=click.Choice(list(MODULES)))
 def main(*, quick: bool, peers: Path | None, names: tuple[str, ...]) -> None:
-    """Measure, and print each row with its floors."""
+    """Measure, print each side and each floor, and keep what was measured at its full size in results.md."""
     size = Size(quick=quick, **({"peers": peers.absolute()} if peers else {}))
+    command = " ".join(
+        ["make bench", *(["QUICK=1"] if quick else []), *([f'BENCH="{" ".join(names)}"'] if names else [])]
+    )
+    place, found = told.place(command), []
     for name in names or MODULES:
         begun = time.monotonic()
-        measured = benchmark(name)(size, _say)
-        for side in measured.rounds:
-            click.echo(f"{name}: {side.label}: {side.median:,.1f} {side.unit}, spread {side.spread:.0%}")
-        for floor in measured.floors:
-            click.echo(f"{name}: {floor}")
+        found.append(benchmark(name)(size, _say))
+        click.echo("\n".join(told.lines(found[-1])))
         _say(f"{name}: {time.monotonic() - begun:.0f} s")
+        if not quick:  # at once: whatever becomes of the next one, this one was measured
+            told.keep(found, place, list(MODULES))
+    click.echo(f"\n{place}\n")
+    click.echo("\n".join(told.table(found)))
 
 
 def _say(line: str) -> None:
