@@ -46,7 +46,7 @@ clean: ## remove what was made from the sources; never data
 	@if [ -e "$(VENV)/pyvenv.cfg" ]; then rm -rf "$(VENV)"; fi
 	@if [ -e "$(PEERS)/pyvenv.cfg" ]; then rm -rf "$(PEERS)"; fi
 	@rm -rf build dist arflow.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	@find arflow workers tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find arflow workers tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: ## make the lock files in requirements/ anew, with the newest releases
 	@setup/lock "$(PYTHON)"
