@@ -4,6 +4,7 @@ It forks nothing and takes no commands through Redis. It ends after a bounded nu
 libraries never give back is given back, and is to be started again. Told to end, it finishes the batch at hand.
 """
 
+import gc
 from types import FrameType
 from typing import Any
 from uuid import uuid4
@@ -116,6 +117,7 @@ def work(process: Process, kind: str) -> None:
     engineering = Engineering(evaluator=evaluator, delivery="recorded")
     jobs.equip(jobs.Equipment(engine=engine, engineering=engineering, mail=letters, is_ending=ending.is_told))
     backoff = Backoff(ending)
+    gc.freeze()  # what was imported stays: the collector would walk all of it again and again beside the accounts
     while not ending.is_told():
         try:
             with queues.connect(process.redis_url, patience=2 * SEEN_SECONDS) as redis:

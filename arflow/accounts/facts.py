@@ -153,7 +153,7 @@ def _coming_episode(book: Ledger, day: dt.date) -> Episode | None:
 def _age(day: dt.date, anchor: dt.date | None, name: str) -> int:
     if anchor is None:
         return NEVER if name.startswith("days_since_") else 0
-    return max(0, (day - anchor).days)
+    return (day - anchor).days if anchor < day else 0
 
 
 # --- as recorded ------------------------------------------------------------------------------------------------------
@@ -316,7 +316,7 @@ def _since(view: _View) -> dict[str, dt.date | None]:
 
 
 def _latest(days: Iterable[dt.date | None]) -> dt.date | None:
-    return max((day for day in days if day is not None), default=None)
+    return max([day for day in days if day is not None], default=None)
 
 
 def _open_invoices(book: Ledger) -> Iterator[Invoice]:

@@ -1,12 +1,26 @@
 """Reads and writes accounts in batches: a fixed number of statements, whatever the size of the batch."""
 
 import datetime as dt
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, delete, func, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from arflow.accounts.entries import Account, Ledger, Parked
@@ -117,8 +131,9 @@ def lock(connection: Connection, ids: Sequence[str]) -> list[str]:
 
 
 def listed(ids: Sequence[str]) -> Select[Any]:
-    """`ids` as a subquery, so that one parameter carries them all."""
-    return select(func.unnest(bindparam(None, list(ids), type_=tables.account.c.tags.type)))
+    """`ids` as a subquery, so that one parameter carries them all: as JSON, which is made faster than an array."""
+    document = bindparam(None, json.dumps(list(ids)), type_=Text)
+    return select(func.json_array_elements_text(cast(document, JSON)))
 
 
 def load(connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
@@ -136,7 +151,7 @@ def _rows(connection: Connection, table: Table, key: str, ids: Sequence[str]) ->
     query = select(table).where(table.c[key].in_(listed(ids))).order_by(*(table.c[name] for name in order))
     found = connection.execute(query)
     names = tuple(found.keys())
-    return [dict(zip(names, row, strict=True)) for row in found]
+    return [dict(zip(names, row, strict=True)) for row in found.all()]
 
 
 def _stored(row: Row, parts: Parts) -> Stored:

@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -72,7 +73,9 @@ def _details(entry: Entry) -> Row:
 
 def facts_as_json(facts: Facts) -> Row:
     """All facts by name; sets as sorted lists."""
-    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in facts.items()}
+    found = {**vars(facts), "tags": sorted(facts.tags)}
+    del found["attributes"]
+    return {**found, **facts.attributes}
 
 
 def facts_from_json(row: Row) -> Facts:
@@ -83,21 +86,15 @@ def facts_from_json(row: Row) -> Facts:
     return Facts(**plain, attributes=attributes)
 
 
-def digest(row: Mapping[str, object], previous: bytes | None) -> bytes:
+def digest(row: Mapping[str, Any], previous: bytes | None) -> bytes:
     """The hash of a row that follows one with the hash `previous`."""
-    content = {name: _canonical(row[name]) for name in _CHAINED}
+    content = {name: row[name] for name in _CHAINED}
+    content["at"] = row["at"].astimezone(dt.UTC).isoformat()
+    content["on"], content["clock"] = row["on"].isoformat(), row["clock"].isoformat()
     return hashlib.sha256((previous or b"") + _written(content).encode()).digest()
 
 
 _written = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode
-
-
-def _canonical(value: object) -> object:
-    if isinstance(value, dt.datetime):
-        return value.astimezone(dt.UTC).isoformat()
-    if isinstance(value, dt.date | dt.time):
-        return value.isoformat()
-    return value
 
 
 def append(connection: Connection, rows: Sequence[Row]) -> None:
