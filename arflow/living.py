@@ -269,6 +269,8 @@ class Living:
 
     def _batches(self, life: Life, stored: Stored) -> list[Batch]:
         """The pending events as causes: what became known late is one cause at that moment, the rest at their own."""
+        if stored.account.id not in self.pending:
+            return []
         late: dict[dt.datetime, list[StoredEvent]] = {}
         own: list[StoredEvent] = []
         for event in self.pending.get(stored.account.id, ()):

@@ -35,7 +35,7 @@ Decide = Callable[[Facts], Answer]
 def run(size: Size, say: Say) -> Measured:
     """Microseconds for one decision, all sides in turns. Raises AssertionError when one answers differently."""
     rules, least = forty_rules.policy(), QUICK if size.quick else FULL
-    asked, answers = forty_rules.asked_and_answered(rules, Random(40))  # noqa: S311  # no secrets
+    asked, answers = forty_rules.asked_and_answered(rules, Random(40))  # no secrets
     given = {**forty_rules.as_json(rules, asked), "seconds": least}
     durable = DurableRules()
     own: dict[str, Decide] = {

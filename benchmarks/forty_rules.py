@@ -140,7 +140,7 @@ def _value(rng: Random, name: str, kind: FactType) -> FactValue:
         case FactType.SET:
             return frozenset(rng.sample(_TAGS, rng.randrange(3)))
         case FactType.BOOL:
-            return rng.random() < 0.3  # noqa: PLR2004  # mostly not
+            return rng.random() < 0.3  # mostly not
         case FactType.AMOUNT:
             return rng.choice(_AMOUNTS)
         case FactType.COUNT:

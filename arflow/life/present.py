@@ -6,6 +6,7 @@ Passes, sendings and wakes all work on this one value; nothing here decides.
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from arflow.accounts import episodes
@@ -137,7 +138,8 @@ class Present:
 
     def stand_at(self, now: dt.datetime) -> None:
         """Note that `now` has come."""
-        self.account = evolve(self.account, last_instant=max(now, self.account.last_instant))
+        if now > self.account.last_instant:
+            self.account = evolve(self.account, last_instant=now)
 
     def reach(self, at: dt.datetime) -> None:
         """Let time alone do what it has done by `at`, before something else changes the account or how it is read."""
@@ -158,6 +160,8 @@ class Present:
 
     def fall_due(self, at: dt.datetime) -> None:
         """Begin the episode that time alone has begun by `at`."""
+        if self.account.episode is not None:
+            return
         zone, calendar = self.zone(), self.calendar()
         self.account = episodes.fallen_due(
             self.account, self.policy_day(at), lambda day: min(at, calendar.act_instant(zone, day))
@@ -191,18 +195,18 @@ class Present:
         ground: Ground = Ground(),  # frozen and without content
     ) -> None:
         """Record a step, acts or a refused pass at `now`; without a `reason` that of the cause."""
-        entry = self._entry(kind, now, cause, self.reason if reason is None else reason)
-        self.entries.append(
-            evolve(
-                entry,
-                rule=rule,
-                source=source,
-                to=to,
-                rules=rules,
-                held=ground.held,
-                facts=ground.facts,
-                situation=ground.situation,
-            )
+        self._enter(
+            kind,
+            now,
+            cause,
+            reason,
+            rule=rule,
+            source=source,
+            to=to,
+            rules=rules,
+            held=ground.held,
+            facts=ground.facts,
+            situation=ground.situation,
         )
 
     def record_effect(
@@ -218,19 +222,20 @@ class Present:
         reason: str | None = None,
     ) -> None:
         """Record that an effect took hold or was dropped at `now`."""
-        entry = self._entry(kind, now, cause, self.reason if reason is None else reason)
-        self.entries.append(evolve(entry, effect=effect, name=name, rule=rule, number=number))
+        self._enter(kind, now, cause, reason, effect=effect, name=name, rule=rule, number=number)
 
-    def _entry(self, kind: EntryKind, now: dt.datetime, cause: str, reason: str) -> Entry:
+    def _enter(self, kind: EntryKind, now: dt.datetime, cause: str, reason: str | None, **more: Any) -> None:  # noqa: ANN401  # as Entry has them
         local = self.local(now)
-        return Entry(
+        entry = Entry(
             kind=kind,
             account=self.account.id,
             at=now,
             on=local.date(),
-            clock=local.time().replace(tzinfo=None),
+            clock=local.time(),
             cause=cause,
             actor=self.actor,
-            reason=reason,
+            reason=self.reason if reason is None else reason,
             policy_version=self.account.policy_version,
+            **more,
         )
+        self.entries.append(entry)

@@ -5,10 +5,12 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BindParameter,
     ColumnElement,
     Connection,
     Select,
@@ -132,26 +134,36 @@ def lock(connection: Connection, ids: Sequence[str]) -> list[str]:
 
 def listed(ids: Sequence[str]) -> Select[Any]:
     """`ids` as a subquery, so that one parameter carries them all: as JSON, which is made faster than an array."""
-    document = bindparam(None, json.dumps(list(ids)), type_=Text)
-    return select(func.json_array_elements_text(cast(document, JSON)))
+    return select(_texts_of(bindparam(None, json.dumps(list(ids)), type_=Text)))
+
+
+def _texts_of(document: BindParameter[str]) -> ColumnElement[str]:
+    return func.json_array_elements_text(cast(document, JSON))
 
 
 def load(connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
     """The accounts `ids`, each with its payer's ledger where it pays through another that is among `ids`."""
-    own = {row["id"]: row for row in _rows(connection, tables.account, "id", ids)}
+    document = json.dumps(list(ids))
+    own = {row["id"]: row for row in _rows(connection, tables.account, "id", document)}
     parts: dict[str, dict[str, list[Row]]] = defaultdict(lambda: {field.name: [] for field in fields(Parts)})
     for field in fields(Parts):
-        for row in _rows(connection, tables.metadata.tables[field.name], "account_id", ids):
+        for row in _rows(connection, tables.metadata.tables[field.name], "account_id", document):
             parts[row["account_id"]][field.name].append(row)
     return {key: _stored(row, Parts(**parts[key])) for key, row in own.items()}
 
 
-def _rows(connection: Connection, table: Table, key: str, ids: Sequence[str]) -> list[Row]:
-    order = _KEYED.get(table.name) or ((_ORDERED[table.name],) if table.name in _ORDERED else ())
-    query = select(table).where(table.c[key].in_(listed(ids))).order_by(*(table.c[name] for name in order))
-    found = connection.execute(query)
+def _rows(connection: Connection, table: Table, key: str, document: str) -> list[Row]:
+    found = connection.execute(_query(table, key), {"ids": document})
     names = tuple(found.keys())
     return [dict(zip(names, row, strict=True)) for row in found.all()]
+
+
+@cache
+def _query(table: Table, key: str) -> Select[Any]:
+    """The rows of a table whose `key` is among those of a JSON document, in the order in which they are read."""
+    order = _KEYED.get(table.name) or ((_ORDERED[table.name],) if table.name in _ORDERED else ())
+    ids = select(_texts_of(bindparam("ids", type_=Text)))
+    return select(table).where(table.c[key].in_(ids)).order_by(*(table.c[name] for name in order))
 
 
 def _stored(row: Row, parts: Parts) -> Stored:
