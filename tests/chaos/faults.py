@@ -39,7 +39,7 @@ def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
     while number is signal.SIGKILL and is_alive(pid):
-        time.sleep(0.01)
+        time.sleep(0.01)  # the kernel takes its time to end it, and nothing tells when it has
 
 
 def ticker_killed(world: World) -> None:
@@ -62,7 +62,7 @@ def drain_killed(world: World) -> None:
         until = time.monotonic() + 5
         stands = text("SELECT count(*) FROM pg_locks WHERE relation = 'journal'::regclass AND NOT granted")
         while time.monotonic() < until and not connection.execute(stands).scalar_one():
-            time.sleep(0.02)
+            time.sleep(0.02)  # a worker comes to the lock on its own time, if there is any work
         with world.books.fault(DRAIN):
             for pid in pids:
                 kill(pid)
