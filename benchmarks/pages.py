@@ -1,0 +1,294 @@
+"""`pages`: how long people wait for a page, eight at once, while nothing is due and while the drain runs.
+
+The pages come from the server's own process, as `arflow up` starts it, over a loopback port, to people who are logged
+in. Each of the eight asks again as soon as the answer is there. Past dates are other ones each time, since the days
+that were asked for last are kept. `explain` is what `arflow explain` does, in eight threads of this process.
+"""
+
+import datetime as dt
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from sqlalchemy import text
+
+from arflow import explain
+from arflow.advance import Engineering
+from arflow.desk import sessions
+from arflow.rules.engine import DurableRules
+from benchmarks import crew, office
+from benchmarks.company import Company
+from benchmarks.measured import Floor, Measured, Rounds, Say
+from benchmarks.racing import FellOver
+from benchmarks.size import Size
+from tests.servers import valkey
+from tests.set_clock import put
+
+QUICK, FULL = 20_000, 1_000_000
+"""Accounts."""
+
+USERS, WORKERS = 8, 2
+READS = (0.5, 1.5)
+"""For how many seconds a page is read, at least and at most."""
+
+ASKED = {True: 2, False: 10}
+"""How many times each asks for a page in a round: quick, and in full."""
+
+CAP = {True: 4.0, False: 30.0}
+"""After how many seconds nobody asks for it any more in that round."""
+
+LONGEST = {True: 10.0, False: 40.0}
+"""For how many seconds somebody waits at most; then the page counts with that, and the server is started anew."""
+
+LIMITS = {"list": 100.0, "account": 100.0, "explain": 100.0, "pipeline": 200.0, "past": 2_000.0}
+"""Milliseconds within which 95 of 100 are to come."""
+
+MOST_TIMES = 2.0
+NAMES = {
+    "list": "a caller's list",
+    "account": "an account with its explanation",
+    "explain": "an explanation",
+    "pipeline": "the pipeline now",
+    "past": "the pipeline of a past date",
+}
+_DUE_AT_ONCE = {True: 4, False: 10}
+"""Of the company, one in so many becomes due when the drain is to run."""
+
+_OK = 200
+Ask = Callable[[], float]
+"""Asks once; gives the seconds."""
+
+
+def run(size: Size, say: Say) -> Measured:
+    """Milliseconds of the 95th percentile by page, without and with the drain, in turns."""
+    accounts = QUICK if size.quick else FULL
+    found: dict[tuple[str, bool], list[float]] = {(kind, drains): [] for kind in NAMES for drains in (False, True)}
+    with (
+        office.opened(accounts, say) as made,
+        _site(made, LONGEST[size.quick]) as site,
+        crew.of(made, WORKERS) as workers,
+    ):
+        rows = _journal_rows(made)
+        _let_rest(made)
+        for turn in range(size.rounds):
+            for kind in NAMES:
+                found[kind, False].append(_percentile(site, kind, size))
+            with workers.rung():
+                for kind in NAMES:
+                    _make_due(made, size)
+                    found[kind, True].append(_percentile(site, kind, size))
+                workers.wait(accounts)
+            told = (f"{kind} {found[kind, False][-1]:,.0f}/{found[kind, True][-1]:,.0f}" for kind in NAMES)
+            say(f"pages: round {turn + 1} of {size.rounds}, ms without/with the drain: {', '.join(told)}")
+    return _measured(found, f"{accounts:,} accounts, {rows:,} journal rows, {USERS} users at once")
+
+
+def _measured(found: Mapping[tuple[str, bool], Sequence[float]], what: str) -> Measured:
+    rounds = {
+        key: Rounds(label=f"{NAMES[key[0]]}{', the drain running' * key[1]}", unit="ms", values=tuple(values))
+        for key, values in found.items()
+    }
+    limits = [
+        Floor(text=f"{name}, ms, at most {LIMITS[kind]:,.0f}", wanted=LIMITS[kind], found=rounds[kind, False].median,
+              at_most=True)
+        for kind, name in NAMES.items()
+    ]  # fmt: skip
+    times = [
+        Floor(text=f"{name}, times as long beside the drain, at most 2", wanted=MOST_TIMES,
+              found=rounds[kind, True].median / rounds[kind, False].median, at_most=True)
+        for kind, name in NAMES.items()
+    ]  # fmt: skip
+    return Measured(
+        name="pages",
+        what=f"95th percentile of pages: {what}, who read each for {READS[0]} to {READS[1]} s",
+        rounds=tuple(rounds.values()),
+        floors=(*limits, *times),
+    )
+
+
+def _journal_rows(made: Company) -> int:
+    with made.engine.connect() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM journal")).scalar_one())
+
+
+def _let_rest(made: Company) -> None:
+    """Keep the accounts that are looked at from being drained: those of the users and of everybody in their teams."""
+    names = [office.owner(number) for number in range(-(-USERS // office.TEAM) * office.TEAM)]
+    with made.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE account SET next_due = NULL, due_on = NULL WHERE owner = ANY(:names)"), {"names": names}
+        )
+
+
+def _make_due(made: Company, size: Size) -> None:
+    """Let so much time pass that the drain has work for a while."""
+    query = (
+        "SELECT max(next_due) FROM (SELECT next_due FROM account WHERE next_due IS NOT NULL "
+        "ORDER BY next_due LIMIT :number) AS soonest"
+    )
+    with made.engine.connect() as connection:
+        number = made.plan.accounts // _DUE_AT_ONCE[size.quick]
+        due: dt.datetime = connection.execute(text(query), {"number": number}).scalar_one()
+        now: dt.datetime = connection.execute(text("SELECT now()")).scalar_one()
+    put(made.engine, max(due + dt.timedelta(seconds=1), now), runs=True)
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+def _percentile(site: "_Site", kind: str, size: Size) -> float:
+    """The milliseconds within which 95 of 100 came."""
+    asks = [site.asks(kind, number) for number in range(USERS)]
+    stop = time.monotonic() + CAP[size.quick]
+    with ThreadPoolExecutor(USERS) as pool:
+        each = pool.map(lambda asking: _waits(asking, ASKED[size.quick], stop, site.rng), asks)
+        waits = sorted(wait for one in each for wait in one)
+    if waits[-1] >= LONGEST[size.quick]:
+        site.restart()
+    return 1000 * waits[-(-len(waits) * 95 // 100) - 1]
+
+
+def _waits(asking: Iterator[Ask], times: int, stop: float, rng: Random) -> list[float]:
+    """How long one user waited for each page; the first comes once something else was read."""
+    waits: list[float] = []
+    while not waits or (len(waits) < times and time.monotonic() < stop):
+        time.sleep(rng.uniform(*READS))
+        waits.append(next(asking)())
+    return waits
+
+
+@dataclass
+class _Site:
+    """The pages of a company, and its people."""
+
+    made: Company
+    home: Path
+    redis_url: str
+    listening: socket.socket
+    longest: float
+    rng: Random = field(default_factory=lambda: Random(8))
+    doors: Engineering = field(default_factory=lambda: Engineering(evaluator=DurableRules(), delivery="recorded"))
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def __post_init__(self) -> None:
+        self.accounts = self._accounts()
+        self.restart()
+
+    @property
+    def port(self) -> int:
+        """Where the pages are."""
+        port: int = self.listening.getsockname()[1]
+        return port
+
+    def restart(self) -> None:
+        """Start the server's process, or another one in its place, and have it open each page once."""
+        self.end()
+        names = {
+            "ARFLOW_DATABASE_URL": self.made.url,
+            "ARFLOW_REDIS_URL": self.redis_url,
+            "ARFLOW_HOME": str(self.home),
+        }
+        descriptor = self.listening.fileno()
+        command = [sys.executable, "-P", "-m", "arflow.stack.server", "--name", "web", "--log-file", str(descriptor)]
+        self.process = subprocess.Popen(command, env=os.environ | names, pass_fds=[descriptor])
+        for kind in ("list", "account", "explain"):
+            next(self.asks(kind, 0))()
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def asks(self, kind: str, number: int) -> Iterator[Ask]:
+        """What a user asks for, one after the other; the user is logged in anew, since the clock may have been put."""
+        name, rng = office.owner(number), Random(self.rng.random())
+        if kind == "explain":
+            while True:
+                account = rng.choice(self.accounts[name])
+                yield lambda account=account: self._explained(account)  # type: ignore[misc]  # bound now
+        token = self._token(office.LEAD if kind in ("pipeline", "past") else name)
+        visitor = _Visitor(self.port, token, self.longest)
+        today, days = self._today(), rng.sample(range(1, 80), 79)
+        while True:
+            path = {
+                "list": "/accounts",
+                "account": f"/accounts/{rng.choice(self.accounts[name])}",
+                "pipeline": "/pipeline/",
+                "past": f"/pipeline/?as_of={today - dt.timedelta(days=days.pop() if days else 1)}",
+            }[kind]
+            yield lambda path=path: visitor.get(path)  # type: ignore[misc]  # bound now
+
+    def _explained(self, account: str) -> float:
+        begun = time.perf_counter()
+        with self.made.engine.connect() as connection:
+            explain.explained(connection, account, None, self.doors)
+        return time.perf_counter() - begun
+
+    def _token(self, name: str) -> str:
+        with self.made.engine.begin() as connection:
+            return sessions.begin(connection, name)
+
+    def _today(self) -> dt.date:
+        with self.made.engine.connect() as connection:
+            today: dt.date = connection.execute(text("SELECT now()::date")).scalar_one()
+            return today
+
+    def _accounts(self) -> Mapping[str, Sequence[str]]:
+        query = text("SELECT id FROM account WHERE owner = :owner ORDER BY id LIMIT 1000")
+        with self.made.engine.connect() as connection:
+            return {
+                name: connection.execute(query, {"owner": name}).scalars().all()
+                for name in map(office.owner, range(USERS))
+            }
+
+
+@dataclass
+class _Visitor:
+    """Somebody's browser, with a connection that stays open."""
+
+    port: int
+    token: str
+    longest: float
+
+    def __post_init__(self) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.longest)
+
+    def get(self, path: str) -> float:
+        """Open a page; gives the seconds until all of it was there. Raises FellOver for an answer that is no page."""
+        begun = time.perf_counter()
+        try:
+            self.connection.request("GET", path, headers={"Cookie": f"arflow-{self.port}={self.token}"})
+            answer = self.connection.getresponse()
+            said = answer.read()
+        except TimeoutError:
+            self.connection.close()
+            return self.longest
+        if answer.status != _OK:
+            raise FellOver(f"{path} answered {answer.status}: {said[-500:]!r}")
+        return time.perf_counter() - begun
+
+
+@contextmanager
+def _site(made: Company, longest: float) -> Iterator[_Site]:
+    """The pages of a company, and their end."""
+    with (
+        tempfile.TemporaryDirectory(prefix="arflow-pages-") as folder,
+        valkey(Path(folder)) as redis_url,
+        socket.create_server(("127.0.0.1", 0)) as listening,
+    ):
+        site = _Site(made, Path(folder), redis_url, listening, longest)
+        try:
+            yield site
+        finally:
+            site.end()
