@@ -145,10 +145,10 @@ class Facts:
         return value
 
     def items(self) -> "Iterator[tuple[str, FactValue]]":
-        """All facts by name, the declared attributes last."""
-        for name, value in self.__dict__.items():
+        """All facts by name in the order above, the declared attributes last."""
+        for name in self.__dataclass_fields__:
             if name != "attributes":
-                yield name, value
+                yield name, self.__dict__[name]
         yield from self.attributes.items()
 
 

@@ -2,12 +2,15 @@
 
 import dataclasses
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 
 from arflow.accounts.entries import Account, Outgoing
-from arflow.evolving import evolve
-from arflow.vocabulary import EffectKind, State
+from arflow.accounts.facts import Reading, snapshot
+from arflow.evolving import assembled, evolve
+from arflow.store.rows import Parts, account_of, account_row
+from arflow.vocabulary import EffectKind, Facts, State
 
 WAITING = Outgoing(
     number=1,
@@ -40,3 +43,23 @@ def test_what_is_worked_out_of_the_fields_is_worked_out_anew() -> None:
 def test_it_stays_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         evolve(Account(id="A", currency="USD"), owner="x").owner = "y"  # type: ignore[misc]
+
+
+def test_assembled_of_all_its_fields_it_is_what_its_class_makes() -> None:
+    account = Account(id="A", currency="USD", tags=frozenset({"x"}))
+    assert account == assembled(Account, vars(account))
+
+
+def test_facts_and_accounts_that_are_assembled_lack_no_field() -> None:
+    account = Account(id="A", currency="USD")
+    facts = snapshot(account, dt.date(2026, 1, 5), Reading()).facts
+    assert [field.name for field in dataclasses.fields(Facts)] == sorted(vars(facts), key=order_of(Facts))
+    parts = Parts(**{field.name: [] for field in dataclasses.fields(Parts)})
+    stored = account_of(account_row(account), parts)
+    assert (account, {field.name for field in dataclasses.fields(Account)}) == (stored, set(vars(stored)))
+
+
+def order_of(kind: type) -> Callable[[str], int]:
+    """The place of each field of a dataclass; an unknown one has none."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    return names.index

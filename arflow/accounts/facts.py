@@ -17,6 +17,7 @@ from arflow.accounts.exposure import Exposure, exposure
 from arflow.accounts.notices import Notices, notices
 from arflow.accounts.promises import Terms, Verdict, verdicts
 from arflow.errors import Refused
+from arflow.evolving import assembled
 from arflow.rules.catalogue import WINDOWS
 from arflow.vocabulary import NEVER, OUTCOMES, Facts
 
@@ -117,16 +118,16 @@ def snapshot(account: Account, day: dt.date, reading: Reading, earlier: Snapshot
     view = view or _view(account, day, reading.terms)
     found = notices(account, view.episode, day)
     own = {"days_in_state": account.entered_on, "days_since_notice": _latest(m.sent_on for m in account.messages)}
-    facts = Facts(
+    values = {
         **_recorded(account),
         **view.facts,
-        days_in_state=_age(day, own["days_in_state"], "days_in_state"),
-        days_since_notice=_age(day, own["days_since_notice"], "days_since_notice"),
-        notices_sent=found.sent,
-        notices_failed=found.failed,
-        notice_pending=found.pending,
-        attributes=_attributes(account, reading.attributes),
-    )
+        **{name: _age(day, anchor, name) for name, anchor in own.items()},
+        "notices_sent": found.sent,
+        "notices_failed": found.failed,
+        "notice_pending": found.pending,
+        "attributes": _attributes(account, reading.attributes),
+    }
+    facts = assembled(Facts, values)
     return Snapshot(day=day, facts=facts, notices=found, since={**view.since, **own}, until=view.until, view=view)
 
 

@@ -31,6 +31,7 @@ from arflow.accounts.entries import (
     Promise,
     Recorded,
 )
+from arflow.evolving import assembled
 from arflow.store import tables
 from arflow.vocabulary import EffectKind, State
 
@@ -117,25 +118,27 @@ class Parts:
 
 def account_of(row: Row, parts: Parts) -> Account:
     """The account that its rows describe."""
-    plain = {name: row[name] for name in _PLAIN}
-    return Account(
-        **plain,
-        state=State(row["state"]),
-        attributes=row["attributes"],
-        tags=frozenset(row["tags"]),
-        entered_on=row["entered_on"] or dt.date.min,
-        entered_at=row["entered_at"] or _LONG_AGO,
-        fired=_fired(row["fired"]),
-        policy_day=row["policy_day"] or dt.date.min,
-        last_instant=row["last_instant"] or _LONG_AGO,
-        parked=_parked(row["parked"]),
-        people=tuple(Person(name=r["name"], email=r["email"], phone=r["phone"], role=r["role"]) for r in parts.person),
-        ledger=_ledger(parts),
-        promises={r["id"]: _promise(r) for r in parts.promise},
-        contacts=tuple(_contact(r) for r in parts.contact),
-        episodes=tuple(_episode(r) for r in parts.episode),
-        outgoing=tuple(_outgoing(r) for r in parts.effect),
-    )
+    values = {name: row[name] for name in _PLAIN} | {
+        "state": State(row["state"]),
+        "attributes": row["attributes"],
+        "tags": frozenset(row["tags"]),
+        "entered_on": row["entered_on"] or dt.date.min,
+        "entered_at": row["entered_at"] or _LONG_AGO,
+        "fired": _fired(row["fired"]),
+        "policy_day": row["policy_day"] or dt.date.min,
+        "last_instant": row["last_instant"] or _LONG_AGO,
+        "parked": _parked(row["parked"]),
+        "people": tuple(
+            Person(name=r["name"], email=r["email"], phone=r["phone"], role=r["role"]) for r in parts.person
+        ),
+        "ledger": _ledger(parts),
+        "payer_ledger": None,
+        "promises": {r["id"]: _promise(r) for r in parts.promise},
+        "contacts": tuple(_contact(r) for r in parts.contact),
+        "episodes": tuple(_episode(r) for r in parts.episode),
+        "outgoing": tuple(_outgoing(r) for r in parts.effect),
+    }
+    return assembled(Account, values)
 
 
 def _recorded(row: Row) -> Recorded:
