@@ -62,10 +62,15 @@ PLANTS: dict[str, list[tuple[object, str, Callable[..., Any]]]] = {
 """Each with what it puts in the place of what."""
 
 
+def _named(names: str) -> list[tuple[object, str, Callable[..., Any]]]:
+    """What the faults put in place, whose names are joined by `+`."""
+    return [one for name in names.split("+") if name for one in PLANTS[name]]
+
+
 @contextmanager
-def planted(name: str) -> Iterator[None]:
-    """Have a fault in this process while the block runs; no name, none."""
-    patches = [patch.object(place, what, by) for place, what, by in PLANTS[name]] if name else []
+def planted(names: str) -> Iterator[None]:
+    """Have faults in this process while the block runs; no name, none."""
+    patches = [patch.object(place, what, by) for place, what, by in _named(names)]
     for one in patches:
         one.start()
     try:
@@ -75,7 +80,7 @@ def planted(name: str) -> Iterator[None]:
             one.stop()
 
 
-def plant(name: str) -> None:
-    """Have a fault in this process for good."""
-    for place, what, by in PLANTS[name]:
+def plant(names: str) -> None:
+    """Have faults in this process for good."""
+    for place, what, by in _named(names):
         setattr(place, what, by)
