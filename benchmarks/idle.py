@@ -39,7 +39,7 @@ def run(size: Size, say: Say) -> Measured:
         for company, values in zip(companies, zip(*found, strict=True), strict=True)
     )
     floors = tuple(
-        Floor(text=f"a tick at {side.label}, at most 5 ms", wanted=FLOOR, found=max(side.values), at_most=True)
+        Floor(text=f"a tick at {side.label}, at most 5 ms", wanted=FLOOR, found=side.median, at_most=True)
         for side in sides
     )
     return Measured(name="idle", what="a tick of the ticker with nothing due", rounds=sides, floors=floors)
