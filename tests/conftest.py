@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from arflow.store import database, embedded
 from tests.servers import ON_DEBIAN, end_at_once, postgresql
@@ -40,7 +40,7 @@ def golden() -> Path:
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The URL of a PostgreSQL of this test process, embedded or Debian's, gone when its tests are over."""
-    home = Path(tempfile.mkdtemp(prefix="arflow-tests-"))
+    home = Path(tempfile.mkdtemp(prefix="arflow-tests-", dir=_in_memory()))
     home.chmod(0o755)
     try:
         if ON_DEBIAN:
@@ -53,10 +53,17 @@ def server() -> Iterator[str]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+def _in_memory() -> str | None:
+    """A file system in memory, if there is one with room: a thousand databases are made of files, and removed."""
+    memory = Path("/dev/shm")  # noqa: S108  # a folder of its own is made there
+    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > _ROOM else None
+
+
+_ROOM = 4 << 30
 _CARELESS = (
     "fsync = off",
     "full_page_writes = off",
-    "max_wal_size = '16GB'",
+    "max_wal_size = '1GB'",
     "checkpoint_timeout = '1h'",
     "autovacuum = off",
 )
@@ -80,26 +87,40 @@ _NUMBERS = count(1)
 
 
 @pytest.fixture
-def database_url(template: str) -> str:
+def database_url(template: str) -> Iterator[str]:
     """The URL of a migrated database of this test alone."""
-    return copied_database(template, "test")
+    url = copied_database(template, "test")
+    yield url
+    _drop(url)
 
 
 @pytest.fixture
-def empty_url(server: str) -> str:
+def empty_url(server: str) -> Iterator[str]:
     """The URL of an empty database of this test alone."""
-    return copied_database(server.replace(f"/{embedded.DATABASE}?", "/template1?"), "empty")
+    url = copied_database(server.replace(f"/{embedded.DATABASE}?", "/template1?"), "empty")
+    yield url
+    _drop(url)
 
 
 def copied_database(url: str, prefix: str) -> str:
     """The URL of a new database beside the one at `url`, which is its template."""
     there = make_url(url).set(drivername="postgresql+psycopg")
     name = f"{prefix}_{os.getpid()}_{next(_NUMBERS)}"
+    _command(there, f"CREATE DATABASE {name} TEMPLATE {there.database} STRATEGY FILE_COPY")
+    return there.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+
+
+def _drop(url: str) -> None:
+    there = make_url(url).set(drivername="postgresql+psycopg")
+    _command(there, f"DROP DATABASE IF EXISTS {there.database} WITH (FORCE)")
+
+
+def _command(there: URL, command: str) -> None:
+    """Let the server of a database do what concerns a whole database."""
     engine = create_engine(there.set(database="postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {there.database}"))
+        connection.execute(text(command))
     engine.dispose()
-    return there.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture
