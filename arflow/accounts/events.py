@@ -65,7 +65,7 @@ def _text(value: object) -> str:
 
 def _is_encodable(text: str) -> bool:
     """Whether `text` is made of whole characters; JSON's escapes can write the half of one."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _name(value: object) -> str:

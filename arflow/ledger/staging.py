@@ -126,7 +126,7 @@ def take_in(
     """Compare, check and write the staged events of the accounts `ids`."""
     staged = _staged(connection, ids)
     known = accounts.known_among(connection, ids)
-    recorded = events.of_accounts(connection, ids)
+    recorded = events.of_accounts(connection, [*known])  # of a new account nothing is
     settled = currencies.settled(connection, ids)
     takers = {key: _Taker(key, settled[key], staged[key], recorded.get(key, []), outcome) for key in staged}
     opened = [taker.blank() for key, taker in takers.items() if key not in known and taker.decide(correct=correct)]

@@ -8,7 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    Select,
+    any_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from arflow.accounts.events import Event, parse
@@ -117,7 +129,8 @@ def mark_applied(connection: Connection, rows: Sequence[int]) -> None:
     """Mark events as applied, in the transaction that applies them."""
     if rows:
         table = tables.event
-        connection.execute(update(table).where(table.c.id.in_(list(rows))).values(applied=True, was=None))
+        them = table.c.id == any_(bindparam(None, list(rows), type_=ARRAY(BigInteger)))  # a parameter each takes longer
+        connection.execute(update(table).where(them).values(applied=True, was=None))
 
 
 def record(
