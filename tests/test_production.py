@@ -18,6 +18,7 @@ from arflow.rules.engine import DurableRules
 from arflow.sample import generate
 from arflow.store.accounts import load
 from tests.production import activate, journal_lines, replay_lines, standard, states, step, take_in, write_events
+from tests.sizes import LONG
 
 pytestmark = pytest.mark.database
 
@@ -26,7 +27,7 @@ IBM_FILES = {
     "ibm-leading-zeros": "variant_leading_zeros.csv",
     "ibm-dayfirst": "variant_dayfirst_dates.csv",
 }
-START, END = dt.date(2011, 12, 30), dt.date(2013, 3, 31)
+START, END = dt.date(2011, 12, 30), dt.date(2013, 3, 31) if LONG else dt.date(2012, 9, 30)
 """The stretch of the IBM ledger that is lived through, from the day before its first invoice."""
 
 SAMPLE_END = dt.date(2026, 6, 30)

@@ -204,12 +204,12 @@ def is_under_way(marks: Sequence[str]) -> bool:
 
 
 def _kills(whole: Sequence[str], *, is_delivery: bool) -> list[int]:
-    """Before which boundaries to kill: all of them; of the many letters of a delivery the short run takes a quarter.
+    """Before which boundaries to kill: all of them; of the many letters of a delivery the short run takes a sixth.
 
     Those beside a letter on its way are always among them.
     """
     near = {at + beside for at, mark in enumerate(whole) if mark == SEND for beside in (0, 1, 2)}
-    return [at for at in range(len(whole) + 1) if LONG or not is_delivery or at % 4 == 0 or at in near]
+    return [at for at in range(len(whole) + 1) if LONG or not is_delivery or at % 6 == 0 or at in near]
 
 
 @pytest.mark.parametrize("door", list(DOORS))
