@@ -23,7 +23,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
 
 from arflow.accounts.entries import Account, Ledger, Parked
 from arflow.errors import Conflict
@@ -265,8 +264,7 @@ def set_aside(connection: Connection, key: str, parked: Parked, length: int, hea
 def create(connection: Connection, accounts: Iterable[Account], policy_seen: int) -> None:
     """Open accounts that do not exist yet; those that do are left as they are."""
     rows = [account_row(account) | {"family": account.id, "policy_seen": policy_seen} for account in accounts]
-    if rows:
-        connection.execute(insert(tables.account).on_conflict_do_nothing(), rows)
+    bulk.insert_new(connection, tables.account, rows)
 
 
 def next_due_on(connection: Connection) -> dt.date | None:

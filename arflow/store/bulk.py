@@ -22,6 +22,12 @@ def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         connection.execute(_insert(table, tuple(rows[0])), {"rows": _document(rows)})
 
 
+def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """As `insert`; those that are there already are left as they are."""
+    if rows:
+        connection.execute(_insert_new(table, tuple(rows[0])), {"rows": _document(rows)})
+
+
 def upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Write rows, each in place of the one that has its primary key, if there is one."""
     if rows:
@@ -41,6 +47,11 @@ def update(connection: Connection, table: Table, keys: tuple[str, ...], rows: Se
 @cache
 def _insert(table: Table, columns: tuple[str, ...]) -> TextClause:
     return text(_inserted(table, columns))
+
+
+@cache
+def _insert_new(table: Table, columns: tuple[str, ...]) -> TextClause:
+    return text(f"{_inserted(table, columns)} ON CONFLICT DO NOTHING")
 
 
 @cache

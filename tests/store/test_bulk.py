@@ -107,6 +107,15 @@ def test_a_row_takes_the_place_of_the_one_with_its_key(
     assert {row["id"]: row for row in (*rows, *others)} == read(things)
 
 
+@given(rows=ROWS, others=ROWS)
+@settings(max_examples=size(60, 3000), deadline=None)
+def test_what_is_there_already_is_left_as_it_is(things: Engine, rows: list[bulk.Row], others: list[bulk.Row]) -> None:
+    begin(things, rows)
+    with things.begin() as connection:
+        bulk.insert_new(connection, THING, others)
+    assert {row["id"]: row for row in (*others, *rows)} == read(things)
+
+
 @given(rows=ROWS, stale=st.sets(st.integers(0, 4)))
 @settings(max_examples=size(60, 3000), deadline=None)
 def test_an_update_passes_over_what_has_changed_since(things: Engine, rows: list[bulk.Row], stale: set[int]) -> None:
