@@ -7,6 +7,7 @@ indexes. The importer runs in a process of its own, whose greatest memory is rea
 import csv
 import datetime as dt
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,9 +20,9 @@ from random import Random
 import psycopg
 from psycopg import sql
 
-from arflow import clock
+from arflow import clock, config
 from arflow.cli.driven import run_now
-from arflow.cli.opened import engineering
+from arflow.cli.opened import engineering, opened
 from arflow.ledger import importing, profileloader
 from arflow.store import database
 from benchmarks import company, databases
@@ -169,22 +170,23 @@ def _prepare(url: str) -> None:
 
 def _import(url: str, file: Path) -> Taken:
     """Import a file in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.imported", url, str(file)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    command = [sys.executable, "-m", "benchmarks.imported", str(file)]
+    environment = os.environ | {config.DATABASE_URL: url}
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return Taken(**json.loads(done.stdout))
 
 
-def _take_in(url: str, file: Path) -> Taken:
+def _take_in(file: Path) -> Taken:
     """What `arflow import FILE --profile plain` does."""
-    engine, begun = database.connect(url), time.monotonic()
-    with engine.begin() as connection:
-        now = clock.read(connection)
-        options = importing.Options(profile=profileloader.find("plain"))
-        done = importing.import_file(connection, file, now, options, lambda *_: None)
-    between = time.monotonic()
-    run_now(engine, now, engineering(now), lambda *_: None, len(done.outcome.touched))
-    ended = time.monotonic()
-    engine.dispose()
+    begun = time.monotonic()
+    with opened() as engine:
+        with engine.begin() as connection:
+            now = clock.read(connection)
+            options = importing.Options(profile=profileloader.find("plain"))
+            done = importing.import_file(connection, file, now, options, lambda *_: None)
+        between = time.monotonic()
+        run_now(engine, now, engineering(now), lambda *_: None, len(done.outcome.touched))
+        ended = time.monotonic()
     return Taken(file=between - begun, lives=ended - between, megabytes=_greatest_memory())
 
 
@@ -231,4 +233,4 @@ def _into(table: str) -> sql.Composed:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(_take_in(sys.argv[1], Path(sys.argv[2])))))
+    print(json.dumps(asdict(_take_in(Path(sys.argv[1])))))
