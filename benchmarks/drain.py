@@ -55,7 +55,7 @@ def _why(rates: Mapping[str, float]) -> tuple[str, str]:
     """Why it may be too slow beside others, and why two workers may be too slow beside one."""
     one, by_hand = (1e6 / rates[name] for name in (morning.ours(1), morning.by_hand(1)))
     dear = (
-        f"an account takes a worker {one:.0f} us, of which {by_hand:.0f} are the writes as they are by hand; the rest is "
-        "reading the ledger, facts, rules, wakes and chain"
+        f"an account takes a worker {one:.0f} us, of which {by_hand:.0f} are the writes as they are by hand; the rest "
+        "is reading the ledger, facts, rules, wakes and chain"
     )
     return dear, f"two workers, their database sessions and what measures them share {os.cpu_count()} cores"
