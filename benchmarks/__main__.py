@@ -1,5 +1,6 @@
 """`python -m benchmarks [--quick] [name ...]`: measures, prints the table, and keeps a whole one in results.md."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -39,6 +40,7 @@ def benchmark(name: str) -> Callable[[Size, Say], Measured]:
 @click.argument("names", nargs=-1, type=click.Choice(list(MODULES)))
 def main(*, quick: bool, peers: Path | None, names: tuple[str, ...]) -> None:
     """Measure, print each side and each floor, and keep what was measured at its full size in results.md."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # so that the servers end too
     size = Size(quick=quick, **({"peers": peers.absolute()} if peers else {}))
     command = " ".join(
         ["make bench", *(["QUICK=1"] if quick else []), *([f'BENCH="{" ".join(names)}"'] if names else [])]

@@ -158,14 +158,10 @@ def server() -> str:
     """The URL of the PostgreSQL that everything is measured on: the embedded one, in a folder that ends with us."""
     home = Path(tempfile.mkdtemp(prefix="arflow-bench-"))
     home.chmod(0o755)
+    atexit.register(shutil.rmtree, home, ignore_errors=True)  # last: what is registered in between writes there
     url = embedded.start(home)
-    atexit.register(_end, home)
+    atexit.register(end_at_once, home)
     return url
-
-
-def _end(home: Path) -> None:
-    end_at_once(home)
-    shutil.rmtree(home, ignore_errors=True)
 
 
 def _url(name: str) -> str:
