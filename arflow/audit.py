@@ -53,8 +53,7 @@ def verify(connection: Connection, evaluators: Mapping[str, Evaluator], ids: Seq
     judge = _Judge(connection, evaluators)
     findings: list[Finding] = []
     rows = 0
-    for account in ids:
-        found = list(journal.of_account(connection, account))
+    for account, found in journal.of_accounts(connection, ids).items():
         rows += len(found)
         findings += _chain(account, found, *heads.get(account, (0, None, "")))
         for row in found:

@@ -97,7 +97,7 @@ def test_a_rehashed_decision_must_still_follow_from_its_facts(journalled: Engine
     """Somebody who edits the facts and mends all hashes is found out by the rules, by both evaluators."""
 
     def forge(connection: Connection) -> None:
-        rows = list(journal.of_account(connection, "A0001"))
+        rows = journal.of_accounts(connection, ["A0001"])["A0001"]
         rows[0]["details"]["facts"]["days_overdue"] = 2
         previous = None
         for row in rows:

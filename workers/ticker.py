@@ -40,7 +40,8 @@ def tick(engine: Engine, redis: Redis) -> float:
         pace = _let_demo_move(connection, clock.demo(connection))
         wanted = _wanted(connection)
     for kind, count in wanted.items():
-        queues.ring(redis, kind, min(count, RINGS))
+        if count:
+            queues.ring(redis, kind, min(count, RINGS))
     return min(pace, BUSY_SECONDS if any(wanted.values()) else SECONDS)
 
 

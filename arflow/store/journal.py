@@ -7,13 +7,14 @@ be edited, inserted or removed without the chain, or the account's row, showing 
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from arflow.life.records import Entry, EntryKind
 from arflow.store import bulk, tables
+from arflow.store.accounts import listed
 from arflow.store.rows import Row
 from arflow.vocabulary import Facts
 
@@ -102,11 +103,14 @@ def append(connection: Connection, rows: Sequence[Row]) -> None:
     bulk.insert(connection, tables.journal, rows)
 
 
-def of_account(connection: Connection, account: str) -> Iterator[Row]:
-    """The journal of one account, in order."""
-    query = select(tables.journal).where(tables.journal.c.account_id == account).order_by(tables.journal.c.seq)
+def of_accounts(connection: Connection, ids: Sequence[str]) -> dict[str, list[Row]]:
+    """The journals of the accounts `ids`, each in order."""
+    table = tables.journal
+    query = select(table).where(table.c.account_id.in_(listed(ids))).order_by(table.c.account_id, table.c.seq)
+    found: dict[str, list[Row]] = {key: [] for key in ids}
     for row in connection.execute(query).mappings():
-        yield dict(row)
+        found[row["account_id"]].append(dict(row))
+    return found
 
 
 def last_step(connection: Connection, account: str, upto: dt.date) -> Entry | None:
