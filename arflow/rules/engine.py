@@ -13,6 +13,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import itemgetter
 
 import durable_rules_engine as network
@@ -37,10 +38,10 @@ _CURSOR = "cursor"
 _NO_MATCH, _MATCH = 1, 0
 """What the library answers to a post that starts no action, and to one that starts one."""
 
-_Field = str | int
 _Definition = dict[str, object]
 _Named = Comparison | Part
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
+_Asker = Callable[[Facts, Callable[[int], bool]], object]
+_quoted = lru_cache(maxsize=10_000)(json.JSONEncoder(ensure_ascii=False).encode)
 
 
 class DurableRules:
@@ -147,7 +148,9 @@ class _Ruleset:
     numbers: Callable[[Mapping[str, object]], tuple[object, ...]] = field(init=False)
     """Takes the numbers and bools that are asked out of all facts at once."""
 
-    others: tuple[_Named, ...] = field(init=False)
+    others: tuple[_Asker, ...] = field(init=False)
+    """What gives each of the other fields."""
+
     template: str = field(init=False)
     """A post as JSON, with a place for the cursor, for each number, and for what else is asked."""
 
@@ -156,10 +159,10 @@ class _Ruleset:
     def __post_init__(self) -> None:
         fields = _fields(self.pieces)
         numbers = [name for name, named in fields.items() if _is_number(named)]
-        self.numbers = _taker(numbers)
-        self.others = tuple(named for named in fields.values() if not _is_number(named))
-        places = [f"{_quoted(name)}: {_place(fields[name])}" for name in sorted(fields, key=lambda n: n not in numbers)]
-        self.template = "{" + ", ".join([f'"{_CURSOR}": %d', *places]) + "}"
+        self.numbers = _taker([_fact(fields[name]) for name in numbers])
+        self.others = tuple(_asker(named) for named in fields.values() if not _is_number(named))
+        places = [f'"{name}":{_place(fields[name])}' for name in sorted(fields, key=lambda n: n not in numbers)]
+        self.template = "{" + ",".join([f'"{_CURSOR}":%d', *places]) + "}"
         names = {_asked(named): name for name, named in fields.items()}
         rules = {f"{_PREFIX}{at}": _rule(at, piece, names) for at, piece in enumerate(self.pieces, self.begin)}
         self.compiled = durable.Ruleset(self.name, None, rules)
@@ -171,7 +174,7 @@ class _Ruleset:
 
     def first(self, facts: Facts, start: int, truth: Callable[[int], bool]) -> int | None:
         """The index, from `start` on, of the first condition that holds; `truth` tells of parts."""
-        others = [_value(named, facts, truth) for named in self.others]
+        others = [ask(facts, truth) for ask in self.others]
         post = self.template % (start, *self.numbers(facts.__dict__), *others)
         handle = self.compiled._handle  # noqa: SLF001  # the library's own functions take it
         said, state = network.assert_event(handle, post)
@@ -207,9 +210,9 @@ def _asked(named: _Named) -> object:
 
 
 def _fields(pieces: Sequence[Piece]) -> dict[str, _Named]:
-    """Every field that `pieces` read, by a name that owes nothing to the texts of the policy."""
+    """Every field that `pieces` read, by a short name, which the library reads sooner than that of a fact."""
     asked = {_asked(named): named for piece in pieces for named in pieces_of(piece)}
-    return {what if isinstance(what, str) else f"field:{at}": named for at, (what, named) in enumerate(asked.items())}
+    return {f"f{at}": named for at, named in enumerate(asked.values())}
 
 
 def _is_text(named: _Named) -> bool:
@@ -233,13 +236,26 @@ def _place(named: _Named) -> str:
     return "%s" if _is_text(named) else "%d"
 
 
-def _value(named: _Named, facts: Facts, truth: Callable[[int], bool]) -> _Field:
+def _fact(named: _Named) -> str:
+    """The fact of a field that is no part."""
     if isinstance(named, Part):
-        return truth(named.number)
-    value = facts[named.fact]
-    if isinstance(value, frozenset):
-        return named.values[0] in value
-    return _quoted(value) if isinstance(value, str) else value
+        raise TypeError(named)
+    return named.fact
+
+
+def _asker(named: _Named) -> _Asker:
+    """What gives the value of a field, given all facts and what tells of parts."""
+    if isinstance(named, Part):
+        number = named.number
+        return lambda _, truth: truth(number)
+    fact, member = named.fact, named.values[0]
+    if named.op.startswith("has"):
+        return lambda facts, _: member in facts.__dict__[fact]
+    if _is_text(named) and fact in CATALOGUE:
+        return lambda facts, _: _quoted(facts.__dict__[fact])
+    if _is_text(named):
+        return lambda facts, _: _quoted(facts[fact])
+    return lambda facts, _: facts[fact]
 
 
 def _test(piece: Piece, names: Mapping[object, str]) -> _Definition:
