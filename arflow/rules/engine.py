@@ -114,6 +114,16 @@ class _Conditions:
 
     def first(self, facts: Facts, start: int) -> int | None:
         """The index, from `start` on, of the first condition that holds."""
+        truth = self._truth_of(facts) if self._parts else _no_part
+        for ruleset in self._rulesets:
+            if ruleset.end > start:
+                found = ruleset.first(facts, max(start, ruleset.begin), truth)
+                if found is not None:
+                    return found
+        return None
+
+    def _truth_of(self, facts: Facts) -> Callable[[int], bool]:
+        """What tells whether a part holds; each is asked once."""
         truths: dict[int, bool] = {}
 
         def truth(number: int) -> bool:
@@ -121,9 +131,11 @@ class _Conditions:
                 truths[number] = self._parts[number].first(facts, 0, truth) is not None
             return truths[number]
 
-        left = (ruleset for ruleset in self._rulesets if ruleset.end > start)
-        found = (ruleset.first(facts, max(start, ruleset.begin), truth) for ruleset in left)
-        return next((at for at in found if at is not None), None)
+        return truth
+
+
+def _no_part(number: int) -> bool:
+    raise IndexError(number)
 
 
 def _slices(pieces: Sequence[Piece]) -> Iterator[tuple[int, int]]:
@@ -155,8 +167,11 @@ class _Ruleset:
     """A post as JSON, with a place for the cursor, for each number, and for what else is asked."""
 
     compiled: durable.Ruleset = field(init=False)
+    end: int = field(init=False)
+    """The index after its last condition."""
 
     def __post_init__(self) -> None:
+        self.end = self.begin + len(self.pieces)
         fields = _fields(self.pieces)
         numbers = [name for name, named in fields.items() if _is_number(named)]
         self.numbers = _taker([_fact(fields[name]) for name in numbers])
@@ -166,11 +181,6 @@ class _Ruleset:
         names = {_asked(named): name for name, named in fields.items()}
         rules = {f"{_PREFIX}{at}": _rule(at, piece, names) for at, piece in enumerate(self.pieces, self.begin)}
         self.compiled = durable.Ruleset(self.name, None, rules)
-
-    @property
-    def end(self) -> int:
-        """The index after its last condition."""
-        return self.begin + len(self.pieces)
 
     def first(self, facts: Facts, start: int, truth: Callable[[int], bool]) -> int | None:
         """The index, from `start` on, of the first condition that holds; `truth` tells of parts."""
