@@ -1,0 +1,169 @@
+"""How PostgreSQL goes about what is asked most often: by an index, however many accounts there are.
+
+What is asked is taken from the doors themselves as they work, so a new query is among it the day it is written.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, text
+
+from arflow import clock
+from arflow.advance import drain, record
+from arflow.deliver import deliver_batch
+from arflow.ledger import importing
+from arflow.ledger.importing import Options
+from arflow.mail import Folder, Mail
+from arflow.store import database
+from tests import herd
+from tests.conftest import copied_database
+from tests.production import activate, run, turn, write_events
+from tests.set_clock import put, settable
+from tests.test_doors import REAL
+from tests.test_herd import MORNING, POLICY, ledger
+from workers.ticker import tick
+
+pytestmark = pytest.mark.database
+
+COUNT = 40_000
+BIG = COUNT // 2
+"""How many rows make a table big; a small one is soonest read as a whole."""
+
+HISTORY = """
+INSERT INTO journal (account_id, seq, at, "on", clock, kind, cause, actor, source, "to", details, previous, hash)
+SELECT id, 1, '2026-01-05 08:00Z', '2026-01-05', '08:00', 'step', 'wake', '', 'current', 'reminded', '{}', NULL,
+    sha256('')
+FROM account WHERE id ~ '^H';
+INSERT INTO effect (account_id, number, kind, name, rule, stay, overdue_then, decided_at, decided_on, due_at, status,
+    sent_at, sent_on)
+SELECT id, 1, 'send', 'first-reminder', 'first', 1, true, '2026-01-05 08:00Z', '2026-01-05', '2026-01-05 08:00Z',
+    'sent', '2026-01-05 08:00Z', '2026-01-05'
+FROM account WHERE id ~ '^H';
+INSERT INTO message (account_id, number, template, recipient, decided_at, zone, policy, status, settled_at)
+SELECT id, 1, 'first-reminder', '', '2026-01-05 08:00Z', 'UTC', 'p', 'sent', '2026-01-05 08:00Z'
+FROM account WHERE id ~ '^H';
+UPDATE account SET journal_length = 1, journal_head = sha256(''), effects_decided = 1 WHERE id ~ '^H';
+"""
+"""A past for each of the herd, so that these tables are big as well."""
+
+Asked = list[tuple[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def company(template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A company of many accounts that are due, of which a few hundred have been worked off."""
+    engine = database.connect(settable(copied_database(template, "plans")))
+    put(engine, MORNING - dt.timedelta(days=7))
+    activate(engine, POLICY)
+    turn(engine, is_on=True)
+    with engine.begin() as connection:
+        file = write_events(tmp_path_factory.mktemp("plans") / "events.jsonl", ledger())
+        importing.import_file(connection, file, clock.read(connection), Options(profile=None), lambda *_: None)
+    run(engine, REAL)
+    herd.copy(engine, "H", COUNT)
+    with engine.begin() as connection:
+        connection.execute(text(HISTORY))
+    put(engine, MORNING)
+    drain(engine, REAL)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ANALYZE"))
+    yield engine
+    engine.dispose()
+
+
+@contextmanager
+def heard(engine: Engine) -> Iterator[Asked]:
+    """Everything that is asked of the database while the block runs."""
+    asked: Asked = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:  # noqa: ANN401
+        asked.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def walked(engine: Engine, asked: Asked) -> list[str]:
+    """Each big table that would be read from end to end, with what asks for it."""
+    found = []
+    with engine.connect() as connection:
+        sizes = text("SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples > :rows")
+        big = set(connection.execute(sizes, {"rows": BIG}).scalars())
+        for statement, parameters in asked:
+            if statement.split(None, 1)[0] in ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"):
+                cursor = connection.connection.cursor()
+                cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+                plan = cursor.fetchone()
+                assert plan is not None
+                found += [f"{table}: {statement[:200]}" for table in _walked(_plan(plan[0])) if table in big]
+    return found
+
+
+def _plan(answer: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON, read by the driver or not
+    read = json.loads(answer) if isinstance(answer, str) else answer
+    return dict(read[0]["Plan"])
+
+
+def _walked(node: dict[str, Any]) -> Iterator[str]:
+    if node["Node Type"] == "Seq Scan":
+        yield node["Relation Name"]
+    for child in node.get("Plans", []):
+        yield from _walked(child)
+
+
+class _NoBell:
+    """Nobody to ring: what is rung is no matter here."""
+
+
+def drained(engine: Engine, _: Path) -> None:
+    assert drain(engine, REAL) is not None
+
+
+def ticked(engine: Engine, _: Path) -> None:
+    """The evening before, when nothing is due; else it would soon have counted enough wherever it begins."""
+    put(engine, MORNING - dt.timedelta(hours=12))
+    with pytest.raises(AttributeError):  # it has looked, and has nobody to ring
+        tick(engine, _NoBell())  # type: ignore[arg-type]
+    put(engine, MORNING)
+
+
+def recorded(engine: Engine, _: Path) -> None:
+    with engine.begin() as connection:
+        paid = {"event": "payment", "id": "Z1", "amount": "50.00"}
+        record(connection, "H000007", [paid], actor="carla", engineering=REAL)
+
+
+def delivered(engine: Engine, folder: Path) -> None:
+    mail = Mail(transport=Folder(folder / "mail"), address="accounts@hill.example", company="Hill & Sons")
+    assert deliver_batch(engine, mail)
+
+
+DOORS: dict[str, Callable[[Engine, Path], None]] = {
+    "a batch is drained": drained,
+    "the ticker looks": ticked,
+    "a person records": recorded,
+    "letters are handed over": delivered,
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_no_big_table_is_read_from_end_to_end(company: Engine, tmp_path: Path, door: str) -> None:
+    with heard(company) as asked:
+        DOORS[door](company, tmp_path)
+    assert len(asked) > 2
+    assert [] == walked(company, asked)
+
+
+def test_one_that_is_read_from_end_to_end_is_found(company: Engine) -> None:
+    """The test can say no."""
+    with heard(company) as asked, company.connect() as connection:
+        connection.execute(text("SELECT count(*) FROM journal WHERE actor = 'nobody'")).all()
+    assert ["journal"] == [one.split(":")[0] for one in walked(company, asked)]
