@@ -1,7 +1,8 @@
 """`import`: a file of invoices taken in by the real importer until facts and wakes are ready, against bare COPY.
 
 The limit is what the import came to, all tables of it, written by COPY into the same tables with the same keys and
-indexes. The importer runs in a process of its own, whose greatest memory is read from the system.
+indexes. The importer runs in a process of its own, whose greatest memory is read from the system; a worker of
+`arflow up` waits beside it, as on any machine where arflow runs, and lives accounts too once the file is in.
 """
 
 import csv
@@ -12,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -25,7 +27,9 @@ from arflow.cli.driven import run_now
 from arflow.cli.opened import engineering, opened
 from arflow.ledger import importing, profileloader
 from arflow.store import database
-from benchmarks import company, databases
+from benchmarks import company, crew, databases
+from benchmarks.company import Company, Plan
+from benchmarks.crew import Crew
 from benchmarks.measured import Floor, Measured, Rounds, Say
 from benchmarks.size import Size
 from tests.production import activate, standard
@@ -36,6 +40,9 @@ QUICK, FULL = 20_000, 1_000_000
 
 INVOICES = 3
 """Invoices of an account."""
+
+WORKERS = 1
+"""Drain workers beside the command: it lives accounts itself too, so that both cores do."""
 
 MOST_TIMES, MOST_MEGABYTES = 10.0, 400.0
 NOON = dt.datetime(2026, 1, 13, 12, tzinfo=dt.UTC)
@@ -73,18 +80,28 @@ def run(size: Size, say: Say) -> Measured:
     part = (QUICK if size.quick else FULL) // size.rounds // INVOICES * INVOICES
     taken: list[Taken] = []
     copied: list[float] = []
-    with databases.migrated() as url, databases.migrated() as other, tempfile.TemporaryDirectory() as folder:
-        for each in (url, other):
-            _prepare(each)
-        for turn in range(size.rounds):
-            file = Path(folder) / f"invoices-{turn}.csv"
-            _write(file, turn * part, part)
-            taken.append(_import(url, file))
-            copied.append(_copy(url, other, Path(folder), _ids(turn * part, part)))
-            file.unlink()
-            last = taken[-1]
-            say(f"import: {part:,} rows in {last.file:.1f} + {last.lives:.1f} s, {copied[-1]:.1f} s by COPY")
+    with _company() as ours, databases.migrated() as other, tempfile.TemporaryDirectory() as folder:
+        _prepare(other)
+        with crew.of(ours, WORKERS) as workers:
+            for turn in range(size.rounds):
+                file = Path(folder) / f"invoices-{turn}.csv"
+                _write(file, turn * part, part)
+                taken.append(_import(workers, file))
+                copied.append(_copy(ours.url, other, Path(folder), _ids(turn * part, part)))
+                file.unlink()
+                last = taken[-1]
+                say(f"import: {part:,} rows in {last.file:.1f} + {last.lives:.1f} s, {copied[-1]:.1f} s by COPY")
     return _measured(part, taken, copied)
+
+
+@contextmanager
+def _company() -> Iterator[Company]:
+    """A company without accounts, whose policy is active."""
+    with databases.migrated() as url:
+        _prepare(url)
+        engine = database.connect(url)
+        yield Company(url=url, engine=engine, plan=Plan())
+        engine.dispose()
 
 
 def _measured(part: int, taken: list[Taken], copied: list[float]) -> Measured:
@@ -100,7 +117,7 @@ def _measured(part: int, taken: list[Taken], copied: list[float]) -> Measured:
     return Measured(
         name="import",
         what=f"{part * len(taken):,} invoice rows of CSV in {len(taken)} files, {INVOICES} an account, about a third "
-        "of them paid, until every account has its facts and its wake",
+        "of them paid, until every account has its facts and its wake; one worker of `arflow up` beside the command",
         rounds=rounds,
         floors=(
             Floor(text="times as long as COPY, at most 10", wanted=MOST_TIMES, found=rounds[4].median, at_most=True),
@@ -168,16 +185,20 @@ def _prepare(url: str) -> None:
     engine.dispose()
 
 
-def _import(url: str, file: Path) -> Taken:
-    """Import a file in a process of its own."""
+def _import(workers: Crew, file: Path) -> Taken:
+    """Import a file in a process of its own, while the workers wait for the bell."""
     command = [sys.executable, "-m", "benchmarks.imported", str(file)]
-    environment = os.environ | {config.DATABASE_URL: url}
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return Taken(**json.loads(done.stdout))
+    environment = os.environ | {config.DATABASE_URL: workers.company.url}
+    with workers.rung():
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        workers.wait(1)  # what a worker still holds
+        ended = time.monotonic()
+    begun, between, megabytes = json.loads(done.stdout)
+    return Taken(file=between - begun, lives=ended - between, megabytes=megabytes)
 
 
-def _take_in(file: Path) -> Taken:
-    """What `arflow import FILE --profile plain` does."""
+def _take_in(file: Path) -> tuple[float, float, float]:
+    """What `arflow import FILE --profile plain` does: when it began, when the file was in, and its greatest memory."""
     begun = time.monotonic()
     with opened() as engine:
         with engine.begin() as connection:
@@ -186,8 +207,7 @@ def _take_in(file: Path) -> Taken:
             done = importing.import_file(connection, file, now, options, lambda *_: None)
         between = time.monotonic()
         run_now(engine, now, engineering(now), lambda *_: None, len(done.outcome.touched))
-        ended = time.monotonic()
-    return Taken(file=between - begun, lives=ended - between, megabytes=_greatest_memory())
+    return begun, between, _greatest_memory()
 
 
 def _greatest_memory() -> float:
@@ -233,4 +253,4 @@ def _into(table: str) -> sql.Composed:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(_take_in(Path(sys.argv[1])))))
+    print(json.dumps(_take_in(Path(sys.argv[1]))))
