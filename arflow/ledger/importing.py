@@ -35,6 +35,9 @@ MOST_REJECTS = 0.05
 MOST_TOLD = 20
 """How many rejects a report lists; the reject file has them all."""
 
+MANY = 10_000
+"""From so many new events on the planner's figures are made anew at once; a first ledger would be scanned else."""
+
 Progress = Callable[[str, float], None]
 """Told the stage of the work and how much of it is done, from 0 to 1."""
 
@@ -89,6 +92,8 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
         raise report.refusal
     _join_families(connection, path)
     _note_totals(connection, import_id, report)
+    if report.outcome.new.total() >= MANY and not options.dry_run:
+        connection.execute(text("ANALYZE account, event"))
     return report
 
 

@@ -16,7 +16,7 @@ from arflow.advance import Engineering
 from arflow.cli import run
 from arflow.errors import Refused
 from arflow.explain import explained
-from arflow.ledger import profileloader, staging
+from arflow.ledger import importing, profileloader, staging
 from arflow.reports.ageing import ageing
 from arflow.reports.positions import positions
 from arflow.rules.loader import load_policy
@@ -233,6 +233,17 @@ def test_accounts_are_compared_a_few_at_a_time(engine: Engine, tmp_path: Path, m
     take_in(engine, write_events(tmp_path / "e.jsonl", lines))
     assert [["A", "B"], ["C"], ["D"], ["E", "F", "G"], ["H"]] == batches
     assert {key: ("current", 5000 * size) for key, size in sizes.items()} == states(engine)
+
+
+def test_a_large_ledger_is_known_to_the_planner_at_once(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its accounts are lived right after; the database's own look comes up to a minute later."""
+    monkeypatch.setattr(importing, "MANY", 1)
+    take_in(engine, write_events(tmp_path / "events.jsonl", [INVOICE]))
+    with engine.connect() as connection:
+        known = connection.execute(text("SELECT reltuples FROM pg_class WHERE relname IN ('account', 'event')"))
+        assert [1, 1] == list(known.scalars())
 
 
 def test_an_account_with_too_many_events_refuses_the_file(
