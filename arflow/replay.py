@@ -8,6 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,7 +45,7 @@ class Request:
     every_day: bool = False
     file: str = "events"
 
-    @property
+    @cached_property
     def last_day(self) -> dt.date:
         """The day through which the replay runs."""
         days = [event.on for event in self.events]

@@ -6,6 +6,7 @@ cost: every question that the lives asked the evaluator, asked again.
 """
 
 import datetime as dt
+import gc
 import multiprocessing
 import os
 import time
@@ -142,6 +143,7 @@ def _live(seed: int, accounts: int, barrier: Barrier, pipe: Connection) -> None:
     hands, evaluator = list(_hands(seed, accounts)), DurableRules()
     evaluator.compile(_policy())
     memory, lines = [], 0
+    gc.freeze()  # as the command does
     barrier.wait()
     begun = time.monotonic()
     for events in hands:

@@ -4,6 +4,7 @@ Exit 0: done, or the answer is yes; 1: the answer is no; 2: the input is wrong; 
 in one line on standard error. A mistake of this code is not caught: its traceback is what mends it.
 """
 
+import gc
 import sys
 
 import click
@@ -17,6 +18,7 @@ WRONG_INPUT, STOPPED = 2, 130
 
 def main() -> None:
     """Run the command line of this process."""
+    gc.freeze()  # what was imported stays: the collector would walk all of it again and again beside the accounts
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name of a file may be any bytes
     sys.exit(run(sys.argv[1:]))

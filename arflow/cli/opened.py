@@ -1,6 +1,5 @@
 """Opens what a command needs: the database of the settings, and the evaluator that production uses."""
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,7 +35,6 @@ def unprepared() -> Iterator[Engine]:
 
     Raises DatabaseRefused when it may not be used, and for what a person can mend of an error while it is.
     """
-    gc.freeze()  # what was imported stays: the collector would walk all of it again and again beside the accounts
     settings = config.from_environment()
     engine = database.connect(settings.database_url or embedded.start(settings.home))
     try:
