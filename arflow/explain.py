@@ -233,7 +233,7 @@ def failing(when: Expression, facts: Facts, policy: Policy) -> str:
 
 def foresee(life: Life, at: dt.datetime) -> Next | None:
     """The next step, effect or parking that time alone brings after `at`, and the payment that would prevent it."""
-    found = _first_entry(_copy(life), at)
+    found = first_entry(_copy(life), at)
     if found is None:
         return None
     ahead, entry = found
@@ -251,7 +251,7 @@ def _copy(life: Life) -> Life:
     return Life(life.account, World(**vars(life.world)))
 
 
-def _first_entry(life: Life, at: dt.datetime) -> tuple[Life, Entry] | None:
+def first_entry(life: Life, at: dt.datetime) -> tuple[Life, Entry] | None:
     """Run ahead until something tells; gives the life as it stands then, and what it tells."""
     for _ in range(_MOST_WAKES):
         due = life.next_due()
@@ -261,6 +261,7 @@ def _first_entry(life: Life, at: dt.datetime) -> tuple[Life, Entry] | None:
         telling = [entry for entry in life.entries if entry.kind in _TELLING]
         if telling:
             return life, telling[0]
+        life.sleep_on(due)
     return None
 
 

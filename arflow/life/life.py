@@ -15,7 +15,7 @@ from arflow.life import gates, passes
 from arflow.life.present import Present, reading
 from arflow.life.records import Entry, Part, World
 from arflow.life.sendings import drop_waiting, release, send_due, settle_notice
-from arflow.life.waking import next_wake
+from arflow.life.waking import next_wake, wake_after_holding
 from arflow.rules.calendar import Calendar, instant
 from arflow.rules.decide import Situation
 from arflow.rules.policy import Policy
@@ -154,6 +154,10 @@ class Life:
             passes.run_pass(self._here, due, WAKE)
         self._go_on(due, WAKE)
         return True
+
+    def sleep_on(self, now: dt.datetime) -> None:
+        """Pass over the mornings after `now` on which the same moves would be held back again, to look ahead."""
+        self._here.account = evolve(self.account, wake=wake_after_holding(self._here, now))
 
     def _go_on(self, now: dt.datetime, cause: str) -> None:
         """Let what is due leave, and derive the wake anew."""

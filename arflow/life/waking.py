@@ -22,21 +22,46 @@ def next_wake(here: Present, now: dt.datetime) -> dt.datetime | None:
     policy = here.policy
     if here.account.parked is not None or policy is None:
         return None
-    zone, calendar = here.zone(), here.calendar()
-    soonest = calendar.next_act(zone, now)
     if here.world.every_day or _would_act(here, policy, now):
-        return soonest
+        return here.calendar().next_act(here.zone(), now)
+    return _next_change(here, policy, now)
+
+
+def wake_after_holding(here: Present, now: dt.datetime) -> dt.datetime | None:
+    """The next wake after `now` on which something else can happen than that the same moves are held back again.
+
+    While what holds them is nothing that time changes, each morning until then would bring nothing. For those who look
+    ahead only: an account that lives is looked at every morning.
+    """
+    policy, account = here.policy, here.account
+    if account.wake is None or policy is None or any(effect.due_at is not None for effect in account.waiting):
+        return account.wake
+    held = situation(here, policy, here.snapshot(policy))
+    if here.world.every_day or held.harsher_today or held.delivered_today or held.kept or not _is_at_home(here, now):
+        return account.wake
+    later = _next_change(here, policy, now)
+    return later if later is None else max(later, account.wake)
+
+
+def _next_change(here: Present, policy: Policy, now: dt.datetime) -> dt.datetime | None:
+    """The first `act_at` after `now` on which a clause can differ, or a repeat ends."""
+    zone, calendar = here.zone(), here.calendar()
     instants = [calendar.act_instant(zone, day) for day in _days(here, policy)]
     instants += [at for other in _before(here, policy) for at in _acts_for(here, other, now)]
-    return max(soonest, min(instants)) if instants else None
+    return max(calendar.next_act(zone, now), min(instants)) if instants else None
+
+
+def _is_at_home(here: Present, now: dt.datetime) -> bool:
+    """Whether a pass right now would leave the account to the policy that has it."""
+    try:
+        return eligible(here, now) is here.policy
+    except Refused:
+        return False
 
 
 def _would_act(here: Present, policy: Policy, now: dt.datetime) -> bool:
     """Whether a pass right now would fire a rule, hold one back, or give the account to another policy or to none."""
-    try:
-        if eligible(here, now) is not policy:
-            return True
-    except Refused:
+    if not _is_at_home(here, now):
         return True
     view, evaluator = here.snapshot(policy), here.world.evaluator
     found = evaluator.first(policy, here.account.state, view.facts, 0)
