@@ -16,7 +16,7 @@ from arflow.explain import explained
 from arflow.reports import ageing as ageings
 from arflow.reports import days
 from arflow.reports import pipeline as pipelines
-from arflow.reports.book import stood
+from arflow.reports.book import pipeline_of, stood
 from arflow.rules.decide import Evaluator
 from arflow.rules.engine import DurableRules
 from arflow.rules.reference import Reference
@@ -63,7 +63,7 @@ def report_pipeline(*, as_of: dt.date | None, form: str) -> None:
     """How many accounts and how much money stand in each state."""
     with opened() as engine, engine.connect() as connection:
         day = days.asked_for(connection, as_of)
-        lines = pipelines.pipeline(stood(connection, day))
+        lines = pipeline_of(connection, day)
     show([pipelines.as_json(line) for line in lines], form, title=f"pipeline at the end of {day}")
 
 

@@ -12,8 +12,9 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine
 
 from arflow.reports import changes, days
+from arflow.reports.pipeline import Standing, pipeline
 from arflow.reports.positions import Position, positions
-from arflow.reports.present import present_positions
+from arflow.reports.present import present_pipeline, present_positions
 
 _MOST_KEPT = 8
 
@@ -45,3 +46,10 @@ def stood(connection: Connection, day: dt.date) -> Sequence[Position]:
         return present_positions(connection, day)
     kept = _kept.setdefault(connection.engine, _Kept())
     return kept.get((day, changes.mark(connection)), lambda: list(positions(connection, day)))
+
+
+def pipeline_of(connection: Connection, day: dt.date) -> list[Standing]:
+    """How many accounts and how much money stood in each state at the end of `day`."""
+    if day == days.today(connection):
+        return present_pipeline(connection, day)
+    return pipeline(stood(connection, day))

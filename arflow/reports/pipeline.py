@@ -33,13 +33,17 @@ class Standing:
 
 def pipeline(positions: Iterable[Position]) -> list[Standing]:
     """Every state in every currency that has accounts; sums are never made across currencies."""
-    found: dict[tuple[str, str], Standing] = {}
-    for position in positions:
-        for state in State:
-            found.setdefault((position.currency, state), Standing(currency=position.currency, state=state))
+    stood = list(positions)
+    lines = in_all_states(sorted({position.currency for position in stood}))
+    found = {(line.currency, line.state): line for line in lines}
+    for position in stood:
         found[position.currency, position.state].add(position)
-    order = list(State)
-    return [found[key] for key in sorted(found, key=lambda key: (key[0], order.index(State(key[1]))))]
+    return lines
+
+
+def in_all_states(currencies: Iterable[str]) -> list[Standing]:
+    """Every state in each of `currencies`, still without accounts."""
+    return [Standing(currency=currency, state=state.value) for currency in currencies for state in State]
 
 
 def as_json(line: Standing) -> Mapping[str, object]:

@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, cast,
 from sqlalchemy.dialects.postgresql import array
 
 from arflow.accounts.promises import Terms
+from arflow.reports.pipeline import Standing, in_all_states
 from arflow.reports.positions import BUCKETS, Position, division, terms_by_currency
 from arflow.store import accounts, tables
 
@@ -32,6 +33,45 @@ def present_positions(connection: Connection, day: dt.date) -> list[Position]:
             found[key], disputed=parts.disputed, promised=parts.promised, collectible=parts.collectible
         )
     return list(found.values())
+
+
+def present_pipeline(connection: Connection, day: dt.date) -> list[Standing]:
+    """Every state in every currency that has accounts: what `pipeline` makes of today's positions, added up by SQL."""
+    terms = terms_by_currency(connection)
+    lines = {(line.currency, line.state): line for line in in_all_states(connection.execute(_currencies()).scalars())}
+    for row in connection.execute(_counts()):
+        lines[row.currency, row.state].accounts = row.number
+    for row in connection.execute(_sums(day)):
+        line = lines[row.currency, row.state]
+        line.open_amount, line.gross, line.collectible = row.open, row.overdue, row.overdue
+    unequal = list(connection.execute(_divided(day, terms)).scalars())
+    for stored in accounts.load(connection, unequal).values():
+        account = stored.account
+        parts = division(account.ledger, account.promises.values(), day, terms.get(account.currency, Terms()))
+        line = lines[account.currency, account.state.value]
+        line.disputed += parts.disputed
+        line.promised += parts.promised
+        line.collectible -= parts.disputed + parts.promised
+    return list(lines.values())
+
+
+def _currencies() -> Select[Any]:
+    return select(_account.c.currency).where(_account.c.born).distinct().order_by(_account.c.currency)
+
+
+def _counts() -> Select[Any]:
+    number = func.count().label("number")
+    which = (_account.c.currency, _account.c.state)
+    return select(*which, number).where(_account.c.born).group_by(*which)
+
+
+def _sums(day: dt.date) -> Select[Any]:
+    """What is open and overdue in each state and currency."""
+    which = (_account.c.currency, _account.c.state)
+    overdue = _sum(_item.c.open, _item.c.due < day).label("overdue")
+    books = _account.join(_item, _item.c.account_id == _account.c.id)
+    sums = select(*which, _sum(_item.c.open).label("open"), overdue).select_from(books)
+    return sums.where(_account.c.born, _item.c.open > 0).group_by(*which)
 
 
 def _position(row: Row[Any]) -> Position:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from arflow.reports.ageing import ageing
-from arflow.reports.book import stood
+from arflow.reports.book import pipeline_of, stood
 from arflow.reports.pipeline import pipeline
 from arflow.reports.positions import Position, positions
 from arflow.reports.present import present_positions
@@ -61,6 +61,8 @@ def test_random_books_stand_as_their_events_fold(book: Engine, tmp_path: Path, s
         folded, kept = both(book, day)
         assert folded == kept
         assert (pipeline(folded), ageing(folded)) == (pipeline(kept), ageing(kept))
+        with book.connect() as connection:
+            assert pipeline(folded) == pipeline_of(connection, day)
         for part in ("disputed", "promised", "collectible"):
             seen |= {part for position in kept if getattr(position, part)}
     assert {"disputed", "promised", "collectible"} == seen

@@ -9,7 +9,7 @@ from arflow.reports import ageing as ageings
 from arflow.reports import listed
 from arflow.reports import pipeline as pipelines
 from arflow.reports.ageing import Ageing
-from arflow.reports.book import stood
+from arflow.reports.book import pipeline_of, stood
 from arflow.reports.pipeline import Standing
 from arflow.reports.positions import BUCKETS, Position
 from arflow.web import bars
@@ -25,7 +25,7 @@ KINDS = ("collectible", "promised", "disputed")
 def pipeline() -> str:
     """How many accounts and how much money stand in each state, by currency."""
     day = asked.as_of()
-    lines = pipelines.pipeline(stood(connection(), day))
+    lines = pipeline_of(connection(), day)
     by_currency = {currency: list(found) for currency, found in groupby(lines, lambda line: line.currency)}
     return render_template(
         "leads/pipeline.html",
@@ -38,7 +38,7 @@ def pipeline() -> str:
 def pipeline_csv() -> Response:
     """The pipeline as a file."""
     day = asked.as_of()
-    lines = [pipelines.as_json(line) for line in pipelines.pipeline(stood(connection(), day))]
+    lines = [pipelines.as_json(line) for line in pipeline_of(connection(), day)]
     columns = pipelines.as_json(Standing(currency="USD", state="current"))
     return report_file("arflow-pipeline", day, lines, list(columns))
 
