@@ -1,6 +1,6 @@
 """Which accounts a person reaches: one condition, for every page and form. What it leaves out is not there (404)."""
 
-from sqlalchemy import ColumnElement, Connection, false, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, false, or_, select, true
 
 from arflow.accounts.entries import EffectStatus
 from arflow.desk import users
@@ -23,11 +23,16 @@ def reachable(user: User) -> ColumnElement[bool]:
         return true()
     if not user.is_any_of("caller"):
         return false()
+    return or_(*kinds_of_reach(user))
+
+
+def kinds_of_reach(user: User) -> tuple[ColumnElement[bool], ...]:
+    """The reasons for which a caller reaches an account, each a condition on `tables.account`."""
     names = [user.name, *user.queues]
-    return or_(
+    return (
         account.c.owner.in_(names),
         account.c.call_open & called_on(user.queues),
-        has_nobody() & _followed_up_by(names),
+        account.c.id.in_(_followed_up_by(names)) & has_nobody(),
     )
 
 
@@ -36,9 +41,10 @@ def has_nobody() -> ColumnElement[bool]:
     return account.c.owner.not_in(users.names_here())
 
 
-def _followed_up_by(names: list[str]) -> ColumnElement[bool]:
+def _followed_up_by(names: list[str]) -> Select[tuple[str]]:
+    """The accounts with an open follow-up of one of `names`."""
     is_open = task.c.done_at.is_(None) & (task.c.kind == "follow_up")
-    return select(task.c.id).where(task.c.account_id == account.c.id, is_open, task.c.assignee.in_(names)).exists()
+    return select(task.c.account_id).where(is_open, task.c.assignee.in_(names))
 
 
 def keeper(connection: Connection, user: User, account_id: str) -> str:

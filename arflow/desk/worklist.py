@@ -11,10 +11,10 @@ payments, and by one day before an account's `act_at`. What is shown is the fact
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, Select, case, func, literal, or_, select, true
+from sqlalchemy import CTE, ColumnElement, Connection, Select, case, func, literal, or_, select, true, union_all
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from arflow.accounts.entries import ClearingKind
@@ -56,8 +56,13 @@ class LastStep:
 
 
 def mine(user: User, day: dt.date) -> Which:
-    """Whether an account is for `user` to work, whatever else they may reach: theirs, or with a task due for them."""
-    return access.reachable(replace(user, roles=frozenset({"caller"}))) | _has_task(user, day)
+    """Whether an account is for `user` to work, whatever else they may reach: theirs, or with a task due for them.
+
+    Each kind is looked up by itself: a condition that asks for one or the other reads every account there is.
+    """
+    task = desk_tables.task
+    theirs = [select(_account.c.id).where(kind).correlate(None) for kind in access.kinds_of_reach(user)]
+    return _account.c.id.in_(union_all(*theirs, select(task.c.account_id).where(tasks.is_due(user, day))))
 
 
 def _has_task(user: User, day: dt.date) -> Which:

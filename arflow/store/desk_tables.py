@@ -129,6 +129,7 @@ task = Table(
     _text("done_by"),
     CheckConstraint(f"kind IN ({_listed(TASK_KINDS)})", name="kind"),
     Index("ix_task_open", "account_id", postgresql_where=text("done_at IS NULL")),
+    Index("ix_task_assignee", "assignee", postgresql_where=text("done_at IS NULL")),
     Index(
         "ix_task_one_open_notice",
         "account_id",

@@ -145,6 +145,7 @@ account = Table(
     Index("ix_account_next_due", "next_due", postgresql_where=text("next_due IS NOT NULL")),
     Index("ix_account_family", "family"),
     Index("ix_account_owner", "owner"),
+    Index("ix_account_call_open", "id", postgresql_where=text("call_open")),
     Index("ix_account_parked", "id", postgresql_where=text("parked IS NOT NULL")),
 )
 

@@ -16,6 +16,8 @@ from sqlalchemy import Engine, event, text
 from arflow import clock
 from arflow.advance import drain, record
 from arflow.deliver import deliver_batch
+from arflow.desk import worklist
+from arflow.desk.users import User
 from arflow.ledger import importing
 from arflow.ledger.importing import Options
 from arflow.mail import Folder, Mail
@@ -146,11 +148,22 @@ def delivered(engine: Engine, folder: Path) -> None:
     assert deliver_batch(engine, mail)
 
 
+def listed(engine: Engine, _: Path) -> None:
+    """A caller's list, beside 40,000 accounts that are not theirs."""
+    carla = User(name="carla", full_name="", email="", roles=frozenset({"caller"}), queues=("senior",))
+    day = MORNING.date()
+    with engine.connect() as connection:
+        mine = worklist.mine(carla, day)
+        assert worklist.page(connection, carla, mine, day, offset=0, limit=25) == []
+        assert [] == worklist.currencies(connection, carla, mine)
+
+
 DOORS: dict[str, Callable[[Engine, Path], None]] = {
     "a batch is drained": drained,
     "the ticker looks": ticked,
     "a person records": recorded,
     "letters are handed over": delivered,
+    "a caller looks at their list": listed,
 }
 
 
@@ -158,7 +171,7 @@ DOORS: dict[str, Callable[[Engine, Path], None]] = {
 def test_no_big_table_is_read_from_end_to_end(company: Engine, tmp_path: Path, door: str) -> None:
     with heard(company) as asked:
         DOORS[door](company, tmp_path)
-    assert len(asked) > 2
+    assert asked
     assert [] == walked(company, asked)
 
 
