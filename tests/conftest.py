@@ -4,6 +4,7 @@ A test that needs real data is marked `sample_data` or `golden`, or asks for the
 and why stands in the run's summary, one line for each reason.
 """
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -42,6 +43,7 @@ def server() -> Iterator[str]:
     """The URL of a PostgreSQL of this test process, embedded or Debian's, gone when its tests are over."""
     home = Path(tempfile.mkdtemp(prefix="arflow-tests-", dir=_in_memory()))
     home.chmod(0o755)
+    atexit.register(shutil.rmtree, home, ignore_errors=True)  # after the server's own end, which makes the folder anew
     try:
         if ON_DEBIAN:
             with postgresql(home) as url:
