@@ -144,7 +144,7 @@ def _make_due(made: Company, size: Size) -> None:
         if connection.execute(text(due)).scalar_one() > number // 2:
             return
         at: dt.datetime = connection.execute(
-            text(f"SELECT max(next_due) FROM ({soonest})"), {"number": number}
+            text(f"SELECT max(next_due) FROM ({soonest}) AS soonest"), {"number": number}
         ).scalar_one()
     put(made.engine, at + dt.timedelta(seconds=1), runs=True)
 

@@ -130,7 +130,7 @@ def never_back(engine: Engine) -> bool:
     """Whether the instants of no journal go back, and every decision follows from its facts."""
     before = "lag(at) OVER (PARTITION BY account_id ORDER BY seq)"
     with engine.connect() as connection:
-        query = text(f"SELECT count(*) FROM (SELECT at < {before} AS back FROM journal) WHERE back")
+        query = text(f"SELECT count(*) FROM (SELECT at < {before} AS back FROM journal) AS rows WHERE back")
         back = connection.execute(query).scalar()
         sound = verify(connection, {"the reference": Reference()}, accounts.all_ids(connection)).findings == ()
     return not back and sound
