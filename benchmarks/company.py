@@ -269,8 +269,14 @@ def model_id(zone: str, number: int) -> str:
 
 def _live(engine: Engine, told: Sequence[dict[str, object]]) -> None:
     """Take the models in, and live them until the evening before DAY."""
-    real = Engineering(evaluator=DurableRules(), delivery="recorded")
-    put(engine, _BEFORE)
+    live_until(engine, told, _BEFORE, _EVE, Engineering(evaluator=DurableRules(), delivery="recorded"))
+
+
+def live_until(
+    engine: Engine, told: Sequence[dict[str, object]], begin: dt.datetime, end: dt.datetime, doors: Engineering
+) -> None:
+    """Take models in at `begin` under the standard dollar policy, and let each wake come at its moment until `end`."""
+    put(engine, begin)
     activate(engine, standard("standard-usd"))
     turn(engine, is_on=True)
     with tempfile.TemporaryDirectory() as folder, engine.begin() as connection:
@@ -278,11 +284,11 @@ def _live(engine: Engine, told: Sequence[dict[str, object]]) -> None:
         importing.import_file(
             connection, file, clock.read(connection), importing.Options(profile=None), lambda *_: None
         )
-    run(engine, real)
-    while (due := _soonest(engine)) < _EVE:
+    run(engine, doors)
+    while (due := _soonest(engine)) < end:
         put(engine, due + dt.timedelta(seconds=1))
-        run(engine, real)
-    put(engine, _EVE)
+        run(engine, doors)
+    put(engine, end)
 
 
 def _soonest(engine: Engine) -> dt.datetime:

@@ -47,7 +47,7 @@ class Crew:
         while self.company.is_due():
             if any(worker.poll() is not None for worker in self.workers):
                 raise FellOver(f"a worker ended, {due:,} accounts were due")
-            time.sleep(min(_LONGEST_LOOK, _LOOK_SECONDS * due))
+            time.sleep(min(_LONGEST_LOOK, _LOOK_SECONDS * due))  # nothing tells when the last account is done
 
     def start(self, workers: int) -> None:
         """Start them, and wait until they listen."""

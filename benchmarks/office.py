@@ -7,25 +7,19 @@ that what people look at stays as it is while the drain runs.
 """
 
 import datetime as dt
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from random import Random
 
 from sqlalchemy import Connection, Engine, Identity, Table, text
 
-from arflow import clock
 from arflow.advance import Engineering
 from arflow.desk import users
-from arflow.ledger import importing
 from arflow.rules.engine import DurableRules
 from arflow.store import database, tables
 from benchmarks import company, databases
 from benchmarks.company import Company, Plan
 from benchmarks.measured import Say
-from tests.production import activate, run, standard, turn, write_events
-from tests.set_clock import put
 
 EVE = dt.datetime(2026, 4, 14, 3, tzinfo=dt.UTC)
 """A Monday evening in the United States: until then everything has been lived."""
@@ -69,27 +63,9 @@ def team(number: int) -> str:
 
 
 def _live(engine: Engine) -> None:
-    """Take the models in, and let them live until EVE, each wake at its own moment."""
-    doors = Engineering(evaluator=DurableRules())
-    put(engine, _FIRST)
-    activate(engine, standard("standard-usd"))
-    turn(engine, is_on=True)
-    with tempfile.TemporaryDirectory() as folder, engine.begin() as connection:
-        told = [event for number in range(MODELS) for event in _model(number)]
-        file = write_events(Path(folder) / "models.jsonl", told)
-        options = importing.Options(profile=None)
-        importing.import_file(connection, file, clock.read(connection), options, lambda *_: None)
-    run(engine, doors)
-    while (due := _soonest(engine)) < EVE:
-        put(engine, due + dt.timedelta(seconds=1))
-        run(engine, doors)
-    put(engine, EVE)
-
-
-def _soonest(engine: Engine) -> dt.datetime:
-    with engine.connect() as connection:
-        found: dt.datetime = connection.execute(text("SELECT min(next_due) FROM account")).scalar_one()
-        return found
+    """Take the models in, and let them live until EVE."""
+    told = [event for number in range(MODELS) for event in _model(number)]
+    company.live_until(engine, told, _FIRST, EVE, Engineering(evaluator=DurableRules()))
 
 
 def _model(number: int) -> list[dict[str, object]]:

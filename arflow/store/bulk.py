@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, TextClause, text
 from sqlalchemy.dialects import postgresql
 
 Row = dict[str, Any]
-_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
 
 
 def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
