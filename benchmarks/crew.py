@@ -7,8 +7,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import text
@@ -26,11 +27,21 @@ _LOOK_SECONDS, _LONGEST_LOOK = 5e-6, 0.25
 _ANCHOR_SECONDS = 600.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Where a process stands: what its command begins with, and how the servers are reached from there."""
+
+    database_url: str
+    redis_url: str
+    command: tuple[str, ...] = ()
+
+
 class Crew:
-    """So many drain workers that wait for the bell."""
+    """Drain workers that wait for the bell."""
 
     def __init__(self, company: Company, redis_url: str, home: Path) -> None:
-        self.company, self.home, self._redis_url = company, home, redis_url
+        self.company, self.home, self.redis_url = company, home, redis_url
+        self.here = Site(database_url=company.url, redis_url=redis_url)
         self.redis = queues.connect(redis_url)
         self.workers: list[subprocess.Popen[bytes]] = []
 
@@ -49,11 +60,11 @@ class Crew:
                 raise FellOver(f"a worker ended, {due:,} accounts were due")
             time.sleep(min(_LONGEST_LOOK, _LOOK_SECONDS * due))  # nothing tells when the last account is done
 
-    def start(self, workers: int) -> None:
-        """Start them, and wait until they listen."""
-        for number in range(1, workers + 1):
-            self.workers.append(self._start("workers.worker", f"drain-{number}", DRAIN))
-        until(lambda: queues.workers_seen(self.redis)[DRAIN] == workers, PATIENCE)
+    def start(self, sites: Sequence[Site]) -> None:
+        """Start one at each site, and wait until they listen."""
+        for number, site in enumerate(sites, start=1):
+            self.workers.append(self._start(site, "workers.worker", f"drain-{number}", DRAIN))
+        until(lambda: queues.workers_seen(self.redis)[DRAIN] == len(sites), PATIENCE)
 
     def end(self) -> None:
         """Have them end."""
@@ -80,7 +91,7 @@ class Crew:
     @contextmanager
     def ticker(self) -> Iterator[int]:
         """The ticker in a process of its own, once it has looked and written the anchor of the day; gives its id."""
-        process = self._start("workers.ticker", "ticker")
+        process = self._start(self.here, "workers.ticker", "ticker")
         anchor = anchors.file_of(self.home)
         try:
             until(lambda: anchor.exists() and anchor.stat().st_size > 0, _ANCHOR_SECONDS)
@@ -91,14 +102,14 @@ class Crew:
             process.kill()
             process.wait()
 
-    def _start(self, module: str, name: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    def _start(self, site: Site, module: str, name: str, *arguments: str) -> "subprocess.Popen[bytes]":
         names = {
-            "ARFLOW_DATABASE_URL": self.company.url,
-            "ARFLOW_REDIS_URL": self._redis_url,
+            "ARFLOW_DATABASE_URL": site.database_url,
+            "ARFLOW_REDIS_URL": site.redis_url,
             "ARFLOW_HOME": str(self.home),
         }
-        command = [sys.executable, "-P", "-m", module, "--name", name, "--log-file", *arguments]
-        return subprocess.Popen(command, env=os.environ | names)
+        own = [sys.executable, "-P", "-m", module, "--name", name, "--log-file", "--lifeline", *arguments]
+        return subprocess.Popen([*site.command, *own], env=os.environ | names, stdin=subprocess.PIPE)
 
     @contextmanager
     def rung(self) -> Iterator[None]:
@@ -118,15 +129,22 @@ class Crew:
 
 @contextmanager
 def of(company: Company, workers: int) -> Iterator[Crew]:
-    """A crew that is there; it ends with the block."""
+    """A crew of so many workers that is there; it ends with the block."""
+    with idle(company) as crew:
+        crew.start([crew.here] * workers)
+        yield crew
+        crew.end()
+
+
+@contextmanager
+def idle(company: Company) -> Iterator[Crew]:
+    """A crew without workers yet; those that were not ended are killed."""
     home = Path(tempfile.mkdtemp(prefix="arflow-crew-"))
     try:
         with valkey(home) as url:
             crew = Crew(company, url, home)
             try:
-                crew.start(workers)
                 yield crew
-                crew.end()
             finally:
                 for worker in crew.workers:
                     worker.kill()

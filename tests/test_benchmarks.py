@@ -19,7 +19,7 @@ from benchmarks.measured import Floor, Measured, Rounds, figure
 from benchmarks.peers import writes
 from benchmarks.size import Size
 
-ROWS = ("drain", "decide", "idle", "growth", "herd", "import", "policy", "replay", "pages", "memory")
+ROWS = ("drain", "decide", "idle", "growth", "herd", "import", "policy", "replay", "pages", "memory", "far")
 PLACE = told.Place(command="make bench", day=dt.date(2026, 11, 29), shape="2 cores")
 
 
