@@ -38,9 +38,10 @@ fix: setup ## format, and mend what the linter can mend
 	@$(python) -m ruff check --fix-only .
 	@$(python) -m ruff format .
 
-bench: setup ## set up, and measure beside what others would use (QUICK=1: in five minutes; BENCH="drain herd": only those)
+bench: setup ## set up, and measure beside what others would use (QUICK=1: in five minutes; BENCH="drain herd": only those; SERVERS=debian: on its servers)
 	@setup/peers "$(PEERS)" "$(PYTHON)"
-	@$(python) -m benchmarks --peers "$(PEERS)" $(if $(filter-out 0,$(QUICK)),--quick) $(BENCH)
+	@$(if $(filter-out embedded,$(SERVERS)),setup/packages "$(SERVERS)")
+	@ARFLOW_TEST_SERVERS="$(SERVERS)" $(python) -m benchmarks --peers "$(PEERS)" $(if $(filter-out 0,$(QUICK)),--quick) $(BENCH)
 
 clean: ## remove what was made from the sources; never data
 	@if [ -e "$(VENV)/pyvenv.cfg" ]; then rm -rf "$(VENV)"; fi

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -31,7 +31,7 @@ from arflow.store import database, embedded, events, tables
 from benchmarks.measured import Say
 from benchmarks.size import Size
 from tests.production import activate, run, standard, turn, write_events
-from tests.servers import end_at_once
+from tests.servers import ON_DEBIAN, end_at_once, postgresql
 from tests.set_clock import path_of, put, settable
 
 DAY = dt.date(2026, 1, 13)
@@ -155,10 +155,14 @@ def opened(plan: Plan, say: Say) -> Iterator[Company]:
 
 @cache
 def server() -> str:
-    """The URL of the PostgreSQL that everything is measured on: the embedded one, in a folder that ends with us."""
+    """The URL of the PostgreSQL that everything is measured on: the embedded one or Debian's, in a folder of ours."""
     home = Path(tempfile.mkdtemp(prefix="arflow-bench-"))
     home.chmod(0o755)
     atexit.register(shutil.rmtree, home, ignore_errors=True)  # last: what is registered in between writes there
+    if ON_DEBIAN:
+        servers = ExitStack()
+        atexit.register(servers.close)
+        return servers.enter_context(postgresql(home))
     url = embedded.start(home)
     atexit.register(end_at_once, home)
     return url

@@ -15,6 +15,8 @@ from benchmarks import company
 from benchmarks.measured import Measured, Rounds, figure
 
 RESULTS = Path(__file__).with_name("results.md")
+ON_DEBIANS = RESULTS.with_name("results-debian.md")
+"""The same, measured on Debian's PostgreSQL and Redis."""
 
 _HEAD = """# Measured
 
