@@ -8,7 +8,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +18,7 @@ from arflow.accounts.facts import Reading, snapshot
 from arflow.accounts.promises import Terms
 from arflow.accounts.timeline import Moment, timeline
 from arflow.errors import Refused
+from arflow.evolving import worked_out
 from arflow.life.life import Life, reading
 from arflow.life.lives import Lived, PolicyChange, live, payers_of
 from arflow.life.records import Entry, EntryKind, LedgerHistory, World
@@ -45,7 +45,7 @@ class Request:
     every_day: bool = False
     file: str = "events"
 
-    @cached_property
+    @worked_out
     def last_day(self) -> dt.date:
         """The day through which the replay runs."""
         days = [event.on for event in self.events]

@@ -4,8 +4,8 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 
+from arflow.evolving import worked_out
 from arflow.vocabulary import EffectKind, State
 
 BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -138,7 +138,7 @@ class Ledger:
     clearings: Mapping[tuple[ClearingKind, str], Clearing] = field(default_factory=dict)
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
 
-    @cached_property
+    @worked_out
     def open_items(self) -> "tuple[OpenItem, ...]":
         """Every instalment of which something is open: the oldest due date first, then the invoice id."""
         found = [
@@ -149,13 +149,13 @@ class Ledger:
         ]
         return tuple(sorted(found, key=lambda item: (item.due, item.invoice, item.item)))
 
-    @cached_property
+    @worked_out
     def payments(self) -> tuple[Clearing, ...]:
         """The payments that were not reversed, in the order of their recording."""
         found = [c for c in self.clearings.values() if c.kind is ClearingKind.PAYMENT and not c.reversed_on]
         return tuple(sorted(found, key=lambda clearing: clearing.recorded))
 
-    @cached_property
+    @worked_out
     def last_paid_on(self) -> Mapping[str, dt.date]:
         """The date of the latest payment in force that was allocated to each invoice."""
         found: dict[str, dt.date] = {}
@@ -164,19 +164,24 @@ class Ledger:
                 found[part.invoice] = max(payment.on, found.get(part.invoice, payment.on))
         return found
 
-    @cached_property
+    @worked_out
     def open_disputes(self) -> tuple[Dispute, ...]:
         """The disputes that are not closed."""
         return tuple(dispute for dispute in self.disputes.values() if dispute.closed_on is None)
 
-    @cached_property
+    @worked_out
     def unapplied(self) -> int:
         """Money and credit that stands against no invoice."""
         return sum(clearing.unapplied for clearing in self.clearings.values())
 
     def gross_overdue(self, day: dt.date) -> int:
         """All that is overdue on the policy day `day`, disputed and promised parts included."""
-        return sum(item.open for item in self.open_items if item.due < day)
+        return sum([item.open for item in self.open_items if item.due < day])
+
+    @property
+    def oldest_due(self) -> dt.date | None:
+        """The earliest due date of which something is open."""
+        return self.open_items[0].due if self.open_items else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -320,12 +325,12 @@ class Account:
         """The running episode."""
         return self.episodes[-1] if self.episodes and self.episodes[-1].running else None
 
-    @cached_property
+    @worked_out
     def waiting(self) -> tuple[Outgoing, ...]:
         """Messages and call tasks that have not left yet, in the order of their decision."""
         return tuple(effect for effect in self.outgoing if effect.status is EffectStatus.WAITING)
 
-    @cached_property
+    @worked_out
     def messages(self) -> tuple[Outgoing, ...]:
         """Messages that were sent, in the order of their sending."""
         sent = [e for e in self.outgoing if e.kind is EffectKind.SEND and e.sent_at is not None]

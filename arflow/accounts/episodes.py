@@ -21,10 +21,10 @@ def upcoming(account: Account, day: dt.date, act_instant: ActInstant) -> Episode
     """The episode that runs on the policy day `day` if nothing is recorded until then, and does not run yet."""
     if account.episode is not None:
         return None
-    overdue = [item.due for item in account.book.open_items if item.due < day]
-    if not overdue:
+    oldest = account.book.oldest_due
+    if oldest is None or oldest >= day:
         return None
-    started_on = min(overdue) + ONE_DAY
+    started_on = oldest + ONE_DAY
     return Episode(started_on=started_on, spans=((act_instant(started_on), None),))
 
 

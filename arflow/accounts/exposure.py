@@ -23,11 +23,17 @@ class Exposure:
 def exposure(book: Ledger, day: dt.date, promised: Sequence[Verdict]) -> Exposure:
     """How the ledger stands on the policy day `day` under these promises."""
     agreed = undisputed(book.open_items, book.open_disputes)
-    contested = sum(item.open for item in book.open_items) - sum(item.open for item in agreed)
     overdue = [item for item in agreed if item.due < day]
-    left = _uncovered(list(overdue), promised)
-    covered = sum(item.open for item in overdue) - sum(item.open for item in left)
-    return Exposure(disputed=contested, promised=covered, collectible=tuple(item for item in left if item.open))
+    left = _uncovered(overdue, promised) if promised else overdue
+    return Exposure(
+        disputed=_open(book.open_items) - _open(agreed) if agreed is not book.open_items else 0,
+        promised=_open(overdue) - _open(left) if left is not overdue else 0,
+        collectible=tuple([item for item in left if item.open]),
+    )
+
+
+def _open(items: Iterable[OpenItem]) -> int:
+    return sum(item.open for item in items)
 
 
 def undisputed(items: Sequence[OpenItem], disputes: Iterable[Dispute]) -> Sequence[OpenItem]:
@@ -53,15 +59,16 @@ def _contested(disputes: Iterable[Dispute]) -> dict[str, int]:
     return found
 
 
-def _uncovered(overdue: list[OpenItem], promised: Sequence[Verdict]) -> list[OpenItem]:
+def _uncovered(overdue: Sequence[OpenItem], promised: Sequence[Verdict]) -> list[OpenItem]:
     """`overdue` less what open promises cover, the earliest-ending promise first, the oldest debt first."""
+    left = list(overdue)
     still_open = [verdict for verdict in promised if verdict.status == "open"]
     for verdict in sorted(still_open, key=lambda verdict: (verdict.end, verdict.promise.recorded)):
         reach, invoices = verdict.outstanding, verdict.promise.invoices
-        for at, item in enumerate(overdue):
+        for at, item in enumerate(left):
             if invoices and item.invoice not in invoices:
                 continue
             part = min(reach, item.open)
-            overdue[at] = replace(item, open=item.open - part)
+            left[at] = replace(item, open=item.open - part)
             reach -= part
-    return overdue
+    return left

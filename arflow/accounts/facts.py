@@ -5,9 +5,8 @@ days on which windows and schedules jump. The wake algebra needs nothing else.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -17,7 +16,7 @@ from arflow.accounts.exposure import Exposure, exposure
 from arflow.accounts.notices import Notices, notices
 from arflow.accounts.promises import Terms, Verdict, verdicts
 from arflow.errors import Refused
-from arflow.evolving import assembled
+from arflow.evolving import assembled, worked_out
 from arflow.rules.catalogue import WINDOWS
 from arflow.vocabulary import NEVER, OUTCOMES, Facts
 
@@ -33,25 +32,81 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _View:
-    """The ledger, promises and contacts of an account taken apart once, for all facts of one day.
+class _Books:
+    """The ledger, promises and contacts of an account, and what they come to whatever the day, worked out once.
 
-    `facts` holds those that depend on nothing else, `since` and `until` their anchors. `account` is as it was then;
-    what is not in its books (state, tags, messages) may be otherwise by now.
+    `account` is as it was then; what is not in its books (state, tags, messages) may be otherwise by now.
     """
 
     account: Account
-    book: Ledger
-    day: dt.date
     terms: Terms
-    promised: list[Verdict]
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger that the facts are taken from."""
+        return self.account.book
+
+    @worked_out
+    def standing(self) -> Mapping[str, Any]:
+        """The facts that stand still until something else is recorded."""
+        return _standing(self)
+
+    @worked_out
+    def since(self) -> Mapping[str, dt.date | None]:
+        """Where the ages begin that no day begins anew."""
+        return _since(self)
+
+    @worked_out
+    def attempts(self) -> tuple[dt.date, ...]:
+        """The dates of outbound call attempts."""
+        return tuple(contact.on for contact in self.account.contacts if _is_attempt(contact))
+
+    @worked_out
+    def conversations(self) -> tuple[dt.date, ...]:
+        """The dates of conversations."""
+        return tuple(contact.on for contact in self.account.contacts if _is_conversation(contact))
+
+    @worked_out
+    def late(self) -> tuple[dt.date, ...]:
+        """The last due dates of the invoices that were not paid by then, or are not paid."""
+        return tuple(invoice.last_due for invoice in self.ledger.invoices.values() if _is_late(self.ledger, invoice))
+
+    @worked_out
+    def paid(self) -> tuple[tuple[dt.date, int], ...]:
+        """(date of the last payment, days that it was late) of each invoice that is fully paid."""
+        return tuple(_paid(self.ledger))
+
+    def are_of(self, account: Account, terms: Terms) -> bool:
+        """Whether the books of `account` are these very ones, by the same terms."""
+        was = self.account
+        return (
+            was.book is account.book
+            and was.promises is account.promises
+            and was.contacts is account.contacts
+            and was.credit_limit == account.credit_limit
+            and self.terms == terms
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _View:
+    """The books of an account as they stand on one day.
+
+    `facts` holds those that depend on nothing else, `since` and `until` their anchors.
+    """
+
+    books: _Books
+    day: dt.date
+    episodes: tuple[Episode, ...]
+    promised: Sequence[Verdict]
     exposure: Exposure
     episode: Episode | None
 
-    @cached_property
+    @worked_out
     def facts(self) -> Mapping[str, Any]:
         """The facts that these books alone decide."""
         return {
+            **self.books.standing,
             **_of_promises(self),
             **_amounts(self),
             **_counts(self),
@@ -59,28 +114,37 @@ class _View:
             **{name: NEVER if anchor is None else (anchor - self.day).days for name, anchor in self.until.items()},
         }
 
-    @cached_property
+    @worked_out
     def since(self) -> Mapping[str, dt.date | None]:
         """Where the ages among these facts begin."""
-        return _since(self)
+        collectible, episode = self.exposure.collectible, self.episode
+        return {
+            **self.books.since,
+            "days_overdue": collectible[0].due if collectible else None,
+            "days_in_episode": episode.started_on if episode else None,
+        }
 
-    @cached_property
+    @worked_out
     def until(self) -> Mapping[str, dt.date | None]:
         """Where the countdowns among these facts end."""
-        return _until(self)
+        return {
+            "days_until_due": next((item.due for item in self.books.ledger.open_items if item.due >= self.day), None),
+            "days_to_promise": min((v.end for v in self.promised if v.status == "open"), default=None),
+        }
 
-    def is_of(self, account: Account, day: dt.date, terms: Terms) -> bool:
-        """Whether the books of `account` are these very ones, on the same day and by the same terms."""
-        was = self.account
-        return (
-            self.day == day
-            and self.book is account.book
-            and was.promises is account.promises
-            and was.contacts is account.contacts
-            and was.episodes is account.episodes
-            and was.credit_limit == account.credit_limit
-            and self.terms == terms
-        )
+
+@dataclass(frozen=True, slots=True)
+class _Turning:
+    """For each window fact, by name, the later days on which its entries come or leave."""
+
+    view: _View
+
+    def __getitem__(self, window: str) -> tuple[dt.date, ...]:
+        entries, length = _entries(self.view, window), dt.timedelta(days=WINDOWS[window])
+        days = {entry + length for entry in entries}
+        if window == "late_invoices_365d":
+            days |= {due + ONE_DAY for due in entries}
+        return tuple(sorted(day for day in days if day > self.view.day))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,15 +161,15 @@ class Snapshot:
     until: Mapping[str, dt.date | None]
     view: _View = field(repr=False)
 
-    @cached_property
+    @worked_out
     def schedule(self) -> tuple[dt.date, ...]:
         """The later days on which due dates pass and promises end."""
         return _schedule(self.view)
 
-    @cached_property
-    def turning(self) -> Mapping[str, tuple[dt.date, ...]]:
+    @property
+    def turning(self) -> _Turning:
         """For each window fact the later days on which its entries come or leave."""
-        return _turning(self.view)
+        return _Turning(self.view)
 
 
 def snapshot(account: Account, day: dt.date, reading: Reading, earlier: Snapshot | None = None) -> Snapshot:
@@ -114,8 +178,7 @@ def snapshot(account: Account, day: dt.date, reading: Reading, earlier: Snapshot
     What `earlier` made of the same books is taken over. Raises Refused when a recorded attribute is not of its declared
     type.
     """
-    view = earlier.view if earlier and earlier.view.is_of(account, day, reading.terms) else None
-    view = view or _view(account, day, reading.terms)
+    view = _view(account, day, reading.terms, earlier.view if earlier else None)
     found = notices(account, view.episode, day)
     own = {"days_in_state": account.entered_on, "days_since_notice": _latest(m.sent_on for m in account.messages)}
     values = {
@@ -131,24 +194,30 @@ def snapshot(account: Account, day: dt.date, reading: Reading, earlier: Snapshot
     return Snapshot(day=day, facts=facts, notices=found, since={**view.since, **own}, until=view.until, view=view)
 
 
-def _view(account: Account, day: dt.date, terms: Terms) -> _View:
-    book = account.book
-    promised = verdicts(account.promises.values(), book.payments, day, terms)
+def _view(account: Account, day: dt.date, terms: Terms, earlier: _View | None) -> _View:
+    """The books on `day`: `earlier` ones, when nothing has changed; else what was worked out of the same books."""
+    if earlier is None or not earlier.books.are_of(account, terms):
+        books = _Books(account=account, terms=terms)
+    elif earlier.day == day and earlier.episodes is account.episodes:
+        return earlier
+    else:
+        books = earlier.books
+    ledger = account.book
+    promised = verdicts(account.promises.values(), ledger.payments, day, terms) if account.promises else ()
     return _View(
-        account=account,
-        book=book,
+        books=books,
         day=day,
-        terms=terms,
+        episodes=account.episodes,
         promised=promised,
-        exposure=exposure(book, day, promised),
-        episode=account.episode or _coming_episode(book, day),
+        exposure=exposure(ledger, day, promised),
+        episode=account.episode or _coming_episode(ledger, day),
     )
 
 
-def _coming_episode(book: Ledger, day: dt.date) -> Episode | None:
+def _coming_episode(ledger: Ledger, day: dt.date) -> Episode | None:
     """The episode that time alone will have begun by `day`; nothing has been sent in it."""
-    overdue = [item.due for item in book.open_items if item.due < day]
-    return Episode(started_on=min(overdue) + ONE_DAY, spans=()) if overdue else None
+    oldest = ledger.oldest_due
+    return Episode(started_on=oldest + ONE_DAY, spans=()) if oldest is not None and oldest < day else None
 
 
 def _age(day: dt.date, anchor: dt.date | None, name: str) -> int:
@@ -179,7 +248,6 @@ def _recorded(account: Account) -> dict[str, Any]:
 def _of_promises(view: _View) -> dict[str, object]:
     return {
         "has_open_promise": any(verdict.status == "open" for verdict in view.promised),
-        "has_open_dispute": bool(view.book.open_disputes),
         "promise_status": _promise_status(view),
     }
 
@@ -221,52 +289,64 @@ def _concerns(episode: Episode, verdict: Verdict) -> bool:
 # --- amounts and counts -----------------------------------------------------------------------------------------------
 
 
-def _amounts(view: _View) -> dict[str, int]:
-    book, open_amount = view.book, sum(item.open for item in view.book.open_items)
-    limit = view.account.credit_limit
+def _standing(books: _Books) -> dict[str, object]:
+    ledger, limit = books.ledger, books.account.credit_limit
+    open_amount = sum(item.open for item in ledger.open_items)
     return {
+        "has_open_dispute": bool(ledger.open_disputes),
         "open_amount": open_amount,
-        "gross_overdue_amount": book.gross_overdue(view.day),
-        "overdue_amount": sum(item.open for item in view.exposure.collectible),
-        "disputed_amount": view.exposure.disputed,
-        "promised_amount": view.exposure.promised,
-        "unapplied_amount": book.unapplied,
-        "last_payment_amount": _latest_payment(book).amount if book.payments else 0,
+        "open_invoices": len({item.invoice for item in ledger.open_items}),
+        "unapplied_amount": ledger.unapplied,
+        "last_payment_amount": _latest_payment(ledger).amount if ledger.payments else 0,
         "credit_use_percent": open_amount * 100 // limit if limit else 0,
     }
 
 
-def _latest_payment(book: Ledger) -> Clearing:
-    return max(book.payments, key=lambda payment: (payment.on, payment.recorded))
+def _amounts(view: _View) -> dict[str, int]:
+    return {
+        "gross_overdue_amount": view.books.ledger.gross_overdue(view.day),
+        "overdue_amount": sum(item.open for item in view.exposure.collectible),
+        "disputed_amount": view.exposure.disputed,
+        "promised_amount": view.exposure.promised,
+    }
+
+
+def _latest_payment(ledger: Ledger) -> Clearing:
+    return max(ledger.payments, key=lambda payment: (payment.on, payment.recorded))
 
 
 def _counts(view: _View) -> dict[str, int]:
-    counted = {
-        name: sum(within(entry, view.day, WINDOWS[name]) for entry in dates) for name, dates in _entries(view).items()
-    }
     return {
-        **counted,
-        "open_invoices": len({item.invoice for item in view.book.open_items}),
-        "overdue_invoices": len({item.invoice for item in view.exposure.collectible}),
+        **{name: _within(name, _entries(view, name), view.day) for name in _COUNTED},
+        "late_invoices_365d": _within("late_invoices_365d", [d for d in view.books.late if d < view.day], view.day),
         "average_days_late_365d": _average_days_late(view),
+        "overdue_invoices": len({item.invoice for item in view.exposure.collectible}),
     }
 
 
-def within(entry: dt.date, day: dt.date, length: int) -> bool:
-    """Whether an entry of that date is in a window of `length` days on the policy day `day`."""
-    return (day - entry).days < length
+def _within(window: str, entries: Iterable[dt.date], day: dt.date) -> int:
+    """How many entries of these dates are in a window on the policy day `day`."""
+    length = WINDOWS[window]
+    return sum([(day - entry).days < length for entry in entries])
 
 
-def _entries(view: _View) -> dict[str, list[dt.date]]:
-    """The dated entries that each window counts."""
-    contacts = view.account.contacts
-    return {
-        "call_attempts_7d": [contact.on for contact in contacts if _is_attempt(contact)],
-        "conversations_30d": [contact.on for contact in contacts if _is_conversation(contact)],
-        "broken_promises_90d": [v.on for v in view.promised if v.status == "broken" and v.on],
-        "kept_promises_365d": [v.on for v in view.promised if v.status == "kept" and v.on],
-        "late_invoices_365d": [invoice.last_due for invoice in view.book.invoices.values() if _is_late(view, invoice)],
-    }
+_COUNTED = ("call_attempts_7d", "conversations_30d", "broken_promises_90d", "kept_promises_365d")
+
+
+def _entries(view: _View, window: str) -> Sequence[dt.date]:
+    """The dates of what a window counts, or may count some day."""
+    match window:
+        case "call_attempts_7d":
+            return view.books.attempts
+        case "conversations_30d":
+            return view.books.conversations
+        case "broken_promises_90d":
+            return [v.on for v in view.promised if v.status == "broken" and v.on]
+        case "kept_promises_365d":
+            return [v.on for v in view.promised if v.status == "kept" and v.on]
+        case "late_invoices_365d":
+            return view.books.late
+    return [paid_on for paid_on, _ in view.books.paid]
 
 
 def _is_attempt(contact: Contact) -> bool:
@@ -279,40 +359,37 @@ def _is_conversation(contact: Contact) -> bool:
     return contact.outcome is not None and OUTCOMES[contact.outcome].is_conversation
 
 
-def _is_late(view: _View, invoice: Invoice) -> bool:
-    if invoice.last_due >= view.day:
-        return False
-    paid_on = view.book.last_paid_on.get(invoice.id)
-    return invoice.open > 0 or invoice.written_off or (paid_on is not None and paid_on > invoice.last_due)
+def _is_late(ledger: Ledger, invoice: Invoice) -> bool:
+    """Whether an invoice is late from the day after its last due date on, as it now is paid."""
+    paid_on = ledger.last_paid_on.get(invoice.id)
+    return (paid_on is not None and paid_on > invoice.last_due) or invoice.written_off or invoice.open > 0
 
 
 def _average_days_late(view: _View) -> int:
     """Rounded half up: twice the sum plus the count, over twice the count."""
-    late = [max(0, (paid_on - due).days) for paid_on, due in _paid(view.book) if within(paid_on, view.day, 365)]
+    length = WINDOWS["average_days_late_365d"]
+    late = [days for paid_on, days in view.books.paid if (view.day - paid_on).days < length]
     return (2 * sum(late) + len(late)) // (2 * len(late)) if late else 0
 
 
-def _paid(book: Ledger) -> Iterator[tuple[dt.date, dt.date]]:
-    """(date of the last payment, last due date) of each invoice that is fully paid."""
-    for key, paid_on in book.last_paid_on.items():
-        invoice = book.invoices[key]
+def _paid(ledger: Ledger) -> Iterator[tuple[dt.date, int]]:
+    for key, paid_on in ledger.last_paid_on.items():
+        invoice = ledger.invoices[key]
         if not invoice.open and not invoice.written_off:
-            yield paid_on, invoice.last_due
+            yield paid_on, max(0, (paid_on - invoice.last_due).days)
 
 
 # --- anchors ----------------------------------------------------------------------------------------------------------
 
 
-def _since(view: _View) -> dict[str, dt.date | None]:
-    account, book = view.account, view.book
+def _since(books: _Books) -> dict[str, dt.date | None]:
+    contacts, ledger = books.account.contacts, books.ledger
     return {
-        "days_overdue": min((item.due for item in view.exposure.collectible), default=None),
-        "oldest_invoice_age": min((invoice.issued for invoice in _open_invoices(book)), default=None),
-        "dispute_age": min((dispute.on for dispute in book.open_disputes), default=None),
-        "days_in_episode": view.episode.started_on if view.episode else None,
-        "days_since_contact": _latest(c.on for c in account.contacts if c.direction == "out" or _is_conversation(c)),
-        "days_since_conversation": _latest(c.on for c in account.contacts if _is_conversation(c)),
-        "days_since_payment": _latest_payment(book).on if book.payments else None,
+        "oldest_invoice_age": min((ledger.invoices[item.invoice].issued for item in ledger.open_items), default=None),
+        "dispute_age": min((dispute.on for dispute in ledger.open_disputes), default=None),
+        "days_since_contact": _latest(c.on for c in contacts if c.direction == "out" or _is_conversation(c)),
+        "days_since_conversation": _latest(books.conversations),
+        "days_since_payment": _latest_payment(ledger).on if ledger.payments else None,
     }
 
 
@@ -320,26 +397,7 @@ def _latest(days: Iterable[dt.date | None]) -> dt.date | None:
     return max([day for day in days if day is not None], default=None)
 
 
-def _open_invoices(book: Ledger) -> Iterator[Invoice]:
-    for key in {item.invoice for item in book.open_items}:
-        yield book.invoices[key]
-
-
-def _until(view: _View) -> dict[str, dt.date | None]:
-    return {
-        "days_until_due": min((item.due for item in view.book.open_items if item.due >= view.day), default=None),
-        "days_to_promise": min((v.end for v in view.promised if v.status == "open"), default=None),
-    }
-
-
 def _schedule(view: _View) -> tuple[dt.date, ...]:
-    dues = {item.due for invoice in _open_invoices(view.book) for item in invoice.items}
+    dues = {item.due for item in view.books.ledger.open_items}
     ends = {verdict.end for verdict in view.promised if verdict.status == "open"}
     return tuple(sorted(day + ONE_DAY for day in dues | ends if day >= view.day))
-
-
-def _turning(view: _View) -> dict[str, tuple[dt.date, ...]]:
-    entries = _entries(view) | {"average_days_late_365d": [paid_on for paid_on, _ in _paid(view.book)]}
-    found = {name: {entry + dt.timedelta(days=WINDOWS[name]) for entry in dates} for name, dates in entries.items()}
-    found["late_invoices_365d"] |= {invoice.last_due + ONE_DAY for invoice in view.book.invoices.values()}
-    return {name: tuple(sorted(day for day in days if day > view.day)) for name, days in found.items()}

@@ -4,8 +4,8 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 
+from arflow.evolving import worked_out
 from arflow.rules.calendar import Calendar
 from arflow.rules.catalogue import CATALOGUE, FactSpec, attribute
 from arflow.rules.expressions import Expression, comparisons
@@ -91,13 +91,13 @@ class Policy:
     examples: tuple[Example, ...] = ()
     warnings: tuple[str, ...] = ()
 
-    @cached_property
+    @worked_out
     def facts(self) -> Mapping[str, FactSpec]:
         """The facts that this policy's expressions may name: the catalogue and its declared attributes."""
         declared = [attribute(name, kind) for name, kind in self.attributes.items()]
         return dict(CATALOGUE) | {spec.name: spec for spec in declared}
 
-    @cached_property
+    @worked_out
     def _by_state(self) -> Mapping[State, tuple[Rule, ...]]:
         return {
             state: tuple(
@@ -120,11 +120,11 @@ class Policy:
             self._watches[state, over] = found
         return found
 
-    @cached_property
+    @worked_out
     def _watches(self) -> dict[tuple[State, frozenset[str]], Watch]:
         return {}
 
-    @cached_property
+    @worked_out
     def watch_applies(self) -> Watch:
         """What time alone can change of `applies_to`."""
         return watch(comparisons(self.applies_to) if self.applies_to is not None else ())
