@@ -4,6 +4,8 @@ For the accounts of one page, read at once; nothing is changed. The lives are th
 """
 
 import datetime as dt
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +24,9 @@ from arflow.rules.calendar import Calendar
 from arflow.rules.policy import Policy
 from arflow.store import journal, policies, tables
 from arflow.store.accounts import listed
+
+_MOST_KEPT = 1_000
+"""Of how many accounts what comes next is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +47,59 @@ class Outlook:
     life: Life
 
     def foresee(self) -> explain.Next | None:
-        """What comes next by time alone; runs the account ahead."""
-        return explain.foresee(self.life, self.at)
+        """What comes next by time alone; runs the account ahead, unless it was just as now when it was last asked."""
+        return _foreseen.get(self.life, self.at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """All that what comes next depends on: the same again gives the same."""
+
+    account: Account
+    world: tuple[object, ...]
+    moment: tuple[object, ...]
+
+    @classmethod
+    def of(cls, life: Life, at: dt.datetime) -> "_Asked | None":
+        """None where it depends on the very moment: how old the latest word of payments is goes by the hour."""
+        world, zone, calendar = life.world, life.zone(), life.calendar()
+        if life.policy is None or life.policy.guards.fresh_cash is not None or world.ledgers:
+            return None
+        policies = tuple(policy.version for policy in world.policies)
+        present = world.present and calendar.policy_day(zone, world.present)
+        return cls(
+            account=life.account,
+            world=(policies, world.delivery, world.delivering, world.blown, world.results, present),
+            moment=(life.policy_day(at), life.local(at).date(), max(at, calendar.earliest_sending(zone, at)) > at),
+        )
+
+
+class Foreseen:
+    """What comes next of the accounts that were asked for last: the same list is opened between any two calls."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[_Asked, explain.Next | None]] = OrderedDict()
+
+    def get(self, life: Life, at: dt.datetime) -> explain.Next | None:
+        """What `explain.foresee` says of the life at `at`."""
+        asked = _Asked.of(life, at)
+        if asked is None:
+            return explain.foresee(life, at)
+        with self._lock:
+            kept = self._kept.get(life.account.id)
+        if kept is not None and kept[0] == asked:
+            return kept[1]
+        found = explain.foresee(life, at)
+        with self._lock:
+            self._kept[life.account.id] = (asked, found)
+            self._kept.move_to_end(life.account.id)
+            while len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+
+_foreseen = Foreseen()
 
 
 def outlooks(connection: Connection, ids: Sequence[str], engineering: Engineering) -> dict[str, Outlook]:

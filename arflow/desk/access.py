@@ -19,11 +19,19 @@ def reachable(user: User) -> ColumnElement[bool]:
     Leads and admins reach all; callers what they or their queues own, what has an open call on one of their queues, and
     of what nobody has that on which a follow-up of theirs is open.
     """
-    if user.is_any_of(*REACH_ALL):
-        return true()
-    if not user.is_any_of("caller"):
-        return false()
-    return or_(*kinds_of_reach(user))
+    return or_(*ways_to_reach(user))
+
+
+def reaches_all(user: User) -> bool:
+    """Whether `user` reaches every account there is."""
+    return user.is_any_of(*REACH_ALL)
+
+
+def ways_to_reach(user: User) -> tuple[ColumnElement[bool], ...]:
+    """`reachable` in its parts, of which one is enough: a list asks for each by itself, by the index that it has."""
+    if reaches_all(user):
+        return (true(),)
+    return kinds_of_reach(user) if user.is_any_of("caller") else (false(),)
 
 
 def kinds_of_reach(user: User) -> tuple[ColumnElement[bool], ...]:
@@ -51,7 +59,7 @@ def keeper(connection: Connection, user: User, account_id: str) -> str:
     """By whom what `user` plans on an account is to be done: themselves, or the owner of what they do not keep."""
     owned = select(account.c.owner).where(account.c.id == account_id, ~has_nobody())
     owner = connection.execute(owned).scalar()
-    is_theirs = owner is None or owner in (user.name, *user.queues) or user.is_any_of(*REACH_ALL)
+    is_theirs = owner is None or owner in (user.name, *user.queues) or reaches_all(user)
     return user.name if is_theirs or owner is None else owner
 
 

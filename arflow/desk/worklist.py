@@ -14,8 +14,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, Select, case, func, literal, or_, select, true, union_all
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Subquery,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 
 from arflow.accounts.entries import ClearingKind
 from arflow.desk import access, tasks
@@ -46,6 +61,14 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Worklist:
+    """A page of a list, and the currencies of the whole list, whichever of them it was narrowed to."""
+
+    places: Sequence[Place]
+    currencies: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class LastStep:
     """The step that led an account to where it stands; `rule` is None when people forced it."""
 
@@ -56,18 +79,21 @@ class LastStep:
 
 
 def mine(user: User, day: dt.date) -> Which:
-    """Whether an account is for `user` to work, whatever else they may reach: theirs, or with a task due for them.
+    """Whether an account is for `user` to work: theirs, or with a task due for them that they reach.
 
-    Each kind is looked up by itself: a condition that asks for one or the other reads every account there is.
+    What a caller reaches is theirs to work. Of what others reach, each kind is looked up by itself: a condition that
+    asks for one or the other reads every account there is.
     """
+    if not access.reaches_all(user):
+        return true()
     task = desk_tables.task
     theirs = [select(_account.c.id).where(kind).correlate(None) for kind in access.kinds_of_reach(user)]
     return _account.c.id.in_(union_all(*theirs, select(task.c.account_id).where(tasks.is_due(user, day))))
 
 
-def _has_task(user: User, day: dt.date) -> Which:
+def _has_task(account: ColumnElement[str], user: User, day: dt.date) -> ColumnElement[bool]:
     task = desk_tables.task
-    return select(task.c.id).where(task.c.account_id == _account.c.id, tasks.is_due(user, day)).exists()
+    return select(task.c.id).where(task.c.account_id == account, tasks.is_due(user, day)).exists()
 
 
 def everything() -> Which:
@@ -100,28 +126,47 @@ def page(
     currency: str = "",
     offset: int,
     limit: int,
-) -> list[Place]:
+) -> Worklist:
     """The accounts of `which` that `user` reaches, in the order of their work on `day`."""
-    wanted = [_account.c.born, which, access.reachable(user)]
-    if currency:
-        wanted.append(_account.c.currency == currency)
-    query = _ranked(_chosen(user, wanted, day), day).offset(offset).limit(limit)
-    return [Place(**row) for row in connection.execute(query).mappings()]
+    reached = _reached(user, which)
+    wanted = reached.c.currency == currency if currency else true()
+    chosen = select(reached, _has_task(reached.c.id, user, day).label("has_task")).where(wanted).cte("chosen")
+    ranked = _ranked(chosen, day).subquery("ranked")
+    shown = select(ranked).order_by(*_order(ranked)).offset(offset).limit(limit).subquery("shown")
+    known = select(func.array_agg(aggregate_order_by(reached.c.currency.distinct(), reached.c.currency)).label("known"))
+    every = known.subquery("every")
+    query = select(every.c.known, *shown.c).select_from(every.outerjoin(shown, true())).order_by(*_order(shown))
+    rows = connection.execute(query).all()
+    return Worklist(places=[_place(row) for row in rows if row.account is not None], currencies=rows[0].known or ())
 
 
-def _chosen(user: User, wanted: Sequence[ColumnElement[bool]], day: dt.date) -> CTE:
-    has_call = _account.c.call_open & or_(_account.c.owner == user.name, access.called_on(user.queues))
-    return (
-        select(
-            _account.c.id,
-            _account.c.currency,
-            func.coalesce(_account.c.pays_through, _account.c.id).label("book"),
-            has_call.label("has_call"),
-            _has_task(user, day).label("has_task"),
-        )
-        .where(*wanted)
-        .cte("chosen")
+def _order(ranked: Subquery) -> tuple[ColumnElement[Any], ...]:
+    of = ranked.c
+    return of.is_due.desc(), of.place, of.oldest.asc().nulls_last(), of.currency, of.account
+
+
+def _place(row: Row[Any]) -> Place:
+    return Place(
+        account=row.account,
+        is_due=row.is_due,
+        has_call=row.has_call,
+        has_task=row.has_task,
+        of=row.of,
+        of_due=row.of_due,
     )
+
+
+def _reached(user: User, which: Which) -> CTE:
+    """The accounts of `which` that the user reaches; those that they reach in more than one way come once."""
+    has_call = _account.c.call_open & or_(_account.c.owner == user.name, access.called_on(user.queues))
+    columns = (
+        _account.c.id,
+        _account.c.currency,
+        func.coalesce(_account.c.pays_through, _account.c.id).label("book"),
+        has_call.label("has_call"),
+    )
+    ways = [select(*columns).where(_account.c.born, which, way) for way in access.ways_to_reach(user)]
+    return union(*ways).cte("reached") if len(ways) > 1 else ways[0].cte("reached")
 
 
 def _ranked(chosen: CTE, day: dt.date) -> Select[Any]:
@@ -130,21 +175,20 @@ def _ranked(chosen: CTE, day: dt.date) -> Select[Any]:
     oldest = case((measure > 0, books.c.oldest))
     place = func.percent_rank().over(partition_by=chosen.c.currency, order_by=[measure.desc(), oldest.asc()])
     is_due = chosen.c.has_call | chosen.c.has_task
-    return (
-        select(
-            chosen.c.id.label("account"),
-            is_due.label("is_due"),
-            chosen.c.has_call,
-            chosen.c.has_task,
-            func.count().over().label("of"),
-            func.count().filter(is_due).over().label("of_due"),
+    return select(
+        chosen.c.id.label("account"),
+        chosen.c.currency,
+        place.label("place"),
+        oldest.label("oldest"),
+        is_due.label("is_due"),
+        chosen.c.has_call,
+        chosen.c.has_task,
+        func.count().over().label("of"),
+        func.count().filter(is_due).over().label("of_due"),
+    ).select_from(
+        chosen.outerjoin(books, books.c.account_id == chosen.c.book).outerjoin(
+            promised, promised.c.account_id == chosen.c.id
         )
-        .select_from(
-            chosen.outerjoin(books, books.c.account_id == chosen.c.book).outerjoin(
-                promised, promised.c.account_id == chosen.c.id
-            )
-        )
-        .order_by(is_due.desc(), place, oldest.asc().nulls_last(), chosen.c.currency, chosen.c.id)
     )
 
 
@@ -221,12 +265,6 @@ def _came(chosen: CTE) -> ColumnElement[int]:
         .correlate(promise, chosen)
         .scalar_subquery()
     )
-
-
-def currencies(connection: Connection, user: User, which: Which) -> list[str]:
-    """The currencies of the accounts of `which` that `user` reaches."""
-    query = select(_account.c.currency).where(which, access.reachable(user), _account.c.born)
-    return list(connection.execute(query.distinct().order_by(_account.c.currency)).scalars())
 
 
 def search(connection: Connection, user: User, wanted: str) -> list[str]:

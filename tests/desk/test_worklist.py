@@ -29,7 +29,7 @@ def book(template: str, tmp_path: Path) -> Iterator[Engine]:
 def listed(engine: Engine, user: User, day: dt.date = TODAY) -> list[tuple[str, bool, bool]]:
     """The accounts of a person's list: id, whether a call is due, whether a task is."""
     with engine.connect() as connection:
-        places = worklist.page(connection, user, worklist.mine(user, day), day, offset=0, limit=50)
+        places = worklist.page(connection, user, worklist.mine(user, day), day, offset=0, limit=50).places
     return [(place.account, place.has_call, place.has_task) for place in places]
 
 
@@ -75,9 +75,9 @@ def test_a_caller_has_their_own_accounts_their_queues_and_the_calls_on_them(book
     assert ["C1"] == [key for key, _, _ in listed(book, carl)]
     assert [] == listed(book, lena)
     with book.connect() as connection:
-        every = worklist.page(connection, lena, worklist.everything(), TODAY, offset=0, limit=50)
+        every = worklist.page(connection, lena, worklist.everything(), TODAY, offset=0, limit=50).places
         assert (5, 0, 5) == (len(every), every[0].of_due, every[0].of)
-        none = worklist.page(connection, carl, worklist.everything(), TODAY, offset=0, limit=50)
+        none = worklist.page(connection, carl, worklist.everything(), TODAY, offset=0, limit=50).places
         assert ["C1"] == [place.account for place in none]
 
 
@@ -86,7 +86,7 @@ def test_what_nobody_here_has_is_unassigned(book: Engine) -> None:
     person(book, "cara", "caller", queue="collections")
     lena = person(book, "lena", "lead")
     with book.connect() as connection:
-        found = worklist.page(connection, lena, worklist.unassigned(), TODAY, offset=0, limit=50)
+        found = worklist.page(connection, lena, worklist.unassigned(), TODAY, offset=0, limit=50).places
         assert ["B1", "C1"] == [place.account for place in found]
 
 
@@ -126,12 +126,15 @@ def test_a_list_comes_in_pages_and_by_currency(book: Engine) -> None:
         paged = [
             place.account
             for offset in (0, 2, 4)
-            for place in worklist.page(connection, lena, worklist.everything(), TODAY, offset=offset, limit=2)
+            for place in worklist.page(connection, lena, worklist.everything(), TODAY, offset=offset, limit=2).places
         ]
         assert ["A1", "A2", "B1", "C1", "E1"] == sorted(paged)
-        assert ["EUR", "USD"] == worklist.currencies(connection, lena, worklist.everything())
         euros = worklist.page(connection, lena, worklist.everything(), TODAY, currency="EUR", offset=0, limit=9)
-        assert ["E1"] == [place.account for place in euros]
+        beyond = worklist.page(connection, lena, worklist.everything(), TODAY, currency="EUR", offset=5, limit=9)
+        nothing = worklist.page(connection, lena, worklist.owned_by("nobody"), TODAY, offset=0, limit=9)
+    assert (["E1"], ["EUR", "USD"]) == ([place.account for place in euros.places], euros.currencies)
+    assert ([], ["EUR", "USD"]) == (beyond.places, beyond.currencies)
+    assert ([], []) == (nothing.places, list(nothing.currencies))
 
 
 def test_the_order_follows_what_is_collectible_as_the_facts_say(book: Engine) -> None:
@@ -144,7 +147,7 @@ def test_the_order_follows_what_is_collectible_as_the_facts_say(book: Engine) ->
     facts = look(book, "A1").seen.facts
     assert (20000, 100000) == (facts.overdue_amount, facts.gross_overdue_amount)
     with book.connect() as connection:
-        places = worklist.page(connection, cara, worklist.everything(), TODAY, currency="USD", offset=0, limit=9)
+        places = worklist.page(connection, cara, worklist.everything(), TODAY, currency="USD", offset=0, limit=9).places
         seen = outlooks(connection, [place.account for place in places], REAL)
     amounts = [seen[place.account].seen.facts.overdue_amount for place in places]
     assert ([50000, 40000, 30000, 20000], "A1") == (amounts, places[-1].account)
@@ -164,7 +167,7 @@ def test_a_promise_that_was_paid_hides_no_other_debt(book: Engine, tmp_path: Pat
     )
     with book.connect() as connection:
         day = TODAY + DAY
-        places = worklist.page(connection, lena, worklist.everything(), day, currency="USD", offset=0, limit=9)
+        places = worklist.page(connection, lena, worklist.everything(), day, currency="USD", offset=0, limit=9).places
     assert ["A1", "B1", "A2", "C1"] == [place.account for place in places]
 
 
@@ -180,7 +183,7 @@ def test_a_page_takes_a_fixed_number_of_queries(book: Engine) -> None:
             )
             places = worklist.page(
                 connection, lena, worklist.everything(), TODAY, currency="USD", offset=0, limit=limit
-            )
+            ).places
             outlooks(connection, [place.account for place in places], REAL)
             counts.append((len(places), len(asked)))
     assert [1, 4] == [size for size, _ in counts]

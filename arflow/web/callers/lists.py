@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from arflow import clock, explain, outlook, recording
 from arflow.desk import access, assignments, brief, tasks, wording, worklist
 from arflow.desk.tasks import Task
-from arflow.desk.worklist import Place, Which
+from arflow.desk.worklist import Place, Which, Worklist
 from arflow.outlook import Outlook
 from arflow.web.forms import Reading
 from arflow.web.pages import Pages
@@ -108,31 +108,27 @@ def _today() -> dt.date:
 
 
 def _page(template: str, which: Which, **values: object) -> str:
-    user, today = current_user(), _today()
-    known = worklist.currencies(connection(), user, which)
-    currency = request.args.get("currency", "")
-    offset, limit = window(SIZE)
-    places = worklist.page(
-        connection(),
-        user,
-        which,
-        today,
-        currency=currency if currency in known else "",
-        offset=offset,
-        limit=limit,
-    )
-    shown: Paged[Place] = paged(places, SIZE)
+    today, currency = _today(), request.args.get("currency", "")
+    found = _found(which, today, currency)
+    if currency and currency not in found.currencies:
+        found = _found(which, today, "")
+    shown: Paged[Place] = paged(found.places, SIZE)
     return render_template(
         template,
         page=shown,
         lines=_lines([place.account for place in shown.rows], {place.account: place for place in shown.rows}),
-        currencies=known,
+        currencies=found.currencies,
         currency=currency,
         names=assignments.shown_names(connection()),
-        assignees=assignments.assignees(connection()) if user.is_any_of(*_LEADS) else [],
+        assignees=assignments.assignees(connection()) if current_user().is_any_of(*_LEADS) else [],
         today=today,
         **values,
     )
+
+
+def _found(which: Which, today: dt.date, currency: str) -> Worklist:
+    offset, limit = window(SIZE)
+    return worklist.page(connection(), current_user(), which, today, currency=currency, offset=offset, limit=limit)
 
 
 def _lines(ids: Sequence[str], places: dict[str, Place]) -> list[Line]:

@@ -1,0 +1,57 @@
+"""Accounts as people look at them: what comes next is kept while it is the same, and only then."""
+
+import datetime as dt
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from arflow import explain
+from arflow.outlook import Foreseen, outlooks
+from arflow.store import database
+from tests.desk.books import REAL
+from tests.production import activate, known_ids, run, standard, take_in, turn, write_events
+from tests.random_events import Line, random_events
+from tests.set_clock import put, settable
+from tests.sizes import size
+
+pytestmark = pytest.mark.database
+
+START = dt.datetime(2026, 2, 20, 9, tzinfo=dt.UTC)
+ACCOUNTS, ROUNDS = size(8, 40), size(40, 400)
+
+
+def ledger(seed: int) -> list[Line]:
+    rng = Random(seed)
+    return [
+        line | ({"currency": "USD"} if line["event"] == "account" else {})
+        for number in range(ACCOUNTS)
+        for line in random_events(rng, f"A{number:03}", START.date(), 60, 20)
+    ]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_is_kept_of_the_future_is_what_a_look_ahead_finds(database_url: str, tmp_path: Path, seed: int) -> None:
+    """At any hour of many days, of accounts to which something happens now and then, on one switch or the other."""
+    engine, rng = database.connect(settable(database_url)), Random(seed)
+    put(engine, START)
+    activate(engine, standard("standard-usd"))
+    take_in(engine, write_events(tmp_path / "events.jsonl", ledger(seed)), accept_rejects=True)
+    ids, at, foreseen = known_ids(engine), START, Foreseen()
+    earlier: dict[str, explain.Next] = {}
+    kept = 0
+    for _ in range(ROUNDS):
+        at += dt.timedelta(hours=rng.choice((0, 1, 1, 2, 5, 9, 40)))
+        put(engine, at)
+        if rng.random() < 0.1:
+            turn(engine, is_on=rng.random() < 0.7)
+        run(engine, REAL)
+        with engine.connect() as connection:
+            for key, one in outlooks(connection, ids, REAL).items():
+                told = foreseen.get(one.life, one.at)
+                assert explain.foresee(one.life, one.at) == told, (key, at)
+                if told is not None:
+                    kept += told is earlier.get(key)
+                    earlier[key] = told
+    engine.dispose()
+    assert kept > ROUNDS
