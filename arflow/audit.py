@@ -1,7 +1,8 @@
 """`arflow audit verify`: every chain recomputed, every decision made again from its journalled facts.
 
 A decision must follow from its facts by the reference evaluator and by `durable_rules` alike. What is found is
-returned, all of it; the caller decides how to say it.
+returned, all of it; the caller decides how to say it. What old decisions were made on may have left for an archive,
+without which they cannot be checked.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from arflow.archive import Archives
 from arflow.errors import Refused
 from arflow.life.life import GO_LIVE
 from arflow.machines.stepping import refusal
@@ -36,6 +38,8 @@ class Verified:
     rows: int
     decisions: int
     findings: tuple[Finding, ...]
+    unchecked: int = 0
+    """Rows whose facts have left for an archive that was not at hand: neither hash nor decision could be made again."""
 
     def with_more(self, more: "Verified") -> "Verified":
         """Both together."""
@@ -44,21 +48,39 @@ class Verified:
             rows=self.rows + more.rows,
             decisions=self.decisions + more.decisions,
             findings=self.findings + more.findings,
+            unchecked=self.unchecked + more.unchecked,
         )
 
 
-def verify(connection: Connection, evaluators: Mapping[str, Evaluator], ids: Sequence[str]) -> Verified:
-    """Check the journals of the accounts `ids`."""
+def verify(
+    connection: Connection, evaluators: Mapping[str, Evaluator], ids: Sequence[str], archives: Archives | None = None
+) -> Verified:
+    """Check the journals of the accounts `ids`, with what archives have of them."""
     heads = _heads(connection, ids)
     judge = _Judge(connection, evaluators)
     findings: list[Finding] = []
-    rows = 0
-    for account, found in journal.of_accounts(connection, ids).items():
+    rows, unchecked = 0, 0
+    for account, kept in journal.of_accounts(connection, ids).items():
+        found = (archives or Archives()).completed(kept)
         rows += len(found)
+        unchecked += sum(map(_is_archived, found))
         findings += _chain(account, found, *heads.get(account, (0, None, "")))
         for row in found:
             findings += [Finding(account=account, seq=row["seq"], what=what) for what in judge.troubles(row)]
-    return Verified(accounts=len(ids), rows=rows, decisions=judge.decisions, findings=tuple(findings))
+    return Verified(
+        accounts=len(ids), rows=rows, decisions=judge.decisions, findings=tuple(findings), unchecked=unchecked
+    )
+
+
+def _is_archived(row: Row) -> bool:
+    """Whether the facts of a row have left for an archive that is not at hand."""
+    return journal.ARCHIVED in row["details"]
+
+
+def _follows(row: Row, previous: bytes | None) -> bool:
+    """Whether a row follows from the hash of the one before, as far as that can be made again."""
+    is_as_written = _is_archived(row) or row["hash"] == journal.digest(row, previous)
+    return row["previous"] == previous and is_as_written
 
 
 def _heads(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[int, bytes | None, str]]:
@@ -76,7 +98,7 @@ def _chain(account: str, rows: Sequence[Row], length: int, head: bytes | None, s
         if row["seq"] != at:
             yield Finding(account=account, seq=at, what="the row is missing")
             return
-        if row["previous"] != previous or row["hash"] != journal.digest(row, previous):
+        if not _follows(row, previous):
             yield Finding(account=account, seq=at, what="the row was edited or inserted: its hash does not follow")
             return
         if row["kind"] == "step" and row["source"] != stands:

@@ -11,7 +11,7 @@ from arflow import clock
 from arflow.cli import told
 from arflow.cli.arguments import DATE, FILE, examples, text_format
 from arflow.cli.driven import run_now, step_through
-from arflow.cli.keeping_commands import backup, restore, status
+from arflow.cli.keeping_commands import archive, backup, restore, status
 from arflow.cli.opened import engineering, opened
 from arflow.cli.output import progress
 from arflow.cli.policy_commands import policy
@@ -38,7 +38,7 @@ def cli() -> None:
     """A workflow engine for overdue customer accounts."""
 
 
-for command in (policy, report, explain, audit, up, user, status, backup, restore):
+for command in (policy, report, explain, audit, up, user, status, backup, restore, archive):
     cli.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""The commands that look after a running arflow: status, backup and restore."""
+"""The commands that look after a running arflow: status, backup, restore and archive."""
 
 import datetime as dt
 import json
@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 from sqlalchemy import Engine
 
-from arflow import anchors, config, forecast, queues
+from arflow import anchors, clock, config, forecast, queues
+from arflow import archive as archives
 from arflow.cli import told
-from arflow.cli.arguments import FILE, examples, text_format
+from arflow.cli.arguments import DATE, FILE, examples, text_format
 from arflow.cli.opened import engineering, opened, unprepared
 from arflow.cli.output import Bar, progress
 from arflow.desk import users, worklist
-from arflow.errors import SaysNo
+from arflow.errors import Refused, SaysNo
 from arflow.queues import RedisRefused
 from arflow.reports import system
 from arflow.stack import backups
@@ -174,6 +175,30 @@ def restore(*, folder: Path, form: str) -> None:
         made = backups.restore(engine, folder, bar.at)
         anchors.begin_anew(config.from_environment().home, made.anchor)
     _say(made, "restored, with delivery off:", form)
+
+
+@click.command(epilog=examples("arflow archive /archive/2026.sqlite --before 2026-01-01"))
+@click.argument("file", type=FILE)
+@click.option("--before", type=DATE, required=True, help="What is older than this date leaves the database.")
+@text_format
+def archive(*, file: Path, before: dt.date, form: str) -> None:
+    """Move what old decisions were made on, and old letters' texts, into FILE, while everything runs.
+
+    FILE is added to when it is there. `arflow audit verify --archive FILE` checks the old decisions by it.
+    """
+    with opened() as engine, progress() as bar:
+        with engine.connect() as connection:
+            _require_old(before, clock.read(connection).today)
+        moved = archives.move(engine, file, before, bar.at)
+    text = f"{file} took the facts of {moved.decisions:,} decisions and the texts of {moved.letters:,} letters"
+    told.said(text, asdict(moved), form)
+
+
+def _require_old(before: dt.date, today: dt.date) -> None:
+    """Raise Refused for a date too near to today."""
+    latest = today - dt.timedelta(days=archives.LEAST_DAYS)
+    if before > latest:
+        raise Refused(f"{before} is too late: the last {archives.LEAST_DAYS} days stay; the latest date is {latest}")
 
 
 def _say(made: backups.Manifest, what: str, form: str) -> None:

@@ -2,13 +2,14 @@
 
 import datetime as dt
 import json
+from pathlib import Path
 
 import click
 
-from arflow import anchors, clock, config
+from arflow import anchors, archive, clock, config
 from arflow.audit import Verified, verify
 from arflow.cli import told
-from arflow.cli.arguments import DATE, TEXT, examples, table_format, text_format
+from arflow.cli.arguments import DATE, FILE, TEXT, examples, table_format, text_format
 from arflow.cli.opened import engineering, opened
 from arflow.cli.output import console, progress, show
 from arflow.errors import SaysNo
@@ -74,18 +75,30 @@ def audit() -> None:
 
 @audit.command(
     "verify",
-    epilog=examples("arflow audit verify", "arflow audit verify --kept 5f0c... --format json"),
+    epilog=examples(
+        "arflow audit verify",
+        "arflow audit verify --kept 5f0c... --format json",
+        "arflow audit verify --archive /archive/2026.sqlite",
+    ),
 )
 @click.option("--kept", multiple=True, type=TEXT, help="The digest of an anchor that you kept; may be repeated.")
+@click.option(
+    "--archive", "files", multiple=True, type=FILE, help="A file that `arflow archive` made; may be repeated."
+)
 @text_format
-def audit_verify(*, kept: tuple[str, ...], form: str) -> None:
+def audit_verify(*, kept: tuple[str, ...], files: tuple[Path, ...], form: str) -> None:
     """Recompute every chain and anchor, and make every decision again; exit status 1 when one differs."""
     evaluators: dict[str, Evaluator] = {"the reference evaluator": Reference(), "durable_rules": DurableRules()}
     looked_at = Verified(accounts=0, rows=0, decisions=0, findings=())
-    with opened() as engine, progress() as bar, database.one_moment(engine) as connection:
+    with (
+        archive.reading(files) as archives,
+        opened() as engine,
+        progress() as bar,
+        database.one_moment(engine) as connection,
+    ):
         total, after = accounts.count(connection), ""
         while ids := accounts.all_ids(connection, after):
-            looked_at = looked_at.with_more(verify(connection, evaluators, ids))
+            looked_at = looked_at.with_more(verify(connection, evaluators, ids, archives))
             after = ids[-1]
             bar.at("journals", looked_at.accounts / total)
         anchored = anchors.verify(connection, config.from_environment().home, kept)
@@ -95,6 +108,11 @@ def audit_verify(*, kept: tuple[str, ...], form: str) -> None:
         raise SaysNo(f"journal row {first.seq} of account `{first.account}`: {first.what}")
     if anchored.found:
         raise SaysNo(anchored.found[0])
+    if looked_at.unchecked:
+        raise SaysNo(
+            f"{looked_at.unchecked:,} old decisions cannot be checked: what they were made on has left for an archive; "
+            "name it with --archive"
+        )
 
 
 @audit.command("anchor", epilog=examples("arflow audit anchor", "arflow audit anchor --format json"))

@@ -134,11 +134,14 @@ def audited(looked_at: Verified, anchored: Troubles, form: str) -> None:
         "accounts": looked_at.accounts,
         "rows": looked_at.rows,
         "decisions": looked_at.decisions,
+        "unchecked": looked_at.unchecked,
         "findings": found,
         "anchors": {"in_database": anchored.anchors, "in_file": anchored.lines, "findings": list(anchored.found)},
     }
     lines = [*(f"journal row {f.seq} of account `{f.account}`: {f.what}" for f in findings), *anchored.found]
     result = f"{len(lines)} findings" if lines else "every chain holds, every decision follows from its facts"
+    if looked_at.unchecked:
+        result += f", but for {looked_at.unchecked:,} whose facts are in an archive"
     numbers = (
         f"{looked_at.accounts:,} accounts, {looked_at.rows:,} rows, {looked_at.decisions:,} decisions, "
         f"{anchored.anchors:,} anchors ({anchored.lines:,} in the file outside the database)"

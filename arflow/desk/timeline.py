@@ -88,6 +88,7 @@ _Row = Row[*tuple[Any, ...]]
 _EVENT, _NOTE, _JOURNAL = 0, 1, 2
 """Where an entry is kept; of one moment, what the rules made of it stands above what was recorded."""
 
+_IN_ARCHIVE = "The text of this letter is in an archive."
 _LAST_MINUTE = dt.time(23, 59)
 
 
@@ -345,7 +346,8 @@ def _of_journal_row(row: _Row, why: str) -> Entry:
     )
     if row.message_status is None:
         return entry
-    letter = "\n\n".join(part for part in (row.message_subject, row.message_text) if part)
+    text = row.message_text or (_IN_ARCHIVE if row.message_status == "sent" else "")
+    letter = "\n\n".join(part for part in (row.message_subject, text) if part)
     status = wording.delivery(row.message_status, row.message_recipient, row.message_error)
     return replace(entry, body=letter, status=status)
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select, text
 
 from arflow.life.records import Entry, EntryKind
 from arflow.store import bulk, tables
@@ -113,8 +113,60 @@ def of_accounts(connection: Connection, ids: Sequence[str]) -> dict[str, list[Ro
     return found
 
 
+ARCHIVED = "archived"
+"""In the details of a row whose facts have left for an archive; the row's hash is over them still."""
+
+_LEAVING = ("facts", "situation")
+_SHED = text(
+    f"""
+    UPDATE journal SET details = (details - CAST(:leaving AS text[])) || '{{"{ARCHIVED}": true}}'
+    FROM json_to_recordset(CAST(:rows AS json)) AS old(account_id text, seq bigint)
+    WHERE journal.account_id = old.account_id AND journal.seq = old.seq AND details ? 'facts'
+    """  # noqa: S608  # our own words
+)
+
+
+def old_decisions(connection: Connection, ids: Sequence[str], before: dt.date) -> list[Row]:
+    """What may leave the journals of `ids`: key, hash, and what each decision before a date was made on.
+
+    Not of the last step before that date and what followed it: every later day is explained by it.
+    """
+    table, later = tables.journal, tables.journal.alias()
+    last = select(func.max(later.c.seq)).where(
+        later.c.account_id == table.c.account_id, later.c.kind == EntryKind.STEP.value, later.c.on < before
+    )
+    query = select(table.c.account_id, table.c.seq, table.c.hash, table.c.details).where(
+        table.c.account_id.in_(listed(ids)),
+        table.c.on < before,
+        table.c.details.has_key("facts"),
+        table.c.seq < last.scalar_subquery(),
+    )
+    found = connection.execute(query.order_by(table.c.account_id, table.c.seq))
+    return [
+        {
+            "account_id": row.account_id,
+            "seq": row.seq,
+            "hash": row.hash,
+            "left": {name: row.details[name] for name in _LEAVING if name in row.details},
+        }
+        for row in found
+    ]
+
+
+def shed(connection: Connection, rows: Sequence[Row]) -> None:
+    """Take out of the journal what `old_decisions` gave: all else of a row, and its hash, stays as it is."""
+    keys = [{"account_id": row["account_id"], "seq": row["seq"]} for row in rows]
+    connection.execute(_SHED, {"leaving": list(_LEAVING), "rows": json.dumps(keys)})
+
+
+def completed(row: Row, left: Mapping[str, Any]) -> Row:
+    """A row as it was written, with what had left it for an archive."""
+    details = {name: value for name, value in row["details"].items() if name != ARCHIVED}
+    return {**row, "details": {**details, **left}}
+
+
 def last_step(connection: Connection, account: str, upto: dt.date) -> Entry | None:
-    """The last step that was journalled of an account up to a local date, with its facts."""
+    """The last step that was journalled of an account up to a local date, with its facts unless they are archived."""
     table = tables.journal
     query = (
         select(table)
@@ -133,6 +185,6 @@ def last_step(connection: Connection, account: str, upto: dt.date) -> Entry | No
         kind=EntryKind.STEP,
         account=account,
         reason=details.get("reason", ""),
-        facts=facts_from_json(details["facts"]),
+        facts=facts_from_json(details["facts"]) if "facts" in details else None,
         **plain,
     )

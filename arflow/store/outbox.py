@@ -1,9 +1,10 @@
 """What leaves an account becomes rows, in the transaction that decided it: messages to hand over, tasks for people."""
 
-from collections.abc import Iterable
+import datetime as dt
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from arflow.life.records import Entry, EntryKind
@@ -55,6 +56,22 @@ def discard(connection: Connection, policy: str, error: str) -> list[Row]:
         for row in ended
         if row.number is not None
     ]
+
+
+def old_letters(connection: Connection, before: dt.datetime, after: int, limit: int) -> list[Row]:
+    """Up to `limit` letters behind the row `after` that were settled, and decided before an instant, in order."""
+    table = desk_tables.message
+    names = ("id", "account_id", "number", "decided_at", "template", "recipient", "language", "subject", "text")
+    query = select(*(table.c[name] for name in names)).where(
+        table.c.settled_at.is_not(None), table.c.decided_at < before, table.c.text != "", table.c.id > after
+    )
+    return [dict(row) for row in connection.execute(query.order_by(table.c.id).limit(limit)).mappings()]
+
+
+def shed(connection: Connection, ids: Sequence[int]) -> None:
+    """Take the texts out of the letters `ids`; that they left, and what became of them, stays."""
+    table = desk_tables.message
+    connection.execute(update(table).where(table.c.id.in_(ids)).values(text=""))
 
 
 def _message(leaving: Leaving) -> Row:
