@@ -81,16 +81,19 @@ class Life:
 
     def instant_of(self, part: Part) -> dt.datetime:
         """The instant of a part: its local time in the account's zone, never before the account's latest instant."""
+        zone = self.zone() if self.account.born else self._zone_given(part)
+        return max(instant(zone, part.on, part.clock), self.account.last_instant)
+
+    def _zone_given(self, part: Part) -> ZoneInfo:
+        """The zone of an account that is born with `part`."""
         given = [event.text("timezone") for event in part.events if "timezone" in event.data]
-        name = self.account.timezone if self.account.born or not given else given[0]
-        at = instant(self.calendar().zone(name), part.on, part.clock)
-        return max(at, self.account.last_instant)
+        return self.calendar().zone(given[0]) if given else self.zone()
 
     def next_due(self) -> dt.datetime | None:
         """When the account is due by itself: its wake or its next sending, whichever comes first."""
-        sendings = [effect.due_at for effect in self.account.waiting if effect.due_at]
-        wakes = [self.account.wake] if self.account.wake else []
-        due = min([*sendings, *wakes], default=None)
+        account = self.account
+        moments = [account.wake, *[effect.due_at for effect in account.waiting]]
+        due = min([at for at in moments if at is not None], default=None)
         return due and self._here.not_before(due)
 
     @property
@@ -161,8 +164,11 @@ class Life:
 
     def _go_on(self, now: dt.datetime, cause: str) -> None:
         """Let what is due leave, and derive the wake anew."""
-        send_due(self._here, now, cause)
-        self._here.account = evolve(self.account, wake=next_wake(self._here, now))
+        here = self._here
+        send_due(here, now, cause)
+        wake = next_wake(here, now)
+        if wake != here.account.wake:
+            here.account = evolve(here.account, wake=wake)
 
     # --- causes -------------------------------------------------------------------------------------------------------
 
@@ -231,7 +237,8 @@ class Life:
     def _cause(self, now: dt.datetime, cause: str, forced: Event | None = None, actor: str = "") -> None:
         here = self._here
         here.stand_at(now)
-        here.account = evolve(here.account, parked=None)
+        if here.account.parked is not None:
+            here.account = evolve(here.account, parked=None)
         here.actor = actor
         if forced is not None:
             here.actor, here.reason = forced.text("actor") or actor, forced.text("reason")

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 
 from arflow.accounts.entries import Account, Ledger, Outgoing
 from arflow.accounts.events import Event
@@ -86,6 +87,14 @@ def payer_causes(histories: Mapping[str, LedgerHistory], named: Iterable[str]) -
     return sorted(causes, key=lambda cause: cause.at)
 
 
+class _Kind(IntEnum):
+    """What comes next, in the order in which it comes at one instant."""
+
+    CHANGE = 0
+    BATCH = 1
+    PAYER = 2
+
+
 @dataclass
 class Script:
     """What is still to come for one life, taken off in order.
@@ -121,12 +130,13 @@ class Script:
 
         One at a time, for what happens may move the account to another zone, and what comes next with it.
         """
-        at = self.next_cause()
-        if at is None or not self._is_within(at, limit):
+        coming = self._coming()
+        if coming is None or not self._is_within(*coming, limit):
             if isinstance(limit, dt.datetime):
                 return self.life.run_next(limit)
             return self.life.run_next(self.end_of(limit), inclusive=False)
-        if not self.life.run_next(at) and self._cause(at):
+        at, kind = coming
+        if not self.life.run_next(at) and self._cause(at, kind):
             ledgers.append((at, self.life.account.ledger))
         return True
 
@@ -150,20 +160,30 @@ class Script:
 
     def next_cause(self) -> dt.datetime | None:
         """The instant of the next cause that does not come from time alone."""
-        found = [at for at in (self._next_change(), self._next_batch(), self._next_payer()) if at is not None]
-        return min(found, default=None)
+        coming = self._coming()
+        return None if coming is None else coming[0]
 
-    def _is_within(self, at: dt.datetime, limit: Limit) -> bool:
+    def _coming(self) -> tuple[dt.datetime, "_Kind"] | None:
+        """The next cause that does not come from time alone: its instant, and what it is."""
+        known = (
+            (self._next_change(), _Kind.CHANGE),
+            (self._next_batch(), _Kind.BATCH),
+            (self._next_payer(), _Kind.PAYER),
+        )
+        return min([(at, kind) for at, kind in known if at is not None], default=None)
+
+    def _is_within(self, at: dt.datetime, kind: "_Kind", limit: Limit) -> bool:
         """Whether the cause at `at` still comes: what became known at the end of a day belongs to that day."""
         if isinstance(limit, dt.datetime):
             return at <= limit
-        return at < self.end_of(limit) or (at == self.end_of(limit) and self._became_known(at))
+        end = self.end_of(limit)
+        return at < end or (at == end and self._became_known(kind))
 
-    def _became_known(self, at: dt.datetime) -> bool:
-        """Whether the cause at `at` came at that instant from outside, rather than by its own local date and time."""
-        if self._next_change() == at:
+    def _became_known(self, kind: "_Kind") -> bool:
+        """Whether the next cause came at its instant from outside, rather than by its own local date and time."""
+        if kind is _Kind.CHANGE:
             return self.changes[0].at is not None
-        return self._next_batch() == at and self.batches[0].at is not None
+        return kind is _Kind.BATCH and self.batches[0].at is not None
 
     def _next_change(self) -> dt.datetime | None:
         if not self.changes:
@@ -185,12 +205,12 @@ class Script:
     def _not_back(self, at: dt.datetime) -> dt.datetime:
         return max(at, self.life.account.last_instant)
 
-    def _cause(self, at: dt.datetime) -> bool:
+    def _cause(self, at: dt.datetime, kind: "_Kind") -> bool:
         """Let the next cause happen; gives whether it is one for those who pay through this account, too."""
-        if self._next_change() == at:
+        if kind is _Kind.CHANGE:
             self._change(self.changes.pop(0), at)
             return False
-        if self._next_batch() == at:
+        if kind is _Kind.BATCH:
             return self._absorb(self.batches.pop(0), at)
         cause = self.payer.pop(0)
         if self.life.account.pays_through == cause.payer:

@@ -39,9 +39,14 @@ def eligible(here: Present, now: dt.datetime) -> Policy | None:
     for policy in here.world.policies:
         if policy.currency == here.account.currency:
             facts = here.snapshot(policy, here.day_under(policy, now)).facts
-            if here.world.evaluator.applies(policy, facts):
+            if here.evaluator.applies(policy, facts):
                 return policy
     return None
+
+
+def is_quiet(here: Present, policy: Policy) -> bool:
+    """Whether no rule of the account's state holds, as it now is: neither a move nor an act."""
+    return here.evaluator.first(policy, here.account.state, here.snapshot(policy).facts, 0) is None
 
 
 def situation(here: Present, policy: Policy, view: Snapshot, visited: frozenset[str] = frozenset()) -> Situation:
@@ -75,6 +80,8 @@ class _Pass:
         if policy is None:
             self._park(NO_POLICY)
             return
+        if forced is None and is_quiet(self.here, policy):
+            return
         effects, refused_pass = self._moves(policy, forced)
         if not refused_pass:
             effects += self._acts(policy)
@@ -96,10 +103,10 @@ class _Pass:
         here = self.here
         here.reach(self.now)
         policy = eligible(here, self.now)
-        if policy is not None:
-            day = here.day_under(policy, self.now)
-            if (here.account.policy_version, here.account.policy_day) != (policy.version, day):
-                here.account = evolve(here.account, policy_version=policy.version, policy_day=day)
+        if policy is not None and policy is not here.policy:
+            here.account = evolve(
+                here.account, policy_version=policy.version, policy_day=here.day_under(policy, self.now)
+            )
             here.fall_due(self.now)
         return policy
 
@@ -112,7 +119,7 @@ class _Pass:
         while True:
             view = self.here.snapshot(policy)
             now = situation(self.here, policy, view, visited)
-            move = next_move(self.here.world.evaluator, policy, view.facts, now)
+            move = next_move(self.here.evaluator, policy, view.facts, now)
             if move.rule is None or move.rule.to is None:
                 return effects, False
             ground = Ground(facts=view.facts, situation=now, held=move.held)
@@ -144,7 +151,7 @@ class _Pass:
     def _acts(self, policy: Policy) -> list[tuple[Effect, str]]:
         here, view = self.here, self.here.snapshot(policy)
         now = situation(here, policy, view)
-        fired = acts(here.world.evaluator, policy, view.facts, now)
+        fired = acts(here.evaluator, policy, view.facts, now)
         if not fired:
             return []
         firing = Firing(on=here.local(self.now).date())

@@ -16,7 +16,7 @@ from arflow.accounts.promises import Terms
 from arflow.evolving import evolve
 from arflow.life.records import Entry, EntryKind, World
 from arflow.rules.calendar import ACCOUNT_ZONE, Calendar
-from arflow.rules.decide import Situation
+from arflow.rules.decide import Remembering, Situation
 from arflow.rules.policy import Policy
 from arflow.vocabulary import Facts
 
@@ -41,6 +41,7 @@ class _Seen:
 
     account: Account
     policy: Policy
+    reading: Reading
     snapshot: Snapshot
 
     def is_of(self, account: Account, policy: Policy, day: dt.date) -> bool:
@@ -86,10 +87,16 @@ class Present:
     entries: list[Entry] = field(default_factory=list)
     actor: str = ""
     reason: str = ""
+    evaluator: Remembering = field(init=False)
+    """That of the world, for this life."""
+
     _seen: "_Seen | None" = None
     _known_home: "_Home | None" = None
     _housed: Account | None = None
     """The account for which the latest home was found right."""
+
+    def __post_init__(self) -> None:
+        self.evaluator = Remembering(self.world.evaluator)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -123,10 +130,13 @@ class Present:
 
     def policy_day(self, at: dt.datetime) -> dt.date:
         """The account's policy day at `at`; it never decreases."""
-        return max(self.account.policy_day, self.calendar().policy_day(self.zone(), at))
+        home = self._home
+        return max(self.account.policy_day, home.calendar.policy_day(home.zone, at))
 
     def day_under(self, policy: Policy, at: dt.datetime) -> dt.date:
         """The policy day that the account has under `policy` at `at`."""
+        if policy is self.policy:
+            return self.policy_day(at)
         return max(self.account.policy_day, policy.calendar.policy_day(policy.calendar.zone(self.account.timezone), at))
 
     def not_before(self, due: dt.datetime) -> dt.datetime:
@@ -143,9 +153,10 @@ class Present:
 
     def reach(self, at: dt.datetime) -> None:
         """Let time alone do what it has done by `at`, before something else changes the account or how it is read."""
-        if self.policy is not None and self.policy_day(at) != self.account.policy_day:
-            self.account = evolve(self.account, policy_day=self.policy_day(at))
-        self.fall_due(at)
+        day = self.policy_day(at)
+        if day != self.account.policy_day and self.policy is not None:
+            self.account = evolve(self.account, policy_day=day)
+        self._fall_due(at, day)
 
     # --- the account --------------------------------------------------------------------------------------------------
 
@@ -155,16 +166,24 @@ class Present:
         seen = self._seen
         if seen is None or not seen.is_of(self.account, policy, on):
             earlier = seen.snapshot if seen else None
-            seen = self._seen = _Seen(self.account, policy, snapshot(self.account, on, reading(policy), earlier))
+            read = seen.reading if seen and seen.policy is policy else reading(policy)
+            taken = snapshot(self.account, on, read, earlier)
+            seen = self._seen = _Seen(self.account, policy, read, taken)
         return seen.snapshot
+
+    def ahead(self, policy: Policy, day: dt.date) -> Snapshot:
+        """The facts on a later day, as `policy` will read them if nothing is recorded until then."""
+        seen = self._seen
+        return snapshot(self.account, day, reading(policy), seen.snapshot if seen else None)
 
     def fall_due(self, at: dt.datetime) -> None:
         """Begin the episode that time alone has begun by `at`."""
-        if self.account.episode is not None:
-            return
-        zone, calendar = self.zone(), self.calendar()
+        self._fall_due(at, self.policy_day(at))
+
+    def _fall_due(self, at: dt.datetime, day: dt.date) -> None:
+        home = self._home
         self.account = episodes.fallen_due(
-            self.account, self.policy_day(at), lambda day: min(at, calendar.act_instant(zone, day))
+            self.account, day, lambda begun: min(at, home.calendar.act_instant(home.zone, begun))
         )
 
     def settle_episode(self, before: Ledger, at: dt.datetime) -> None:

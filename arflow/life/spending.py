@@ -13,6 +13,8 @@ def spent(account: Account, policy: Policy, day: dt.date) -> frozenset[str]:
 
 def fired(account: Account, policy: Policy) -> list[Rule]:
     """The acts of the account's state that have fired in this stay."""
+    if not account.fired:
+        return []
     return [rule for rule in policy.rules_in(account.state) if rule.to is None and rule.id in account.fired]
 
 

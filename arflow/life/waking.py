@@ -3,10 +3,10 @@
 import datetime as dt
 from collections.abc import Iterator
 
-from arflow.accounts.facts import Snapshot, snapshot
+from arflow.accounts.facts import Snapshot
 from arflow.errors import Refused
-from arflow.life.passes import eligible, situation
-from arflow.life.present import Present, reading
+from arflow.life.passes import eligible, is_quiet, situation
+from arflow.life.present import Present
 from arflow.life.spending import fired, repeat_ends
 from arflow.life.wakes import first_change
 from arflow.rules.decide import acts
@@ -63,11 +63,11 @@ def _would_act(here: Present, policy: Policy, now: dt.datetime) -> bool:
     """Whether a pass right now would fire a rule, hold one back, or give the account to another policy or to none."""
     if not _is_at_home(here, now):
         return True
-    view, evaluator = here.snapshot(policy), here.world.evaluator
-    found = evaluator.first(policy, here.account.state, view.facts, 0)
-    if found is None:
+    if is_quiet(here, policy):
         return False
-    is_move = policy.rules_in(here.account.state)[found].to is not None
+    view, evaluator, rules = here.snapshot(policy), here.evaluator, policy.rules_in(here.account.state)
+    found = evaluator.first(policy, here.account.state, view.facts, 0)
+    is_move = found is not None and rules[found].to is not None
     return is_move or bool(acts(evaluator, policy, view.facts, situation(here, policy, view)))
 
 
@@ -91,7 +91,7 @@ def _change(here: Present, policy: Policy, watch: Watch, today: dt.date) -> Iter
     """The first day on which what is watched differs from `today`, if there is one."""
 
     def on(day: dt.date) -> Snapshot:
-        return snapshot(here.account, day, reading(policy))
+        return here.ahead(policy, day)
 
     day = first_change(here.snapshot(policy, today), watch, on)
     if day is not None:

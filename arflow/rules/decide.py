@@ -22,6 +22,33 @@ class Evaluator(Protocol):
         """Whether `applies_to` holds."""
 
 
+@dataclass(slots=True)
+class Remembering:
+    """Asks `evaluator`, but nothing twice of the same facts: a pass and the search for the next wake ask much alike."""
+
+    evaluator: Evaluator
+    _facts: Facts | None = None
+    _asked: tuple[str, State] | None = None
+    _start: int = 0
+    _found: int | None = None
+
+    def first(self, policy: Policy, state: State, facts: Facts, start: int) -> int | None:
+        """As the evaluator; what was found from an earlier place on is also the first from any place up to it."""
+        known = facts is self._facts and self._asked == (policy.version, state) and start >= self._start
+        if not known or (self._found is not None and start > self._found):
+            self._found = self.evaluator.first(policy, state, facts, start)
+            self._facts, self._asked, self._start = facts, (policy.version, state), start
+        return self._found
+
+    def forbidden(self, policy: Policy, to: State, facts: Facts) -> Never | None:
+        """As the evaluator."""
+        return self.evaluator.forbidden(policy, to, facts)
+
+    def applies(self, policy: Policy, facts: Facts) -> bool:
+        """As the evaluator."""
+        return self.evaluator.applies(policy, facts)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Situation:
     """What a decision depends on besides the facts.
@@ -113,7 +140,7 @@ def acts(evaluator: Evaluator, policy: Policy, facts: Facts, situation: Situatio
     """The acts of the state whose `when` holds and that are not spent, in order."""
     state, found = State(facts.state), []
     rules = policy.rules_in(state)
-    at = sum(rule.to is not None for rule in rules)
+    at = sum([rule.to is not None for rule in rules])
     while (at := _or_end(evaluator.first(policy, state, facts, at), rules)) < len(rules):
         if rules[at].id not in situation.spent:
             found.append(rules[at])

@@ -63,9 +63,14 @@ def _truths(clauses: Sequence[Comparison], value: FactValue) -> tuple[bool, ...]
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What time alone can change of some clauses: numbers, other facts, windows, and whether schedules matter."""
+    """What time alone can change of some clauses: numbers, other facts, windows, and whether schedules matter.
+
+    `ages` and `countdowns` are those of the numbers that move by one a day.
+    """
 
     numbers: tuple[tuple[str, Course], ...]
+    ages: tuple[tuple[str, Course], ...]
+    countdowns: tuple[tuple[str, Course], ...]
     others: tuple[tuple[str, tuple[Comparison, ...]], ...]
     windows: tuple[str, ...]
     is_scheduled: bool
@@ -86,8 +91,11 @@ def watch(clauses: Iterable[Comparison]) -> Watch:
         if clause.fact in CATALOGUE and CATALOGUE[clause.fact].by_time != (ByTime.CONSTANT,):
             by_fact.setdefault(clause.fact, {})[clause] = None
     specs = [CATALOGUE[name] for name in by_fact]
+    numbers = tuple((spec.name, course(tuple(by_fact[spec.name]))) for spec in specs if spec.is_ordered)
     return Watch(
-        numbers=tuple((spec.name, course(tuple(by_fact[spec.name]))) for spec in specs if spec.is_ordered),
+        numbers=numbers,
+        ages=tuple(number for number in numbers if CATALOGUE[number[0]].is_age),
+        countdowns=tuple(number for number in numbers if CATALOGUE[number[0]].is_countdown),
         others=tuple((spec.name, tuple(by_fact[spec.name])) for spec in specs if not spec.is_ordered),
         windows=tuple(spec.name for spec in specs if ByTime.WINDOW in spec.by_time),
         is_scheduled=any(ByTime.SCHEDULE in spec.by_time for spec in specs),
