@@ -17,7 +17,7 @@ from arflow.explain import explained
 from arflow.reports import ageing as ageings
 from arflow.reports import days
 from arflow.reports import pipeline as pipelines
-from arflow.reports.book import pipeline_of, stood
+from arflow.reports.book import ageing_of, pipeline_of
 from arflow.rules.decide import Evaluator
 from arflow.rules.engine import DurableRules
 from arflow.rules.reference import Reference
@@ -53,7 +53,7 @@ def report_ageing(*, as_of: dt.date | None, form: str) -> None:
     """What is open and overdue, by age."""
     with opened() as engine, engine.connect() as connection:
         day = days.asked_for(connection, as_of)
-        lines = ageings.ageing(stood(connection, day))
+        lines = ageing_of(connection, day)
     show([ageings.as_json(line) for line in lines], form, title=f"ageing at the end of {day}")
 
 

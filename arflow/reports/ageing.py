@@ -26,6 +26,9 @@ class Ageing:
     buckets: list[list[int]] = field(default_factory=lambda: [[0, 0] for _ in BUCKETS])
     """[invoices, amount] of each bucket; an invoice is in the bucket of its oldest overdue instalment."""
 
+    with_age: list[int] = field(default_factory=lambda: [0] * len(BUCKETS))
+    """How many accounts have something in each bucket; one account may be in several."""
+
     def add(self, position: Position) -> None:
         """Count one account's position."""
         self.accounts += 1
@@ -39,9 +42,10 @@ class Ageing:
         self.promised += position.promised
         self.collectible += position.collectible
         self.oldest_days = max(self.oldest_days, position.oldest_days)
-        for total, (invoices, amount) in zip(self.buckets, position.buckets, strict=True):
-            total[0] += invoices
-            total[1] += amount
+        for at, (invoices, amount) in enumerate(position.buckets):
+            self.buckets[at][0] += invoices
+            self.buckets[at][1] += amount
+            self.with_age[at] += invoices > 0
 
 
 def ageing(positions: Iterable[Position]) -> list[Ageing]:

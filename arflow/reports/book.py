@@ -12,9 +12,11 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine
 
 from arflow.reports import changes, days
+from arflow.reports.ageing import Ageing, ageing
 from arflow.reports.pipeline import Standing, pipeline
 from arflow.reports.positions import Position, positions
-from arflow.reports.present import present_pipeline, present_positions
+from arflow.reports.present import present_positions
+from arflow.reports.summed import present_ageing, present_pipeline
 
 _MOST_KEPT = 8
 
@@ -53,3 +55,10 @@ def pipeline_of(connection: Connection, day: dt.date) -> list[Standing]:
     if day == days.today(connection):
         return present_pipeline(connection, day)
     return pipeline(stood(connection, day))
+
+
+def ageing_of(connection: Connection, day: dt.date) -> list[Ageing]:
+    """What was open and overdue at the end of `day`, by currency and age."""
+    if day == days.today(connection):
+        return present_ageing(connection, day)
+    return ageing(stood(connection, day))

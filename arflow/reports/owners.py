@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, literal, select, union_all
 
 from arflow import money
-from arflow.reports.listed import Listed
 from arflow.store.desk_tables import queue, user
 
 KINDS = ("nobody", "unknown", "disabled", "queue", "user")
@@ -56,21 +55,15 @@ def kind_of(owner: str, everybody: Mapping[str, Owner]) -> str:
     return everybody[owner].kind if owner in everybody else "unknown"
 
 
-def owned(lines: Iterable[Listed], everybody: Mapping[str, Owner]) -> list[Owned]:
-    """Who has what: those who do not work here first, then queues, then people, each by name."""
-    found: dict[tuple[str, str], Owned] = {}
-    for line in lines:
-        key = line.owner, line.position.currency
-        if key not in found:
-            kind = kind_of(line.owner, everybody)
-            title = everybody[line.owner].title if line.owner in everybody else line.owner
-            found[key] = Owned(owner=line.owner, kind=kind, title=title, currency=line.position.currency)
-        one = found[key]
-        one.accounts += 1
-        one.overdue_accounts += line.position.gross > 0
-        one.gross += line.position.gross
-        one.collectible += line.position.collectible
-    return sorted(found.values(), key=lambda one: (KINDS.index(one.kind), one.owner, one.currency))
+def owned(owner: str, currency: str, everybody: Mapping[str, Owner], *, accounts: int) -> Owned:
+    """The line of an owner with so many accounts in a currency, before any money is counted."""
+    title = everybody[owner].title if owner in everybody else owner
+    return Owned(owner=owner, kind=kind_of(owner, everybody), title=title, currency=currency, accounts=accounts)
+
+
+def in_order(lines: Iterable[Owned]) -> list[Owned]:
+    """Those who do not work here first, then queues, then people, each by name."""
+    return sorted(lines, key=lambda one: (KINDS.index(one.kind), one.owner, one.currency))
 
 
 def as_json(one: Owned) -> Mapping[str, object]:

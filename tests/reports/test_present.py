@@ -5,16 +5,20 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, func, select, text
 
+from arflow.reports import divided, listed, owners
 from arflow.reports.ageing import ageing
-from arflow.reports.book import pipeline_of, stood
+from arflow.reports.book import ageing_of, pipeline_of, stood
+from arflow.reports.owners import Owned
 from arflow.reports.pipeline import pipeline
-from arflow.reports.positions import Position, positions
+from arflow.reports.positions import Position, positions, terms_by_currency
 from arflow.reports.present import present_positions
+from arflow.reports.summed import present_owners
 from arflow.rules.loader import load_policy
 from tests.production import activate, standard, step, take_in, write_events
 from tests.random_events import Line, random_events
+from tests.sizes import size
 
 pytestmark = pytest.mark.database
 
@@ -50,7 +54,20 @@ def both(engine: Engine, day: dt.date) -> tuple[list[Position], list[Position]]:
         return list(positions(connection, day)), present_positions(connection, day)
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+def owned(connection: Connection, folded: list[Position]) -> list[Owned]:
+    """Who has what, account by account."""
+    everybody, found = owners.known(connection), dict[tuple[str, str], Owned]()
+    for line in listed.listed(connection, folded):
+        key = line.owner, line.position.currency
+        one = found.setdefault(key, owners.owned(*key, everybody, accounts=0))
+        one.accounts += 1
+        one.overdue_accounts += line.position.gross > 0
+        one.gross += line.position.gross
+        one.collectible += line.position.collectible
+    return owners.in_order(found.values())
+
+
+@pytest.mark.parametrize("seed", [3, 4, 6])
 def test_random_books_stand_as_their_events_fold(book: Engine, tmp_path: Path, seed: int) -> None:
     """Day after day the same accounts, states, amounts and ages, disputed, promised and collectible parts included."""
     take_in(book, write_events(tmp_path / "events.jsonl", ledger(seed, 25)), accept_rejects=True)
@@ -60,12 +77,74 @@ def test_random_books_stand_as_their_events_fold(book: Engine, tmp_path: Path, s
         step(book, day)
         folded, kept = both(book, day)
         assert folded == kept
-        assert (pipeline(folded), ageing(folded)) == (pipeline(kept), ageing(kept))
         with book.connect() as connection:
             assert pipeline(folded) == pipeline_of(connection, day)
+            assert ageing(folded) == ageing_of(connection, day)
+            assert owned(connection, folded) == present_owners(connection, day)
+            seen |= divided_by(connection, day)
         for part in ("disputed", "promised", "collectible"):
             seen |= {part for position in kept if getattr(position, part)}
-    assert {"disputed", "promised", "collectible"} == seen
+    assert {"disputed", "promised", "collectible", "by SQL", "account by account"} == seen
+
+
+def talked_over(seed: int, accounts: int) -> list[Line]:
+    """Accounts whose invoices are promised and disputed again and again, in part or whole, with money in between."""
+    rng, found = Random(seed), list[Line]()
+    for number in range(accounts):
+        key = f"B{number:03}"
+        currency = rng.choice(("USD", "EUR"))
+        found.append({"event": "account", "account": key, "date": START.isoformat(), "currency": currency})
+        invoices = [f"I{at}" for at in range(rng.randint(1, 3))]
+        found += [_invoice(rng, key, name) for name in invoices]
+        days = sorted(rng.randint(5, 60) for _ in range(rng.randint(1, 7)))
+        found += [_talk(rng, key, f"{at}", START + dt.timedelta(days=day), invoices) for at, day in enumerate(days)]
+    return found
+
+
+def _invoice(rng: Random, key: str, name: str) -> Line:
+    dues = sorted({START + dt.timedelta(days=rng.randint(1, 40)) for _ in range(rng.randint(1, 2))})
+    invoice: Line = {"event": "invoice", "account": key, "date": START.isoformat(), "id": name, "due": str(dues[-1])}
+    parts = [{"due": str(due), "amount": f"{rng.randint(1, 5)}00.00"} for due in dues]
+    whole = sum(float(part["amount"]) for part in parts)
+    return invoice | {"amount": f"{whole:.2f}"} | ({"instalments": parts} if len(parts) > 1 else {})
+
+
+def _talk(rng: Random, key: str, name: str, day: dt.date, invoices: list[str]) -> Line:
+    amount, invoice = f"{rng.randint(1, 60)}0.00", rng.choice(invoices)
+    about: Line = {"account": key, "date": day.isoformat(), "id": name}
+    if rng.random() < 0.5:
+        named = {"invoices": [invoice]} if rng.random() < 0.2 else {}
+        due = day + dt.timedelta(days=rng.randint(0, 20))
+        return {"event": "promise", **about, "amount": amount, "due": str(due), **named}
+    if rng.random() < 0.6:
+        part = {"amount": amount} if rng.random() < 0.6 else {}
+        return {"event": "dispute", **about, "invoice": invoice, "reason": "price", **part}
+    return {"event": "payment", **about, "amount": amount}
+
+
+@pytest.mark.parametrize("seed", range(size(2, 20)))
+def test_what_is_promised_and_disputed_again_and_again_divides_alike(book: Engine, tmp_path: Path, seed: int) -> None:
+    """Several promises at once, disputes of a part, days of grace in one currency and none in another."""
+    take_in(book, write_events(tmp_path / "events.jsonl", talked_over(seed, 60)), accept_rejects=True)
+    seen: set[str] = set()
+    for days in range(6, 80, 6):
+        day = START + dt.timedelta(days=days)
+        step(book, day)
+        folded, kept = both(book, day)
+        assert folded == kept
+        with book.connect() as connection:
+            assert pipeline(folded) == pipeline_of(connection, day)
+            seen |= divided_by(connection, day)
+    assert {"by SQL", "account by account"} == seen
+
+
+def divided_by(connection: Connection, day: dt.date) -> set[str]:
+    """How promised parts were found."""
+    terms = terms_by_currency(connection)
+    parts = divided.by_sql(day, terms)
+    simple = connection.execute(select(func.count()).where(parts.c.promised > 0)).scalar_one()
+    others = [parts for _, parts in divided.others(connection, day, terms) if parts.promised]
+    return {how for how, is_used in (("by SQL", simple), ("account by account", others)) if is_used}
 
 
 def test_what_is_learned_late_stands_alike(book: Engine, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from arflow.reports import ageing as ageings
 from arflow.reports import listed
 from arflow.reports import pipeline as pipelines
 from arflow.reports.ageing import Ageing
-from arflow.reports.book import pipeline_of, stood
+from arflow.reports.book import ageing_of, pipeline_of
 from arflow.reports.pipeline import Standing
-from arflow.reports.positions import BUCKETS, Position
+from arflow.reports.positions import BUCKETS
 from arflow.web import bars
 from arflow.web.leads import asked
 from arflow.web.leads.blueprint import around, pages, report_file
@@ -64,8 +64,7 @@ def _accounts(count: int) -> str:
 def ageing() -> str:
     """What is open and overdue, by age and currency."""
     day = asked.as_of()
-    positions = stood(connection(), day)
-    found = [(line, _with_age(positions, line.currency), _ages_picture(line)) for line in ageings.ageing(positions)]
+    found = [(line, line.with_age, _ages_picture(line)) for line in ageing_of(connection(), day)]
     names = [listed.bucket_name(bucket) for bucket in range(len(BUCKETS))]
     ages = [asked.age(bucket) for bucket in range(len(BUCKETS))]
     return render_template("leads/ageing.html", **around(day), found=found, names=names, ages=ages)
@@ -75,15 +74,9 @@ def ageing() -> str:
 def ageing_csv() -> Response:
     """Ageing as a file."""
     day = asked.as_of()
-    lines = [ageings.as_json(line) for line in ageings.ageing(stood(connection(), day))]
+    lines = [ageings.as_json(line) for line in ageing_of(connection(), day)]
     columns = [name for name in ageings.as_json(Ageing(currency="USD")) if name != "buckets"]
     return report_file("arflow-ageing", day, lines, columns)
-
-
-def _with_age(positions: Sequence[Position], currency: str) -> list[int]:
-    """How many accounts have something in each bucket; one account may be in several."""
-    mine = [position for position in positions if position.currency == currency]
-    return [sum(position.buckets[bucket][0] > 0 for position in mine) for bucket in range(len(BUCKETS))]
 
 
 def _ages_picture(line: Ageing) -> bars.Picture:
