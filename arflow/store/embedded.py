@@ -20,6 +20,7 @@ import stat
 import subprocess
 import tempfile
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -45,6 +46,9 @@ DATABASE = "arflow"
 LONGEST_SOCKET = 107
 _SOCKET = ".s.PGSQL.5432"
 _SECONDS = 75.0
+_MEGABYTE = 1 << 20
+_LEAST_BUFFERS, _MOST_BUFFERS = 128, 2048
+_SETTINGS = "arflow.conf"
 _SHELL = re.compile(r"""[\s'"\\$`;&|<>()*?\[\]#{}!]""")
 
 
@@ -96,10 +100,46 @@ class _Server(PostgresServer):
         found = wheel.PostmasterInfo.read_from_pgdata(self.pgdata)
         if found is None or not found.is_running():
             place = shlex.quote(str(_place_of_socket(self.pgdata, self.system_user)))
+            _configure(self.pgdata)
             options = f"-h '' -k {place} -c unix_socket_permissions=0700"
             command = ["-w", "-o", options, "-l", str(self.log), "-D", str(self.pgdata), "start"]
             pgexec("pg_ctl", command, bin_path=self.bin_path, user=self.system_user, timeout=_SECONDS)
         super().ensure_postgres_running()
+
+
+def settings(memory: int) -> Mapping[str, str]:
+    """What the server is told on a machine with so much memory, in bytes; else it would take any for a very small one.
+
+    It keeps an eighth of the memory as its own. It writes all pages out each quarter of an hour or 4 GB: a page that
+    changes is in the log whole for the first time after each. It compiles no queries: ours are many and short.
+    """
+    buffers = max(_LEAST_BUFFERS, min(_MOST_BUFFERS, memory // 8 // _MEGABYTE))
+    return {
+        "shared_buffers": f"{buffers}MB",
+        "max_wal_size": "4GB",
+        "checkpoint_timeout": "15min",
+        "jit": "off",
+    }
+
+
+def _configure(data: Path) -> None:
+    """Have the server read our settings; what somebody adds below them in its file, or by ALTER SYSTEM, wins."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    _write(data / _SETTINGS, "".join(f"{name} = '{value}'\n" for name, value in settings(memory).items()))
+    own, line = data / "postgresql.conf", f"include_if_exists = '{_SETTINGS}'\n"
+    written = own.read_text()
+    if line not in written:
+        _write(own, f"{written}\n{line}")
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a file of the server's, whole or not at all."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(content)
+    unfinished.chmod(0o600)
+    owner = path.parent.stat()
+    os.chown(unfinished, owner.st_uid, owner.st_gid)
+    unfinished.rename(path)
 
 
 def _server(home: Path) -> PostgresServer:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from arflow.errors import DatabaseRefused
@@ -49,3 +50,36 @@ def test_a_place_that_somebody_made_before_is_refused(home: Path, monkeypatch: p
     place.symlink_to(temporary)
     with pytest.raises(DatabaseRefused, match="belongs to somebody else"):
         embedded._place_of_socket(data, None)
+
+
+@pytest.mark.parametrize(("gibibytes", "buffers"), [(1, "128MB"), (4, "512MB"), (24, "2048MB"), (512, "2048MB")])
+def test_it_uses_the_memory_of_its_machine(gibibytes: int, buffers: str) -> None:
+    """An eighth of it, but for the smallest machines and for the largest."""
+    assert buffers == embedded.settings(gibibytes << 30)["shared_buffers"]
+
+
+def test_the_server_has_our_settings_until_somebody_says_otherwise(home: Path) -> None:
+    """They stand at the end of its file, once; what is added below them wins."""
+    url = embedded.start(home)
+    own = home / "postgres" / "postgresql.conf"
+    try:
+        assert ("4GB", "off") == (_shown(url, "max_wal_size"), _shown(url, "jit"))
+        embedded.stop(home)
+        own.write_text(own.read_text() + "jit = on\n")
+        url = embedded.start_again(home)
+        assert ("4GB", "on") == (_shown(url, "max_wal_size"), _shown(url, "jit"))
+        written = own.read_text()
+        embedded.stop(home)
+        embedded.start_again(home)
+        assert written == own.read_text()
+    finally:
+        embedded.stop(home)
+        shutil.rmtree(Path(str(make_url(url).query["host"])), ignore_errors=True)
+
+
+def _shown(url: str, name: str) -> str:
+    engine = database.connect(url)
+    with engine.connect() as connection:
+        found: str = connection.execute(text(f"SHOW {name}")).scalar_one()
+    engine.dispose()
+    return found
