@@ -25,6 +25,8 @@ _LOOK_SECONDS, _LONGEST_LOOK = 5e-6, 0.25
 """Seconds between two looks whether any is left, for each account that was due: a hundredth of the time they take."""
 
 _ANCHOR_SECONDS = 600.0
+_LAST_RING = 0.2
+"""Seconds that a worker beside its servers takes at most to see that nothing is due."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,11 @@ class Crew:
             if any(worker.poll() is not None for worker in self.workers):
                 raise FellOver(f"a worker ended, {due:,} accounts were due")
             time.sleep(min(_LONGEST_LOOK, _LOOK_SECONDS * due))  # nothing tells when the last account is done
+
+    def rest(self) -> None:
+        """Wait until nobody has heard a ring for nothing any more, so that the next slice is begun by its own."""
+        until(lambda: queues.waiting(self.redis, DRAIN) == 0, PATIENCE)
+        time.sleep(_LAST_RING)
 
     def start(self, sites: Sequence[Site]) -> None:
         """Start one at each site, and wait until they listen."""

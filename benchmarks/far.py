@@ -82,5 +82,7 @@ def _round(plan: Plan, at: int, sides: list[Side], say: Say) -> Iterator[tuple[S
             place.delay(side[1] / 1_000)
             checkpoint()
             yield side, own.work_off(next(zones)).rate
+            place.delay(0)
+            own.rest()  # a ring that is heard late would have two crews at work
         for own, _ in crews.values():
             own.end()  # while the relay is still there
