@@ -1,6 +1,6 @@
 """Which accounts a person reaches: one condition, for every page and form. What it leaves out is not there (404)."""
 
-from sqlalchemy import ColumnElement, Connection, Select, false, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, false, literal_column, or_, select, true
 
 from arflow.accounts.entries import EffectStatus
 from arflow.desk import users
@@ -39,7 +39,7 @@ def kinds_of_reach(user: User) -> tuple[ColumnElement[bool], ...]:
     names = [user.name, *user.queues]
     return (
         account.c.owner.in_(names),
-        account.c.call_open & called_on(user.queues),
+        account.c.call_open & account.c.id.in_(_ever_called_on(user.queues)) & called_on(user.queues),
         account.c.id.in_(_followed_up_by(names)) & has_nobody(),
     )
 
@@ -61,6 +61,16 @@ def keeper(connection: Connection, user: User, account_id: str) -> str:
     owner = connection.execute(owned).scalar()
     is_theirs = owner is None or owner in (user.name, *user.queues) or reaches_all(user)
     return user.name if is_theirs or owner is None else owner
+
+
+def _ever_called_on(queues: tuple[str, ...]) -> Select[tuple[str]]:
+    """The accounts with a call on one of `queues`, in whatever stay: few of all that have an open call."""
+    return select(effect.c.account_id).where(_is_call(), effect.c.name.in_(queues))
+
+
+def _is_call() -> ColumnElement[bool]:
+    """Whether an effect is a call that has left; in the words of its index."""
+    return (effect.c.kind == literal_column("'call'")) & (effect.c.status == literal_column("'sent'"))
 
 
 def called_on(queues: tuple[str, ...]) -> ColumnElement[bool]:

@@ -23,7 +23,6 @@ from sqlalchemy import (
     Subquery,
     case,
     func,
-    literal,
     or_,
     select,
     true,
@@ -39,6 +38,8 @@ from arflow.life.records import EntryKind
 from arflow.store import accounts, desk_tables, tables
 
 MOST_FOUND = 50
+_LAST_CHARACTER = "\U0010ffff"
+
 Which = ColumnElement[bool]
 """The condition on the table `account` that says whose accounts a list holds."""
 
@@ -162,7 +163,7 @@ def _reached(user: User, which: Which) -> CTE:
     columns = (
         _account.c.id,
         _account.c.currency,
-        func.coalesce(_account.c.pays_through, _account.c.id).label("book"),
+        _book().label("book"),
         has_call.label("has_call"),
     )
     ways = [select(*columns).where(_account.c.born, which, way) for way in access.ways_to_reach(user)]
@@ -268,21 +269,49 @@ def _came(chosen: CTE) -> ColumnElement[int]:
 
 
 def search(connection: Connection, user: User, wanted: str) -> list[str]:
-    """The ids of up to MOST_FOUND accounts that `user` reaches: by id, name or invoice number, the exact ones first."""
-    invoice, text = tables.invoice, wanted.strip()
+    """The ids of up to MOST_FOUND accounts that `user` reaches: by id, name or the beginning of an invoice number.
+
+    Who gives a whole id or invoice number gets what has it, without all others being read.
+    """
+    text = wanted.strip()
     if not text:
         return []
-    by_invoice = select(invoice.c.account_id).where(invoice.c.id.istartswith(text, autoescape=True))
-    found = or_(
-        _account.c.id.icontains(text, autoescape=True),
-        _account.c.name.icontains(text, autoescape=True),
-        func.coalesce(_account.c.pays_through, _account.c.id).in_(by_invoice),
-    )
-    is_exact = select(literal(1)).where(invoice.c.account_id == _account.c.id, invoice.c.id == text).exists()
-    order = case((_account.c.id == text, 0), (is_exact, 1), (_account.c.name.istartswith(text, autoescape=True), 2))
-    query = select(_account.c.id).where(found, access.reachable(user), _account.c.born)
+    return _found(connection, user, text, _is(text)) or _found(connection, user, text, _resembles(text))
+
+
+def _found(connection: Connection, user: User, text: str, which: Which) -> list[str]:
+    order = case((_account.c.id == text, 0), (_account.c.name.istartswith(text, autoescape=True), 1))
+    query = select(_account.c.id).where(which, access.reachable(user), _account.c.born)
     query = query.order_by(order.asc().nulls_last(), _account.c.name, _account.c.id)
     return list(connection.execute(query.limit(MOST_FOUND)).scalars())
+
+
+def _is(text: str) -> Which:
+    """Whether an account has this id, or this invoice; what may is looked up, so that no account is read in vain."""
+    invoiced = select(tables.invoice.c.account_id).where(func.lower(tables.invoice.c.id) == func.lower(text))
+    itself, others = _account.alias("itself"), _account.alias("others")
+    may_be = union_all(
+        select(itself.c.id).where(itself.c.id == text),
+        invoiced,
+        select(others.c.id).where(others.c.family.in_(invoiced)),
+    )
+    return _account.c.id.in_(may_be) & ((_account.c.id == text) | _book().in_(invoiced))
+
+
+def _resembles(text: str) -> Which:
+    """Whether an account has this in its id or name, or an invoice whose number begins with it."""
+    number, end = func.lower(tables.invoice.c.id), func.lower(text + _LAST_CHARACTER)
+    is_between = number.bool_op("~>=~")(func.lower(text)) & number.bool_op("~<~")(end)
+    return or_(
+        _account.c.id.icontains(text, autoescape=True),
+        _account.c.name.icontains(text, autoescape=True),
+        _book().in_(select(tables.invoice.c.account_id).where(is_between)),
+    )
+
+
+def _book() -> ColumnElement[str]:
+    """The account whose invoices an account is called about."""
+    return func.coalesce(_account.c.pays_through, _account.c.id)
 
 
 def last_steps(connection: Connection, ids: Sequence[str]) -> dict[str, LastStep]:

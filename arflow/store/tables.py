@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     Time,
     UniqueConstraint,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -170,6 +171,8 @@ invoice = Table(
     PrimaryKeyConstraint("account_id", "id"),
 )
 
+Index("ix_invoice_number", func.lower(invoice.c.id).label("number"), postgresql_ops={"number": "text_pattern_ops"})
+
 item = Table(
     "item",
     metadata,
@@ -308,6 +311,7 @@ effect = Table(
     CheckConstraint("(sent_at IS NULL) = (status IN ('waiting', 'dropped'))", name="sent"),
     CheckConstraint("(sent_at IS NULL) = (sent_on IS NULL)", name="sent_on"),
     Index("ix_effect_waiting", "account_id", postgresql_where=text("status = 'waiting'")),
+    Index("ix_effect_call", "name", "account_id", postgresql_where=text("kind = 'call' AND status = 'sent'")),
     Index(
         "ix_effect_one_message_a_day",
         "account_id",
