@@ -1,6 +1,7 @@
 """How each account stood at the end of a day: today's from the books, a past day's folded from the events.
 
 A past day is kept in memory as long as nothing is recorded, because a list that is sorted and paged asks for it again.
+What a page shows of today may be a little older in a large company (`shared`); commands and files are of the moment.
 """
 
 import datetime as dt
@@ -13,10 +14,12 @@ from sqlalchemy import Connection, Engine
 
 from arflow.reports import changes, days
 from arflow.reports.ageing import Ageing, ageing
+from arflow.reports.owners import Owned
 from arflow.reports.pipeline import Standing, pipeline
 from arflow.reports.positions import Position, positions
 from arflow.reports.present import present_positions
-from arflow.reports.summed import present_ageing, present_pipeline
+from arflow.reports.shared import Shared, Told
+from arflow.reports.summed import present_ageing, present_owners, present_pipeline
 
 _MOST_KEPT = 8
 
@@ -62,3 +65,25 @@ def ageing_of(connection: Connection, day: dt.date) -> list[Ageing]:
     if day == days.today(connection):
         return present_ageing(connection, day)
     return ageing(stood(connection, day))
+
+
+_pipeline, _ageing, _owners = Shared(present_pipeline), Shared(present_ageing), Shared(present_owners)
+
+
+def pipeline_shown(connection: Connection, day: dt.date) -> Told[Standing]:
+    """`pipeline_of` for a page."""
+    if day == days.today(connection):
+        return _pipeline.ask(connection, day)
+    return Told(lines=pipeline_of(connection, day))
+
+
+def ageing_shown(connection: Connection, day: dt.date) -> Told[Ageing]:
+    """`ageing_of` for a page."""
+    if day == days.today(connection):
+        return _ageing.ask(connection, day)
+    return Told(lines=ageing_of(connection, day))
+
+
+def owners_shown(connection: Connection) -> Told[Owned]:
+    """Who has what today, for a page."""
+    return _owners.ask(connection, days.today(connection))

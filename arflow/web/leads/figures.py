@@ -9,7 +9,7 @@ from arflow.reports import ageing as ageings
 from arflow.reports import listed
 from arflow.reports import pipeline as pipelines
 from arflow.reports.ageing import Ageing
-from arflow.reports.book import ageing_of, pipeline_of
+from arflow.reports.book import ageing_of, ageing_shown, pipeline_of, pipeline_shown
 from arflow.reports.pipeline import Standing
 from arflow.reports.positions import BUCKETS
 from arflow.web import bars
@@ -25,11 +25,12 @@ KINDS = ("collectible", "promised", "disputed")
 def pipeline() -> str:
     """How many accounts and how much money stand in each state, by currency."""
     day = asked.as_of()
-    lines = pipeline_of(connection(), day)
-    by_currency = {currency: list(found) for currency, found in groupby(lines, lambda line: line.currency)}
+    told = pipeline_shown(connection(), day)
+    by_currency = {currency: list(found) for currency, found in groupby(told.lines, lambda line: line.currency)}
     return render_template(
         "leads/pipeline.html",
         **around(day),
+        age=told.age,
         found=[(currency, found, _sum(found), _states_picture(found)) for currency, found in by_currency.items()],
     )
 
@@ -64,10 +65,11 @@ def _accounts(count: int) -> str:
 def ageing() -> str:
     """What is open and overdue, by age and currency."""
     day = asked.as_of()
-    found = [(line, line.with_age, _ages_picture(line)) for line in ageing_of(connection(), day)]
+    told = ageing_shown(connection(), day)
+    found = [(line, line.with_age, _ages_picture(line)) for line in told.lines]
     names = [listed.bucket_name(bucket) for bucket in range(len(BUCKETS))]
     ages = [asked.age(bucket) for bucket in range(len(BUCKETS))]
-    return render_template("leads/ageing.html", **around(day), found=found, names=names, ages=ages)
+    return render_template("leads/ageing.html", **around(day), age=told.age, found=found, names=names, ages=ages)
 
 
 @pages.get("/ageing.csv")

@@ -3,6 +3,7 @@
 from flask import Response, render_template
 
 from arflow.reports import days, owners
+from arflow.reports.book import owners_shown
 from arflow.reports.summed import present_owners
 from arflow.web.leads.blueprint import around, pages, report_file
 from arflow.web.transactions import connection
@@ -11,10 +12,15 @@ from arflow.web.transactions import connection
 @pages.get("/owners")
 def by_owner() -> str:
     """How many accounts everybody has today, and how many nobody has."""
-    day = days.today(connection())
-    lines = present_owners(connection(), day)
-    unassigned = sum(one.accounts for one in lines if one.kind in owners.UNASSIGNED)
-    return render_template("leads/owners.html", **around(day), lines=lines, unassigned=unassigned)
+    told = owners_shown(connection())
+    unassigned = sum(one.accounts for one in told.lines if one.kind in owners.UNASSIGNED)
+    return render_template(
+        "leads/owners.html",
+        **around(days.today(connection())),
+        age=told.age,
+        lines=told.lines,
+        unassigned=unassigned,
+    )
 
 
 @pages.get("/owners.csv")
