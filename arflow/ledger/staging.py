@@ -8,7 +8,7 @@ import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -164,14 +164,14 @@ def wake_up(connection: Connection, ids: Sequence[str], now: Now) -> None:
         accounts.make_due(connection, now.start, now.start_day, account.c.id.in_(accounts.listed(ids)))
 
 
-def _staged(connection: Connection, ids: Sequence[str]) -> dict[str, list[tuple[int, str, Row]]]:
+def _staged(connection: Connection, ids: Sequence[str]) -> dict[str, list[tuple[int, str, str]]]:
+    """(line, currency or "", event as it was written) of each account, in the order of the file."""
     query = text(
         "SELECT line, account_id, currency, content FROM stage WHERE account_id = ANY(:ids) ORDER BY account_id, place"
     )
-    found: dict[str, list[tuple[int, str, Row]]] = defaultdict(list)
+    found: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
     for row in connection.execute(query, {"ids": list(ids)}):
-        content = {**json.loads(row.content), "account": row.account_id}
-        found[row.account_id].append((row.line, row.currency, content))
+        found[row.account_id].append((row.line, row.currency, row.content))
     return found
 
 
@@ -182,7 +182,7 @@ class _Taker:
         self,
         account: str,
         currency: str,
-        staged: list[tuple[int, str, Row]],
+        staged: list[tuple[int, str, str]],
         recorded: list[StoredEvent],
         outcome: Outcome,
     ) -> None:
@@ -197,11 +197,14 @@ class _Taker:
         """The account as it is opened, before any event."""
         return Account(id=self.account, currency=self.currency)
 
-    def _parsed(self, staged: list[tuple[int, str, Row]]) -> list[Event]:
+    def _parsed(self, staged: list[tuple[int, str, str]]) -> list[Event]:
         found = []
-        for line, named, content in staged:
+        known: dict[str, Event] = {}  # of the account itself a file says the same on each of its lines
+        for line, named, written in staged:
             try:
-                event = parse(content, line)
+                if written not in known:
+                    known[written] = parse({**json.loads(written), "account": self.account}, line)
+                event = replace(known[written], line=line)
                 self._count(event, named or self.currency)
             except Refused as refused:
                 self._reject(line, refused.reason)
