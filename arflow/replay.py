@@ -7,7 +7,9 @@ import datetime as dt
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,6 +32,9 @@ MAX_LINE = 1_000_000
 """The longest line of an events file, in bytes."""
 
 Line = Mapping[str, object]
+
+Place = tuple[str | int, ...]
+"""Where a line belongs: its instant, then its account and what it is among the account's; of a state, the account."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +59,16 @@ class Request:
 
 def read_events(path: Path) -> tuple[Event, ...]:
     """The events of a JSON-lines file. Raises Refused with file and line."""
+    with opened(path) as file:
+        return tuple(events_of(file, str(path)))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The file at `path`, to read. Raises Refused when it cannot be read."""
     try:
         with path.open("rb") as file:
-            return tuple(events_of(file, str(path)))
+            yield file
     except OSError as error:
         raise Refused(f"cannot be read: {error.strerror}", file=str(path)) from None
 
@@ -66,13 +78,17 @@ def events_of(lines: BinaryIO, name: str) -> Iterator[Event]:
     number = 0
     while line := lines.readline(MAX_LINE + 1):
         number += 1
-        if len(line) > MAX_LINE:
-            raise Refused(f"the line is longer than {MAX_LINE:,} bytes", file=name, line=number)
-        if line.strip():
-            yield _event(line, name, number)
+        event = event_in(line, name, number)
+        if event is not None:
+            yield event
 
 
-def _event(line: bytes, name: str, number: int) -> Event:
+def event_in(line: bytes, name: str, number: int) -> Event | None:
+    """The event in line `number` of the file `name`, None of an empty one. Raises Refused with file and line."""
+    if len(line) > MAX_LINE:
+        raise Refused(f"the line is longer than {MAX_LINE:,} bytes", file=name, line=number)
+    if not line.strip():
+        return None
     try:
         return parse_line(line.decode("utf-8-sig" if number == 1 else "utf-8"), number)
     except UnicodeDecodeError:
@@ -83,11 +99,8 @@ def _event(line: bytes, name: str, number: int) -> Event:
 
 def read_policy(path: Path) -> Policy:
     """The policy in a file; any template name is taken. Raises Refused with file and line."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise Refused(f"cannot be read: {error.strerror}", file=str(path)) from None
+    with opened(path) as file:
+        text = file.read(MAX_BYTES + 1)
     return load_policy(text, file=str(path))
 
 
@@ -112,11 +125,22 @@ def _policy_events(events: Iterable[Event]) -> list[Event]:
 
 def replay(request: Request, evaluator: Evaluator) -> list[Line]:
     """The lines that the replay prints, in order. Raises Refused with file and line."""
-    lived = [*lives(request, evaluator)]
+    return [line for _, line in placed_lines(request, evaluator)]
+
+
+def placed_lines(request: Request, evaluator: Evaluator) -> list[tuple[Place, Line]]:
+    """The lines that the replay prints, each with its place, in order. Raises Refused with file and line."""
+    lived = lives(request, evaluator)
     if request.states_at is not None:
-        return [_state_line(one.life, request.states_at) for one in sorted(lived, key=lambda one: one.account.id)]
-    entries = [(entry.at, entry.account, at, entry) for one in lived for at, entry in enumerate(one.entries)]
-    return [line for *_, entry in sorted(entries, key=lambda row: row[:3]) if (line := line_of(entry)) is not None]
+        found = [((one.account.id,), _state_line(one.life, request.states_at)) for one in lived]
+        return sorted(found, key=itemgetter(0))
+    entries = [(_place(entry, at), entry) for one in list(lived) for at, entry in enumerate(one.entries)]
+    lines = [(place, line) for place, entry in entries if (line := line_of(entry)) is not None]
+    return sorted(lines, key=itemgetter(0))
+
+
+def _place(entry: Entry, at: int) -> Place:
+    return entry.at.astimezone(dt.UTC).isoformat(timespec="microseconds"), entry.account, at
 
 
 def lives(request: Request, evaluator: Evaluator) -> Iterator[Lived]:

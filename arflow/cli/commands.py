@@ -1,6 +1,8 @@
 """The `arflow` command, and those of its commands that change or replay a ledger: a door each, and what it said."""
 
 import datetime as dt
+import json
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -22,10 +24,9 @@ from arflow.errors import Refused
 from arflow.ledger import importing, profileloader
 from arflow.ledger.importing import Options
 from arflow.ledger.profiles import Profile
-from arflow.replay import Request, as_jsonl, changes_in, read_events, read_policy
-from arflow.replay import replay as replayed
-from arflow.rules.engine import DurableRules
+from arflow.replay import Request, read_policy
 from arflow.rules.prove_compile import prove_compile
+from arflow.sharing import processes_for, replayed
 from arflow.store import database
 
 
@@ -148,7 +149,12 @@ def migrate(*, form: str) -> None:
     told.said(f"the schema is at {after} {was}", {"before": before, "after": after}, form)
 
 
-@cli.command(epilog=examples("arflow replay events.jsonl --policy trade-us.yaml --until 2026-03-31"))
+@cli.command(
+    epilog=examples(
+        "arflow replay events.jsonl --policy trade-us.yaml --until 2026-03-31",
+        "arflow replay events.jsonl --policy trade-us.yaml --processes 2",
+    )
+)
 @click.argument("events", type=FILE)
 @click.option("--policy", "policy_file", type=FILE, required=True, help="The policy that is active from the start.")
 @click.option("--until", type=DATE, help="The last day, inclusive; default is the last event's.")
@@ -156,6 +162,11 @@ def migrate(*, form: str) -> None:
 @click.option("--delivery", type=click.Choice(("instant", "recorded")), default="instant", show_default=True)
 @click.option("--format", "form", type=click.Choice(("jsonl", "table")), default="jsonl", show_default=True)
 @click.option("--every-day", is_flag=True, help="Run a pass at every act_at instead of jumping from wake to wake.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    help="How many processes share the work; by default as many as there are cores, for a small file one.",
+)
 def replay(
     *,
     events: Path,
@@ -165,23 +176,28 @@ def replay(
     delivery: str,
     form: str,
     every_day: bool,
+    processes: int | None,
 ) -> None:
     """Replay a file of events under a policy; no database is needed."""
     read = read_policy(policy_file)
     prove_compile(read)
-    recorded = read_events(events)
-    request = Request(
-        events=recorded,
+    asked = Request(
+        events=(),
         policy=read,
-        changes=changes_in(recorded, events.parent, str(events)),
         until=until,
         states_at=states_at,
         delivery=delivery,
         every_day=every_day,
         file=str(events),
     )
-    lines = replayed(request, DurableRules())
-    if form == "jsonl":
-        click.echo(as_jsonl(lines), nl=False)
-    else:
-        told.replay_table(lines)
+    with progress() as bar:
+        lines = replayed(events, asked, processes or processes_for(events), bar.at)
+        if form == "jsonl":
+            while block := "".join(islice(lines, _BLOCK)):
+                click.echo(block, nl=False)
+        else:
+            told.replay_table([json.loads(line) for line in lines])
+
+
+_BLOCK = 1_000
+"""How many lines are printed at a time."""
