@@ -37,8 +37,8 @@ from arflow.replay import (
 )
 from arflow.rules.engine import DurableRules
 
-AT_ONCE = 500
-"""How many accounts a process is handed at a time; a family is never divided."""
+AT_ONCE = 100
+"""How many accounts a process is handed at a time, and more of a large file; a family is never divided."""
 
 _MOST_HANDS = 200
 """Of a very large file the hands are larger: what came of each is one open file in the end."""
