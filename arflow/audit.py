@@ -2,23 +2,42 @@
 
 A decision must follow from its facts by the reference evaluator and by `durable_rules` alike. What is found is
 returned, all of it; the caller decides how to say it. What old decisions were made on may have left for an archive,
-without which they cannot be checked.
+without which they cannot be checked. The accounts of a large company are shared between processes, all of which see the
+database as it stood at one moment.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache, partial, reduce
+from multiprocessing import get_context
+from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
-from arflow.archive import Archives
-from arflow.errors import Refused
+from arflow.archive import Archives, reading
+from arflow.errors import ArflowError, Refused
 from arflow.life.life import GO_LIVE
 from arflow.machines.stepping import refusal
 from arflow.rules.decide import Evaluator, Situation, acts, next_move
+from arflow.rules.engine import DurableRules
 from arflow.rules.policy import Policy
-from arflow.store import accounts, journal, policies, tables
+from arflow.rules.reference import Reference
+from arflow.store import accounts, database, journal, policies, tables
 from arflow.store.rows import Row
 from arflow.vocabulary import Facts, State
+
+AT_ONCE = 500
+"""How many accounts are looked at together."""
+
+SHARED_FROM = 20_000
+"""With so many accounts more than one process is worth its start."""
+
+Tell = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +69,92 @@ class Verified:
             findings=self.findings + more.findings,
             unchecked=self.unchecked + more.unchecked,
         )
+
+
+_NOTHING = Verified(accounts=0, rows=0, decisions=0, findings=())
+
+
+def verify_all(connection: Connection, files: Sequence[Path], tell: Tell, processes: int | None = None) -> Verified:
+    """Check the journals of all accounts as `connection`, which sees one moment, has them, with archives.
+
+    `processes`: as many as there are cores, for a large company. Raises Refused for a file that is no archive, and
+    ArflowError when a process is killed.
+    """
+    total = accounts.count(connection)
+    shares = (os.cpu_count() or 1 if total >= SHARED_FROM else 1) if processes is None else processes
+    batches = _batches(connection)
+    with ExitStack() as stack:
+        archives = stack.enter_context(reading(files))  # a file that is none is refused here
+        if shares > 1:
+            found = _shared(connection, files, batches, shares, stack)
+        else:
+            auditor = _Auditor(connection, archives)
+            found = (auditor.verify(after, AT_ONCE) for after in batches)
+        try:
+            return reduce(_added(total, tell), found, _NOTHING)
+        except BrokenProcessPool:
+            reason = "a process of the audit ended before its work was done, as one does that is killed; repeat it"
+            raise ArflowError(reason) from None
+
+
+def _batches(connection: Connection) -> list[str]:
+    """Behind which account each batch begins."""
+    query = text(
+        "SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS number FROM account) AS numbered "
+        "WHERE number % :size = 0 ORDER BY id"
+    )
+    return ["", *connection.execute(query, {"size": AT_ONCE}).scalars()]
+
+
+def _added(total: int, tell: Tell) -> Callable[[Verified, Verified], Verified]:
+    def add(one: Verified, more: Verified) -> Verified:
+        together = one.with_more(more)
+        tell("journals", together.accounts / max(1, total))
+        return together
+
+    return add
+
+
+class _Auditor:
+    """Looks at batches of accounts, in one process."""
+
+    def __init__(self, connection: Connection, archives: Archives) -> None:
+        self._connection, self._archives = connection, archives
+        self._evaluators: Mapping[str, Evaluator] = {
+            "the reference evaluator": Reference(),
+            "durable_rules": DurableRules(),
+        }
+
+    def verify(self, after: str, size: int) -> Verified:
+        """Check a batch of so many accounts that begins behind one."""
+        ids = accounts.all_ids(self._connection, after, size)
+        return verify(self._connection, self._evaluators, ids, self._archives)
+
+
+def _shared(
+    connection: Connection, files: Sequence[Path], batches: Sequence[str], processes: int, stack: ExitStack
+) -> Iterable[Verified]:
+    """What so many processes find in all batches, in order."""
+    snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
+    url = connection.engine.url.render_as_string(hide_password=False)
+    pool = ProcessPoolExecutor(
+        processes, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    )  # who stops the audit stops its first process, which ends these
+    return stack.enter_context(pool).map(partial(_verified, url, snapshot, tuple(files), AT_ONCE), batches)
+
+
+def _verified(url: str, snapshot: str, files: tuple[Path, ...], size: int, after: str) -> Verified:
+    _, auditor = _auditor(url, snapshot, files)
+    return auditor.verify(after, size)
+
+
+@cache
+def _auditor(url: str, snapshot: str, files: tuple[Path, ...]) -> tuple[ExitStack, _Auditor]:
+    """The auditor of this process, which sees the same moment, and what it holds open until the process ends."""
+    held = ExitStack()
+    connection = held.enter_context(database.one_moment(database.connect(url)))
+    connection.execute(text(f"SET TRANSACTION SNAPSHOT '{snapshot}'"))
+    return held, _Auditor(connection, held.enter_context(reading(files)))
 
 
 def verify(

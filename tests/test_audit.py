@@ -1,17 +1,21 @@
 """`audit verify` passes on an honest journal, and names the row when somebody has been at it."""
 
 import datetime as dt
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from arflow import audit
 from arflow.audit import verify
+from arflow.errors import ArflowError
 from arflow.rules.decide import Evaluator
 from arflow.rules.engine import DurableRules
 from arflow.rules.reference import Reference
-from arflow.store import journal
+from arflow.store import database, journal
 from tests.production import activate, known_ids, step, take_in, write_events
 from tests.test_advance import POLICY, events_of
 
@@ -111,3 +115,37 @@ def test_a_rehashed_decision_must_still_follow_from_its_facts(journalled: Engine
     found = _findings(journalled)
     assert [("A0001", 1), ("A0001", 1)] == [(account, seq) for account, seq, _ in found]
     assert {"by the reference evaluator", "by durable_rules"} == {what.split(",")[0] for _, _, what in found}
+
+
+def test_processes_find_together_what_one_finds(journalled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All see one moment: what is written once it has begun is nobody's finding."""
+    monkeypatch.setattr(audit, "AT_ONCE", 1)
+    tamper(journalled, _execute("UPDATE journal SET actor = 'x' WHERE account_id = 'A0001' AND seq = 3"))
+    with database.one_moment(journalled) as connection:
+        alone = audit.verify_all(connection, (), lambda *_: None)
+        tamper(journalled, _execute("UPDATE journal SET actor = 'x' WHERE account_id = 'A0000' AND seq = 1"))
+        assert alone == audit.verify_all(connection, (), lambda *_: None, processes=2)
+    assert [("A0001", 3)] == [(one.account, one.seq) for one in alone.findings]
+    assert (2, 6) == (alone.accounts, alone.rows)
+
+
+def test_every_account_is_looked_at_once(journalled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether or not the last batch is full."""
+    for size in (1, 2, 3):
+        monkeypatch.setattr(audit, "AT_ONCE", size)
+        with database.one_moment(journalled) as connection:
+            assert 2 == audit.verify_all(connection, (), lambda *_: None).accounts
+
+
+def test_a_killed_process_is_no_audit(journalled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said, and nothing is taken for checked."""
+    monkeypatch.setattr(audit, "_verified", _killed)
+    with (
+        database.one_moment(journalled) as connection,
+        pytest.raises(ArflowError, match="a process of the audit ended before its work was done"),
+    ):
+        audit.verify_all(connection, (), lambda *_: None, processes=2)
+
+
+def _killed(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from arflow import anchors, archive, clock, config
-from arflow.audit import Verified, verify
+from arflow import anchors, clock, config
+from arflow.audit import verify_all
 from arflow.cli import told
 from arflow.cli.arguments import DATE, FILE, TEXT, examples, table_format, text_format
 from arflow.cli.opened import engineering, opened
@@ -18,10 +18,7 @@ from arflow.reports import ageing as ageings
 from arflow.reports import days
 from arflow.reports import pipeline as pipelines
 from arflow.reports.book import ageing_of, pipeline_of
-from arflow.rules.decide import Evaluator
-from arflow.rules.engine import DurableRules
-from arflow.rules.reference import Reference
-from arflow.store import accounts, database
+from arflow.store import database
 
 
 @click.command(epilog=examples("arflow explain C-1042", "arflow explain C-1042 --at 2026-03-31 --format json"))
@@ -88,19 +85,8 @@ def audit() -> None:
 @text_format
 def audit_verify(*, kept: tuple[str, ...], files: tuple[Path, ...], form: str) -> None:
     """Recompute every chain and anchor, and make every decision again; exit status 1 when one differs."""
-    evaluators: dict[str, Evaluator] = {"the reference evaluator": Reference(), "durable_rules": DurableRules()}
-    looked_at = Verified(accounts=0, rows=0, decisions=0, findings=())
-    with (
-        archive.reading(files) as archives,
-        opened() as engine,
-        progress() as bar,
-        database.one_moment(engine) as connection,
-    ):
-        total, after = accounts.count(connection), ""
-        while ids := accounts.all_ids(connection, after):
-            looked_at = looked_at.with_more(verify(connection, evaluators, ids, archives))
-            after = ids[-1]
-            bar.at("journals", looked_at.accounts / total)
+    with opened() as engine, progress() as bar, database.one_moment(engine) as connection:
+        looked_at = verify_all(connection, files, bar.at)
         anchored = anchors.verify(connection, config.from_environment().home, kept)
     told.audited(looked_at, anchored, form)
     if looked_at.findings:
