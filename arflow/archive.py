@@ -32,12 +32,12 @@ _TABLES = """
 CREATE TABLE decision (
     account TEXT NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, made_on TEXT NOT NULL,
     PRIMARY KEY (account, seq, hash)
-) STRICT, WITHOUT ROWID;
+) WITHOUT ROWID;
 CREATE TABLE letter (
     message INTEGER NOT NULL, account TEXT NOT NULL, number INTEGER, decided_at TEXT NOT NULL, template TEXT NOT NULL,
     recipient TEXT NOT NULL, language TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL,
     PRIMARY KEY (account, message, decided_at)
-) STRICT, WITHOUT ROWID;
+) WITHOUT ROWID;
 """
 
 Progress = Callable[[str, float], None]
@@ -164,7 +164,7 @@ def _check(archive: sqlite3.Connection, file: Path, *, writes: bool) -> None:
     (mark,) = archive.execute("PRAGMA application_id").fetchone()
     if mark == _MARK:
         return
-    is_empty = not archive.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] and not mark
+    is_empty = not archive.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] and not mark
     if not (writes and is_empty):
         raise Refused("is no archive; name a file that `arflow archive` made, or a new one", file=str(file))
     archive.executescript(f"BEGIN; {_TABLES} PRAGMA application_id = {_MARK}; COMMIT;")
