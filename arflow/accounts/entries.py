@@ -37,7 +37,7 @@ class Invoice:
     @property
     def open(self) -> int:
         """What is unpaid of the whole invoice."""
-        return sum(item.open for item in self.items)
+        return sum([item.open for item in self.items])
 
     @property
     def last_due(self) -> dt.date:
@@ -79,7 +79,7 @@ class Clearing:
     @property
     def unapplied(self) -> int:
         """What stands against no invoice; nothing once it is reversed."""
-        return 0 if self.reversed_on else self.amount - sum(part.amount for part in self.allocations)
+        return 0 if self.reversed_on else self.amount - sum([part.amount for part in self.allocations])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,7 +172,7 @@ class Ledger:
     @worked_out
     def unapplied(self) -> int:
         """Money and credit that stands against no invoice."""
-        return sum(clearing.unapplied for clearing in self.clearings.values())
+        return sum([clearing.unapplied for clearing in self.clearings.values()])
 
     def gross_overdue(self, day: dt.date) -> int:
         """All that is overdue on the policy day `day`, disputed and promised parts included."""

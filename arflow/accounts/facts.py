@@ -17,7 +17,7 @@ from arflow.accounts.notices import Notices, notices
 from arflow.accounts.promises import Terms, Verdict, verdicts
 from arflow.errors import Refused
 from arflow.evolving import assembled, worked_out
-from arflow.rules.catalogue import WINDOWS
+from arflow.rules.catalogue import CATALOGUE, WINDOWS
 from arflow.vocabulary import NEVER, OUTCOMES, Facts
 
 ONE_DAY = dt.timedelta(days=1)
@@ -110,8 +110,8 @@ class _View:
             **_of_promises(self),
             **_amounts(self),
             **_counts(self),
-            **{name: _age(self.day, anchor, name) for name, anchor in self.since.items()},
-            **{name: NEVER if anchor is None else (anchor - self.day).days for name, anchor in self.until.items()},
+            **_ages(self.day, self.since),
+            **{name: NEVER if end is None else (end - self.day).days for name, end in self.until.items()},
         }
 
     @worked_out
@@ -135,16 +135,16 @@ class _View:
 
 @dataclass(frozen=True, slots=True)
 class _Turning:
-    """For each window fact, by name, the later days on which its entries come or leave."""
+    """For each window fact, by name, the later days on which its entries come or leave, in no order."""
 
     view: _View
 
     def __getitem__(self, window: str) -> tuple[dt.date, ...]:
         entries, length = _entries(self.view, window), dt.timedelta(days=WINDOWS[window])
-        days = {entry + length for entry in entries}
+        days = [entry + length for entry in entries]
         if window == "late_invoices_365d":
-            days |= {due + ONE_DAY for due in entries}
-        return tuple(sorted(day for day in days if day > self.view.day))
+            days += [due + ONE_DAY for due in entries]
+        return tuple([day for day in days if day > self.view.day])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +163,7 @@ class Snapshot:
 
     @worked_out
     def schedule(self) -> tuple[dt.date, ...]:
-        """The later days on which due dates pass and promises end."""
+        """The later days on which due dates pass and promises end, in no order."""
         return _schedule(self.view)
 
     @property
@@ -180,11 +180,12 @@ def snapshot(account: Account, day: dt.date, reading: Reading, earlier: Snapshot
     """
     view = _view(account, day, reading.terms, earlier.view if earlier else None)
     found = notices(account, view.episode, day)
-    own = {"days_in_state": account.entered_on, "days_since_notice": _latest(m.sent_on for m in account.messages)}
+    written = account.messages[-1].sent_on if account.messages else None
+    own = {"days_in_state": account.entered_on, "days_since_notice": written}
     values = {
         **_recorded(account),
         **view.facts,
-        **{name: _age(day, anchor, name) for name, anchor in own.items()},
+        **_ages(day, own),
         "notices_sent": found.sent,
         "notices_failed": found.failed,
         "notice_pending": found.pending,
@@ -220,10 +221,18 @@ def _coming_episode(ledger: Ledger, day: dt.date) -> Episode | None:
     return Episode(started_on=oldest + ONE_DAY, spans=()) if oldest is not None and oldest < day else None
 
 
-def _age(day: dt.date, anchor: dt.date | None, name: str) -> int:
-    if anchor is None:
-        return NEVER if name.startswith("days_since_") else 0
-    return (day - anchor).days if anchor < day else 0
+def _ages(day: dt.date, since: Mapping[str, dt.date | None]) -> dict[str, int]:
+    """Ages on the policy day `day` by where they begin: 0 before that, and for what never was what stands for it."""
+    return {
+        name: _WITHOUT[name] if anchor is None else (day - anchor).days if anchor < day else 0
+        for name, anchor in since.items()
+    }
+
+
+_WITHOUT: Mapping[str, int] = MappingProxyType(
+    {name: NEVER if name.startswith("days_since_") else 0 for name, spec in CATALOGUE.items() if spec.is_age}
+)
+"""What an age is without an anchor."""
 
 
 # --- as recorded ------------------------------------------------------------------------------------------------------
@@ -316,21 +325,29 @@ def _latest_payment(ledger: Ledger) -> Clearing:
 
 
 def _counts(view: _View) -> dict[str, int]:
+    books, day = view.books, view.day
     return {
-        **{name: _within(name, _entries(view, name), view.day) for name in _COUNTED},
-        "late_invoices_365d": _within("late_invoices_365d", [d for d in view.books.late if d < view.day], view.day),
-        "average_days_late_365d": _average_days_late(view),
+        "call_attempts_7d": _within("call_attempts_7d", books.attempts, day),
+        "conversations_30d": _within("conversations_30d", books.conversations, day),
+        "broken_promises_90d": _within("broken_promises_90d", _ended(view, "broken"), day),
+        "kept_promises_365d": _within("kept_promises_365d", _ended(view, "kept"), day),
+        "late_invoices_365d": _within("late_invoices_365d", [due for due in books.late if due < day], day),
+        "average_days_late_365d": _average_days_late(view) if books.paid else 0,
         "overdue_invoices": len({item.invoice for item in view.exposure.collectible}),
     }
 
 
-def _within(window: str, entries: Iterable[dt.date], day: dt.date) -> int:
+def _within(window: str, entries: Sequence[dt.date], day: dt.date) -> int:
     """How many entries of these dates are in a window on the policy day `day`."""
+    if not entries:
+        return 0
     length = WINDOWS[window]
     return sum([(day - entry).days < length for entry in entries])
 
 
-_COUNTED = ("call_attempts_7d", "conversations_30d", "broken_promises_90d", "kept_promises_365d")
+def _ended(view: _View, status: str) -> Sequence[dt.date]:
+    """The dates of the verdicts on promises that came to `status`."""
+    return [verdict.on for verdict in view.promised if verdict.status == status and verdict.on]
 
 
 def _entries(view: _View, window: str) -> Sequence[dt.date]:
@@ -341,9 +358,9 @@ def _entries(view: _View, window: str) -> Sequence[dt.date]:
         case "conversations_30d":
             return view.books.conversations
         case "broken_promises_90d":
-            return [v.on for v in view.promised if v.status == "broken" and v.on]
+            return _ended(view, "broken")
         case "kept_promises_365d":
-            return [v.on for v in view.promised if v.status == "kept" and v.on]
+            return _ended(view, "kept")
         case "late_invoices_365d":
             return view.books.late
     return [paid_on for paid_on, _ in view.books.paid]
@@ -398,6 +415,6 @@ def _latest(days: Iterable[dt.date | None]) -> dt.date | None:
 
 
 def _schedule(view: _View) -> tuple[dt.date, ...]:
-    dues = {item.due for item in view.books.ledger.open_items}
-    ends = {verdict.end for verdict in view.promised if verdict.status == "open"}
-    return tuple(sorted(day + ONE_DAY for day in dues | ends if day >= view.day))
+    dues = [item.due for item in view.books.ledger.open_items]
+    ends = [verdict.end for verdict in view.promised if verdict.status == "open"]
+    return tuple([day + ONE_DAY for day in (*dues, *ends) if day >= view.day])
