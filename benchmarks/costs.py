@@ -32,7 +32,7 @@ from arflow.stack import backups
 from arflow.store import accounts, database, tables
 from arflow.web.app import create_app
 from arflow.web.settings import Settings
-from benchmarks import apart, company, crew, databases, herding, office, scale, told
+from benchmarks import apart, company, crew, databases, herding, kept, office, scale, told
 from benchmarks.company import ZONES, Company, Plan, checkpoint
 from benchmarks.measured import Say
 from benchmarks.size import Size
@@ -71,7 +71,7 @@ def main() -> None:
         "page": _office(say),
         "year": _year(say),
     }
-    scale.FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    kept.FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     scale.main()
 
 

@@ -5,220 +5,56 @@ computes the page then. A table stands between `<!-- computed: NAME -->` and `<!
 stale.
 """
 
-import json
 import math
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from arflow.advance import BATCH
 from arflow.handbook.markdown import table
-from benchmarks import simulation
+from benchmarks import kept, simulation
 from benchmarks.measured import figure
+from benchmarks.reckoned import (
+    BETWEEN_PAYMENTS,
+    BUSY,
+    COMPANIES,
+    HOUR,
+    MEMORY,
+    MORNINGS,
+    NEAR,
+    PAGES_A_CALL,
+    PEAK,
+    RESTORED_WITHIN,
+    WITHIN,
+    WORKING_DAYS,
+    WORKING_SECONDS,
+    Company,
+    callers,
+    restorable,
+    web,
+)
 from benchmarks.simulation import Costs, Course, Shard, Wave
 from workers import jobs, ticker
 
-FILE = Path(__file__).with_name("measured_costs.json")
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
-
-# --- what a company is taken to be like -------------------------------------------------------------------------------
-
-MORNINGS = (
-    ("UTC+9", 0, 0.10), ("UTC+8", 1, 0.15), ("UTC+5:30", 3.5, 0.10), ("UTC+1", 8, 0.25), ("UTC", 9, 0.10),
-    ("UTC-3", 12, 0.05), ("UTC-5", 14, 0.15), ("UTC-6", 15, 0.05), ("UTC-8", 17, 0.05),
-)  # fmt: skip
-"""Where the accounts are: the zone, how many hours after the first one it wakes, and its part."""
-
-HOUR, DAY, YEAR = 3_600, 86_400, 365 * 86_400
-WITHIN = HOUR
-"""In how many seconds the accounts of one zone are to be worked off when all of them wake at once."""
-
-RESTORED_WITHIN, MEMORY = 8 * HOUR, 256e9
-"""A PostgreSQL is as large as can be restored in a night, and holds what batches read in so much memory."""
-
-BUSY = 0.6
-"""The part of PostgreSQL's cores that a herd may take; the rest is for pages, imports, letters and vacuum."""
-
-NEAR = 0.001
-"""Seconds there and back between machines of one place."""
-
-CALLS_A_DAY, PAGES_A_CALL, WORKING_DAYS, WORKING_SECONDS, PEAK = 60, 4, 220, 8 * HOUR, 2
-"""Of a caller; and how much more than usual is asked for in the busiest hour."""
-
-BETWEEN_PAYMENTS = 2.0
-"""Seconds between two payments that come in files while a herd is worked off, at each PostgreSQL."""
-
-NOT_READ = frozenset({"event", "journal", "message", "task"})
-"""The tables of which a batch reads nothing that is old; all others have to be in memory, or it waits for disks."""
-
-STANDING = frozenset({"account", "person"})
-"""The tables that do not grow from year to year."""
-
 KB, MB, GB, TB = 1e3, 1e6, 1e9, 1e12
 
 
-@dataclass(frozen=True)
-class Company:
-    """A company by the number of its accounts, and what follows for it."""
-
-    accounts: int
-
-    @cached_property
-    def bytes(self) -> float:
-        """What is there after a year."""
-        return self.accounts * bytes_of()
-
-    @cached_property
-    def shards(self) -> int:
-        """How many PostgreSQL servers, so that each is restored in a night and has memory enough."""
-        return math.ceil(max(self.bytes / restorable(), self.accounts * bytes_of(read=True) / MEMORY))
-
-    @cached_property
-    def shard_accounts(self) -> int:
-        """How many accounts one PostgreSQL has."""
-        return math.ceil(self.accounts / self.shards)
-
-    @cached_property
-    def largest_wave(self) -> float:
-        """How many accounts of one PostgreSQL wake at once at most."""
-        return self.shard_accounts * max(part for _, _, part in MORNINGS)
-
-    @cached_property
-    def workers(self) -> int:
-        """How many drain workers a PostgreSQL has, two at least."""
-        return max(2, math.ceil(self.largest_wave * seconds_of_an_account(NEAR) / WITHIN))
-
-    @cached_property
-    def cores(self) -> int:
-        """How many cores a PostgreSQL needs, two at least."""
-        return max(2, math.ceil(self.rate * measured_costs().database / BUSY))
-
-    @cached_property
-    def rate(self) -> float:
-        """Accounts a second that its workers work off at one PostgreSQL."""
-        return self.workers / seconds_of_an_account(NEAR)
-
-    @cached_property
-    def pages(self) -> float:
-        """Pages a second that callers open in the busiest hour."""
-        calls = self.accounts * year_table("contact")["rows"]
-        return calls * PAGES_A_CALL * PEAK / (WORKING_DAYS * WORKING_SECONDS)
-
-    @cached_property
-    def month_end(self) -> Course:
-        """The month's end of one PostgreSQL: every account wakes at eight in its own zone."""
-        return simulation.run(self.shard(MORNINGS))
-
-    def shard(self, mornings: Sequence[tuple[str, float, float]]) -> Shard:
-        """One PostgreSQL of it."""
-        return Shard(
-            costs=measured_costs(),
-            waves=tuple(
-                Wave(at=hours * HOUR, accounts=round(self.shard_accounts * part)) for _, hours, part in mornings
-            ),
-            workers=self.workers,
-            database_cores=self.cores,
-            worker_cores=self.workers + 1,
-            round_trip=NEAR,
-            payments=1 / BETWEEN_PAYMENTS,
-        )
-
-
-COMPANIES = (Company(100_000), Company(10_000_000), Company(1_000_000_000))
-
-# --- what was measured ------------------------------------------------------------------------------------------------
-
-
-@cache
-def measured() -> Mapping[str, Any]:
-    """What `benchmarks/costs.py` found."""
-    found: Mapping[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-    return found
-
-
-def costs_of(found: Mapping[str, float]) -> Costs:
-    """The costs of a due account as one measurement found them, with those of a payment and the round trips."""
-    payment, claim = measured()["payment"], measured()["claim"]
-    return Costs(
-        worker=found["own_us"] / 1e6,
-        database=found["database_us"] / 1e6,
-        round_trips=round_trips(),
-        passing=(claim["beside_ms"] - claim["alone_ms"]) / 1e3 / claim["held"],
-        payment=payment["own_us"] / 1e6,
-        payment_database=payment["database_us"] / 1e6,
-    )
-
-
-def new_costs() -> Costs:
-    """Those of two busy workers, of accounts with three invoices."""
-    return costs_of(measured()["crews"]["2"])
-
-
-def measured_costs() -> Costs:
-    """The same of accounts with the history of a year, which each look reads."""
-    new, short, long = new_costs(), measured()["look"], measured()["year"]["look"]
-    return replace(
-        new,
-        worker=new.worker + (long["own_us"] - short["own_us"]) / 1e6,
-        database=new.database + (long["database_us"] - short["database_us"]) / 1e6,
-    )
-
-
-def round_trips() -> float:
-    """How often a batch goes to PostgreSQL and back: its statements, BEGIN and COMMIT."""
-    return float(measured()["drain"]["statements"]) + 2
-
-
-def seconds_of_an_account(round_trip: float) -> float:
-    """What an account takes one worker, PostgreSQL and the network included."""
-    each = measured_costs()
-    return float(each.worker + each.database + each.round_trips * round_trip / BATCH)
-
-
-def year_table(name: str) -> Mapping[str, float]:
-    """Rows and bytes that a year of an account leaves in a table."""
-    found: Mapping[str, float] = measured()["year"]["tables"][name]
-    return found
-
-
-def bytes_of(*, read: bool | None = None, stands: bool | None = None) -> float:
-    """Bytes of an account and a year in the tables that a batch reads, or does not; that stand, or grow."""
-    return float(
-        sum(
-            one["bytes"]
-            for name, one in measured()["year"]["tables"].items()
-            if read in (None, name not in NOT_READ) and stands in (None, name in STANDING)
-        )
-    )
-
-
-def archived_bytes() -> float:
-    """How many of them are elsewhere once the facts and texts of nine months are in an archive."""
-    found = measured()["year"]["archive"]
-    return float(found["before"] - found["after"])
-
-
-def restorable() -> float:
-    """The bytes of a PostgreSQL that can be restored in a night."""
-    return RESTORED_WITHIN * float(measured()["backup"]["restored_mb_per_s"]) * MB
-
-
-# --- the parts of the page --------------------------------------------------------------------------------------------
-
-
 def _inputs() -> str:
-    found, drain = measured(), new_costs()
+    found, drain = kept.measured(), kept.new_costs()
     rows = [
         ["a due account: worker, two of them busy", f"{drain.worker * 1e6:.0f} us of a core"],
         ["a due account: PostgreSQL, checkpoint included", f"{drain.database * 1e6:.0f} us of a core"],
         ["a due account: write-ahead log", size(found["crews"]["2"]["wal_bytes"])],
         ["a look that changes nothing, 3 invoices: worker, PostgreSQL", both(found["look"])],
         ["the same with the invoices and payments of a year", both(found["year"]["look"])],
-        ["statements of a batch of 200, and with BEGIN and COMMIT", f"{round_trips() - 2:.0f}, {round_trips():.0f}"],
+        [
+            "statements of a batch of 200, and with BEGIN and COMMIT",
+            f"{kept.round_trips() - 2:.0f}, {kept.round_trips():.0f}",
+        ],
         [f"a claim alone, and beside {found['claim']['held']:,} accounts that others hold", _claim()],
         ["an event of a large file: import, PostgreSQL", both(found["import"])],
         ["a file of one event: import, PostgreSQL", both(found["payment"])],
@@ -232,12 +68,12 @@ def _inputs() -> str:
 
 
 def _claim() -> str:
-    found = measured()["claim"]
+    found = kept.measured()["claim"]
     return f"{figure(found['alone_ms'])} ms, {figure(found['beside_ms'])} ms"
 
 
 def _backup() -> str:
-    found = measured()["backup"]
+    found = kept.measured()["backup"]
     return f"{found['mb_per_s']:.0f} MB/s, {found['restored_mb_per_s']:.0f} MB/s, {found['part']:.0%} of the database"
 
 
@@ -247,9 +83,9 @@ def both(found: Mapping[str, float]) -> str:
 
 
 def _year() -> str:
-    tables = sorted(measured()["year"]["tables"].items(), key=lambda one: -one[1]["bytes"])
+    tables = sorted(kept.measured()["year"]["tables"].items(), key=lambda one: -one[1]["bytes"])
     rows = [[f"`{name}`", figure(one["rows"]), size(one["bytes"])] for name, one in tables]
-    total = ["all", figure(sum(one["rows"] for _, one in tables)), size(bytes_of())]
+    total = ["all", figure(sum(one["rows"] for _, one in tables)), size(kept.bytes_of())]
     return table(["table", "rows of an account", "bytes, with indexes"], [*rows, total])
 
 
@@ -269,21 +105,20 @@ class Earlier:
     workers: int
     accounts: int
     rate: float
-    wait: float = 0.0
     worker_us: float = 656.0
     database_us: float = 200.0
     """Processor time of an account then, by profile.md."""
 
     @cached_property
     def costs(self) -> Costs:
-        """What an account cost then; a payment is taken to have cost what it does now."""
-        return costs_of({"own_us": self.worker_us, "database_us": self.database_us})
+        """What an account cost then."""
+        return kept.costs_of({"own_us": self.worker_us, "database_us": self.database_us})
 
 
 EARLIER = (
     Earlier(workers=1, accounts=3_000, rate=1_045),
     Earlier(workers=2, accounts=3_000, rate=1_998),
-    Earlier(workers=4, accounts=100_003, rate=1_728, wait=1.04),
+    Earlier(workers=4, accounts=100_003, rate=1_728),
 )
 
 HERE = 2
@@ -292,23 +127,21 @@ HERE = 2
 
 def _checks() -> Iterator[tuple[str, str, float, float]]:
     """What was measured with real processes, beside the simulation of the same."""
-    found = measured()
+    found = kept.measured()
     crews, far, herd = found["crews"], found["far"], found["herd"]
     for number, own in (("1", "1"), ("2", "2"), ("4", "2")):
-        reckoned = _of_one_wave(costs_of(crews[own]), int(number), found["measured"]["slice"])
+        reckoned = _of_one_wave(kept.costs_of(crews[own]), int(number), found["measured"]["slice"])
         yield f"{counted(number)} beside PostgreSQL, two cores", "/s", crews[number]["rate"], reckoned.rate
     for number, own in (("1", "1"), ("4", "2")):
-        reckoned = _of_one_wave(costs_of(crews[own]), int(number), found["measured"]["slice"], far["ms"] / 1_000)
+        reckoned = _of_one_wave(kept.costs_of(crews[own]), int(number), found["measured"]["slice"], far["ms"] / 1_000)
         yield f"{counted(number)}, {far['ms']} ms there and back", "/s", far[number]["rate"], reckoned.rate
-    reckoned = _of_one_wave(new_costs(), herd["workers"], herd["accounts"], payments=1 / BETWEEN_PAYMENTS)
+    reckoned = _of_one_wave(kept.new_costs(), herd["workers"], herd["accounts"], payments=1 / BETWEEN_PAYMENTS)
     yield f"{herd['accounts']:,} at once, payments meanwhile, 2 workers", "/s", herd["rate"], reckoned.rate
     yield "a payment from a file, meanwhile", "s", herd["waits"]["comes in a file"], reckoned.wait
     for one in EARLIER:
-        reckoned = _of_one_wave(one.costs, one.workers, one.accounts, payments=1 / BETWEEN_PAYMENTS)
+        reckoned = _of_one_wave(one.costs, one.workers, one.accounts)
         what = f"{one.accounts:,} at once, {counted(str(one.workers))}, nothing else running"
         yield what, "/s", one.rate, reckoned.rate
-        if one.wait:
-            yield "a payment from a file, meanwhile", "s", one.wait, reckoned.wait
 
 
 def counted(workers: str) -> str:
@@ -327,56 +160,27 @@ ROWS: Sequence[tuple[str, Callable[[Company], str]]] = (
     ("after the first year", lambda one: size(one.bytes)),
     (
         "each further year, facts and texts archived",
-        lambda one: size(one.accounts * (bytes_of(stands=False) - archived_bytes())),
+        lambda one: size(one.accounts * (kept.bytes_of(stands=False) - kept.archived_bytes())),
     ),
     ("PostgreSQL servers", lambda one: f"{one.shards:,}"),
     ("of each: accounts", lambda one: f"{one.shard_accounts:,}"),
     ("of each: bytes after a year", lambda one: size(one.bytes / one.shards)),
-    ("of each: memory for what batches read", lambda one: size(one.shard_accounts * bytes_of(read=True))),
+    ("of each: memory for what batches read", lambda one: size(one.shard_accounts * kept.bytes_of(read=True))),
     ("of each: cores", lambda one: f"{one.cores}"),
     ("of each: drain workers", lambda one: f"{one.workers}"),
-    ("of each: write-ahead log in a herd", lambda one: f"{size(one.rate * wal())}/s"),
+    ("of each: write-ahead log in a herd", lambda one: f"{size(one.rate * kept.wal())}/s"),
     ("all drain workers", lambda one: f"{one.shards * one.workers:,}"),
-    ("looked at on an ordinary day, all", lambda one: f"{one.accounts * looked_at() / 365:,.0f}"),
-    ("events imported on an ordinary day, all", lambda one: f"{one.accounts * year_table('event')['rows'] / 365:,.0f}"),
+    ("looked at on an ordinary day, all", lambda one: f"{one.accounts * kept.looked_at() / 365:,.0f}"),
+    (
+        "events imported on an ordinary day, all",
+        lambda one: f"{one.accounts * kept.year_table('event')['rows'] / 365:,.0f}",
+    ),
     ("callers", lambda one: f"{callers(one):,.0f}"),
     ("pages a second in the busiest hour", lambda one: figure(one.pages)),
     ("web processes", lambda one: f"{web(one):,}"),
-    ("a backup of one PostgreSQL takes", lambda one: time_of(one.bytes / one.shards / backed_up())),
-    ("to restore it takes", lambda one: time_of(one.bytes / one.shards / restored())),
+    ("a backup of one PostgreSQL takes", lambda one: time_of(one.bytes / one.shards / kept.backed_up())),
+    ("to restore it takes", lambda one: time_of(one.bytes / one.shards / kept.restored())),
 )
-
-
-def wal() -> float:
-    """Bytes of write-ahead log of a due account."""
-    return float(measured()["crews"]["2"]["wal_bytes"])
-
-
-def looked_at() -> float:
-    """How many times a year an account is looked at."""
-    return float(measured()["year"]["looked_at"])
-
-
-def callers(one: Company) -> float:
-    """How many people call."""
-    return math.ceil(one.accounts * year_table("contact")["rows"] / (CALLS_A_DAY * WORKING_DAYS))
-
-
-def web(one: Company) -> int:
-    """Processes that answer pages, each busy for BUSY of its time, two at least for each PostgreSQL."""
-    pages = measured()["page"]
-    seconds = float(pages["list"]["own_us"] + pages["account"]["own_us"]) / 2e6
-    return max(2 * one.shards, math.ceil(one.pages * seconds / BUSY))
-
-
-def backed_up() -> float:
-    """Bytes a second of a backup."""
-    return float(measured()["backup"]["mb_per_s"]) * MB
-
-
-def restored() -> float:
-    """Bytes a second of a restore."""
-    return float(measured()["backup"]["restored_mb_per_s"]) * MB
 
 
 def _companies() -> str:
@@ -385,17 +189,18 @@ def _companies() -> str:
 
 
 def _arithmetic() -> str:
-    one, each, new = COMPANIES[1], measured_costs(), new_costs()
+    one, each, new = COMPANIES[1], kept.usual_costs(), kept.new_costs()
     part = max(part for _, _, part in MORNINGS)
     network = each.round_trips * NEAR / BATCH
-    account = seconds_of_an_account(NEAR)
+    account = kept.seconds_of_an_account(NEAR)
+    whole, read, contacts = kept.bytes_of(), kept.bytes_of(read=True), kept.year_table("contact")["rows"]
     said = f"""
-- Size: {one.accounts:,} accounts x {size(bytes_of())} = {size(one.bytes)}.
-- PostgreSQL servers: in a night {RESTORED_WITHIN // HOUR} h x {restored() / MB:.0f} MB/s = {size(restorable())} are
-  restored, {size(one.bytes)} / {size(restorable())} = {one.bytes / restorable():.2f}; batches read
-  {one.accounts:,} x {size(bytes_of(read=True))} = {size(one.accounts * bytes_of(read=True))}, beside {size(MEMORY)} of
-  memory {one.accounts * bytes_of(read=True) / MEMORY:.2f}. The larger of both, rounded up, is {one.shards}, with
-  {one.shard_accounts:,} accounts each.
+- Size: {one.accounts:,} accounts x {size(whole)} = {size(one.bytes)}.
+- PostgreSQL servers: in a night {RESTORED_WITHIN // HOUR} h x {kept.restored() / MB:.0f} MB/s = {size(restorable())}
+  are restored, {size(one.bytes)} / {size(restorable())} = {one.bytes / restorable():.2f}; batches read
+  {one.accounts:,} x {size(read)} = {size(one.accounts * read)}, beside {size(MEMORY)} of memory
+  {one.accounts * read / MEMORY:.2f}. The larger of both, rounded up, is {one.shards}, with {one.shard_accounts:,}
+  accounts each.
 - The largest wave of one: {one.shard_accounts:,} x {part:.0%} = {one.largest_wave:,.0f} accounts.
 - An account with the history of a year takes a worker {new.worker * 1e6:.0f} us, as one with three invoices, and
   {(each.worker - new.worker) * 1e6:.0f} us more for what a look reads; PostgreSQL {new.database * 1e6:.0f} us and
@@ -407,8 +212,8 @@ def _arithmetic() -> str:
   {one.workers} / {account * 1e6:.0f} us = {one.rate:,.0f} accounts a second.
 - PostgreSQL's cores: {one.rate:,.0f}/s x {each.database * 1e6:.0f} us / {BUSY:g}, rounded up, two at least, is
   {one.cores}.
-- Write-ahead log: {one.rate:,.0f}/s x {size(wal())} = {size(one.rate * wal())}/s, which a replica takes too.
-- Pages: {one.accounts:,} x {figure(year_table("contact")["rows"])} contacts a year x {PAGES_A_CALL} pages x {PEAK} /
+- Write-ahead log: {one.rate:,.0f}/s x {size(kept.wal())} = {size(one.rate * kept.wal())}/s, which a replica takes too.
+- Pages: {one.accounts:,} x {figure(contacts)} contacts a year x {PAGES_A_CALL} pages x {PEAK} /
   ({WORKING_DAYS} days x {WORKING_SECONDS // HOUR} h) = {figure(one.pages)} a second.
 """
     return "\n".join(filled(line) for line in re.sub(r"\n  ", " ", said).strip().splitlines())
@@ -425,7 +230,7 @@ def _herd() -> str:
             f"{one.accounts:,}",
             f"{one.shard_accounts:,}",
             time_of(max(one.month_end.waves)),
-            time_of(one.largest_wave * seconds_of_an_account(NEAR) / one.workers),
+            time_of(one.largest_wave * kept.seconds_of_an_account(NEAR) / one.workers),
             f"{one.month_end.wait:.2f} s",
             f"{one.month_end.wait_of(99):.2f} s",
         ]
@@ -442,13 +247,13 @@ def _network() -> str:
     rows = []
     for away in AWAY:
         course = simulation.run(_far(away, 8))
-        needed = math.ceil(8 * seconds_of_an_account(away) / seconds_of_an_account(0))
+        needed = math.ceil(8 * kept.seconds_of_an_account(away) / kept.seconds_of_an_account(0))
         again = simulation.run(_far(away, needed))
         rows.append(
             [
                 f"{away * 1e3:.0f} ms",
                 f"{course.rate:,.0f}/s",
-                f"{seconds_of_an_account(0) / seconds_of_an_account(away):.0%}",
+                f"{kept.seconds_of_an_account(0) / kept.seconds_of_an_account(away):.0%}",
                 f"{needed}: {again.rate:,.0f}/s",
                 f"{again.wait_of(99):.2f} s",
             ]
@@ -462,7 +267,7 @@ _FAR_HERD, _LOUD_HERD = 400_000, 1_000_000
 
 def _far(away: float, workers: int, accounts: int = _FAR_HERD, cores: int = 8) -> Shard:
     return Shard(
-        costs=measured_costs(),
+        costs=kept.usual_costs(),
         waves=(Wave(at=0.0, accounts=accounts),),
         workers=workers,
         database_cores=cores,
@@ -477,20 +282,20 @@ CORES = (2, 8, 16, 64)
 
 def _limits() -> str:
     """Where one PostgreSQL ends, by its cores."""
-    each = measured_costs()
+    each = kept.usual_costs()
     rows = []
     for cores in CORES:
         rate = cores * BUSY / each.database
-        workers = math.ceil(rate * seconds_of_an_account(NEAR))
+        workers = math.ceil(rate * kept.seconds_of_an_account(NEAR))
         accounts = rate * WITHIN / max(part for _, _, part in MORNINGS)
         rows.append(
             [
                 f"{cores}",
                 f"{rate:,.0f}/s",
                 f"{workers}",
-                f"{size(rate * wal())}/s",
+                f"{size(rate * kept.wal())}/s",
                 f"{accounts / 1e6:,.0f} million",
-                size(accounts * bytes_of()),
+                size(accounts * kept.bytes_of()),
             ]
         )
     heads = [
@@ -504,7 +309,7 @@ def _bell() -> str:
     """How many workers one ticker keeps busy, and what the simulation says of as many and of more."""
     most = round(ticker.RINGS / ticker.BUSY_SECONDS * jobs.SECONDS)
     found = [(workers, simulation.run(_far(0, workers, _LOUD_HERD, cores=64))) for workers in (most // 4, most)]
-    could = seconds_of_an_account(0)
+    could = kept.seconds_of_an_account(0)
     said = "; ".join(
         f"{workers} workers {course.rate:,.0f}/s, {course.rate * could / workers:.0%} of what they could"
         for workers, course in found

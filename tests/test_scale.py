@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arflow.advance import BATCH
-from benchmarks import scale
+from benchmarks import reckoned, scale
 from benchmarks.simulation import Costs, Course, Shard, Wave, run
 from workers import ticker
 
@@ -124,4 +124,4 @@ def test_the_page_is_what_is_computed() -> None:
 def test_the_page_has_each_part() -> None:
     page = scale.PAGE.read_text("utf-8")
     assert [name for name in scale.PARTS if f"<!-- computed: {name} -->" not in page] == []
-    assert sum(part for _, _, part in scale.MORNINGS) == pytest.approx(1)
+    assert sum(part for _, _, part in reckoned.MORNINGS) == pytest.approx(1)
