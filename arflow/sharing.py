@@ -233,7 +233,8 @@ def _process(asked: _Shared) -> Iterator[Connection]:
 def _live_hands(asked: _Shared, pipe: Connection) -> None:
     """What such a process does: live what it is handed, and say whether it could, until its pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who stops the replay stops its first process, which ends this one
-    gc.disable()  # lives hold no circles; walking all of a hand again and again costs a sixth of the time
+    gc.freeze()
+    gc.disable()  # lives hold no circles, and walking all of a hand again and again costs a sixth of the time
     evaluator = DurableRules()
     with suppress(EOFError, ConnectionError):
         while True:
