@@ -1,7 +1,7 @@
-"""How each account stood at the end of a day: today's from the books, a past day's folded from the events.
+"""How each account stood at the end of a day: today's from the books, a past day's from them less what came later.
 
 A past day is kept in memory as long as nothing is recorded, because a list that is sorted and paged asks for it again.
-What a page shows of today may be a little older in a large company (`shared`); commands and files are of the moment.
+What a page shows of a large company may be a little older (`shared`); commands and files are of the moment.
 """
 
 import datetime as dt
@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Engine
 from arflow.reports import changes, days
 from arflow.reports.ageing import Ageing, ageing
 from arflow.reports.owners import Owned
-from arflow.reports.pipeline import Standing, pipeline
-from arflow.reports.positions import Position, positions
+from arflow.reports.past import past_pipeline, past_positions
+from arflow.reports.pipeline import Standing
+from arflow.reports.positions import Position
 from arflow.reports.present import present_positions
 from arflow.reports.shared import Shared, Told
 from arflow.reports.summed import present_ageing, present_owners, present_pipeline
@@ -27,16 +28,16 @@ _Key = tuple[dt.date, changes.Mark]
 
 
 class _Kept:
-    """The last few days that were folded of one database; one at a time is."""
+    """The last few days that were asked for of one database; one at a time is worked out."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._days: OrderedDict[_Key, Sequence[Position]] = OrderedDict()
 
-    def get(self, key: _Key, fold: Callable[[], Sequence[Position]]) -> Sequence[Position]:
+    def get(self, key: _Key, work: Callable[[], Sequence[Position]]) -> Sequence[Position]:
         with self._lock:
             found = self._days.pop(key, None)
-            self._days[key] = fold() if found is None else found
+            self._days[key] = work() if found is None else found
             while len(self._days) > _MOST_KEPT:
                 self._days.popitem(last=False)
             return self._days[key]
@@ -50,14 +51,14 @@ def stood(connection: Connection, day: dt.date) -> Sequence[Position]:
     if day == days.today(connection):
         return present_positions(connection, day)
     kept = _kept.setdefault(connection.engine, _Kept())
-    return kept.get((day, changes.mark(connection)), lambda: list(positions(connection, day)))
+    return kept.get((day, changes.mark(connection)), lambda: past_positions(connection, day))
 
 
 def pipeline_of(connection: Connection, day: dt.date) -> list[Standing]:
     """How many accounts and how much money stood in each state at the end of `day`."""
     if day == days.today(connection):
         return present_pipeline(connection, day)
-    return pipeline(stood(connection, day))
+    return past_pipeline(connection, day)
 
 
 def ageing_of(connection: Connection, day: dt.date) -> list[Ageing]:
@@ -67,21 +68,17 @@ def ageing_of(connection: Connection, day: dt.date) -> list[Ageing]:
     return ageing(stood(connection, day))
 
 
-_pipeline, _ageing, _owners = Shared(present_pipeline), Shared(present_ageing), Shared(present_owners)
+_pipeline, _ageing, _owners = Shared(pipeline_of), Shared(ageing_of), Shared(present_owners)
 
 
 def pipeline_shown(connection: Connection, day: dt.date) -> Told[Standing]:
     """`pipeline_of` for a page."""
-    if day == days.today(connection):
-        return _pipeline.ask(connection, day)
-    return Told(lines=pipeline_of(connection, day))
+    return _pipeline.ask(connection, day)
 
 
 def ageing_shown(connection: Connection, day: dt.date) -> Told[Ageing]:
     """`ageing_of` for a page."""
-    if day == days.today(connection):
-        return _ageing.ask(connection, day)
-    return Told(lines=ageing_of(connection, day))
+    return _ageing.ask(connection, day)
 
 
 def owners_shown(connection: Connection) -> Told[Owned]:

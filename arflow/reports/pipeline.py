@@ -31,16 +31,6 @@ class Standing:
         self.collectible += position.collectible
 
 
-def pipeline(positions: Iterable[Position]) -> list[Standing]:
-    """Every state in every currency that has accounts; sums are never made across currencies."""
-    stood = list(positions)
-    lines = in_all_states(sorted({position.currency for position in stood}))
-    found = {(line.currency, line.state): line for line in lines}
-    for position in stood:
-        found[position.currency, position.state].add(position)
-    return lines
-
-
 def in_all_states(currencies: Iterable[str]) -> list[Standing]:
     """Every state in each of `currencies`, still without accounts."""
     return [Standing(currency=currency, state=state.value) for currency in currencies for state in State]

@@ -1,7 +1,7 @@
 """How each account stood at the end of a date, in its own zone: its books folded from its events up to that date."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -54,20 +54,19 @@ class Division:
     collectible: int
 
 
-def positions(connection: Connection, day: dt.date) -> Iterator[Position]:
-    """Every account that anything was recorded of by `day`, in the order of their ids."""
+def positions_of(connection: Connection, ids: Sequence[str], day: dt.date) -> Iterator[Position]:
+    """Those of `ids` that anything was recorded of by `day`, in their order."""
     terms = terms_by_currency(connection)
-    after = ""
-    while ids := accounts.all_ids(connection, after, BATCH):
-        currencies = accounts.known_among(connection, ids)
-        found = events.of_accounts(connection, ids)
-        states = _states(connection, ids, day)
-        for key in ids:
+    for start in range(0, len(ids), BATCH):
+        batch = ids[start : start + BATCH]
+        currencies = accounts.known_among(connection, batch)
+        found = events.of_accounts(connection, batch)
+        states = _states(connection, batch, day)
+        for key in batch:
             recorded = [stored for stored in found.get(key, ()) if stored.event.on <= day]
             if recorded:
                 account = _folded(Account(id=key, currency=currencies[key]), recorded)
                 yield _position(account, day, states.get(key, "current"), terms)
-        after = ids[-1]
 
 
 def terms_by_currency(connection: Connection) -> dict[str, Terms]:
@@ -131,9 +130,9 @@ def _bucket(age: int) -> int:
     return next(at for at, (_, last) in enumerate(BUCKETS) if last is None or age <= last)
 
 
-def _states(connection: Connection, ids: list[str], day: dt.date) -> dict[str, str]:
+def _states(connection: Connection, ids: Sequence[str], day: dt.date) -> dict[str, str]:
     query = text(
         'SELECT DISTINCT ON (account_id) account_id, "to" FROM journal '
         "WHERE kind = 'step' AND account_id = ANY(:ids) AND \"on\" <= :day ORDER BY account_id, seq DESC"
     )
-    return {row.account_id: row.to for row in connection.execute(query, {"ids": ids, "day": day})}
+    return {row.account_id: row.to for row in connection.execute(query, {"ids": list(ids), "day": day})}

@@ -12,16 +12,18 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, Subqu
 from sqlalchemy.dialects.postgresql import array
 
 from arflow.reports import divided
+from arflow.reports.ledgers import Ledgers, present
 from arflow.reports.positions import BUCKETS, Position, terms_by_currency
 from arflow.store import tables
 
-_account, _item = tables.account, tables.item
+_account = tables.account
 
 
 def present_positions(connection: Connection, day: dt.date) -> list[Position]:
     """Every account that anything has happened to, in the order of their ids, with what is overdue on `day`."""
-    terms = terms_by_currency(connection)
-    found = {row.id: _position(row) for row in connection.execute(_standings(day, divided.by_sql(day, terms)))}
+    terms, ledgers = terms_by_currency(connection), present()
+    query = standings(books(ledgers, day), divided.by_sql(ledgers, day, terms), _account.c.state, _account.c.born)
+    found = {row.id: position_of(row) for row in connection.execute(query)}
     for account, parts in divided.others(connection, day, terms):
         found[account.id] = replace(
             found[account.id], disputed=parts.disputed, promised=parts.promised, collectible=parts.collectible
@@ -29,7 +31,8 @@ def present_positions(connection: Connection, day: dt.date) -> list[Position]:
     return list(found.values())
 
 
-def _position(row: Row[Any]) -> Position:
+def position_of(row: Row[Any]) -> Position:
+    """The position that a row of `standings` says."""
     return Position(
         account=row.id,
         currency=row.currency,
@@ -45,45 +48,45 @@ def _position(row: Row[Any]) -> Position:
     )
 
 
-def _standings(day: dt.date, parts: Subquery) -> Select[Any]:
-    """One row an account: what is open, and what is overdue by age; what `parts` does not have is not divided."""
-    found = books(day)
+def standings(book: Subquery, parts: Subquery, state: ColumnElement[str], which: ColumnElement[bool]) -> Select[Any]:
+    """One row for each account that `which` says, in the order of their ids: its `book`, and how it divides.
+
+    What is not in `book` has nothing open; what is not in `parts` is not divided.
+    """
     numbers = ("open_invoices", "open_amount", "gross", "oldest_days")
+    places = range(len(BUCKETS))
+    joined = _account.outerjoin(book, book.c.account_id == _account.c.id)
     return (
         select(
             _account.c.id,
             _account.c.currency,
-            _account.c.state,
-            *(func.coalesce(found.c[name], 0).label(name) for name in numbers),
+            state.label("state"),
+            *(func.coalesce(book.c[name], 0).label(name) for name in numbers),
             *(func.coalesce(part, 0).label(part.name) for part in (parts.c.disputed, parts.c.promised)),
-            array([func.coalesce(found.c[f"invoices_{at}"], 0) for at in range(len(BUCKETS))]).label("invoices"),
-            array([func.coalesce(found.c[f"amount_{at}"], 0) for at in range(len(BUCKETS))]).label("amounts"),
+            array([func.coalesce(book.c[f"invoices_{at}"], 0) for at in places]).label("invoices"),
+            array([func.coalesce(book.c[f"amount_{at}"], 0) for at in places]).label("amounts"),
         )
-        .select_from(
-            _account.outerjoin(found, found.c.account_id == _account.c.id).outerjoin(
-                parts, parts.c.account_id == _account.c.id
-            )
-        )
-        .where(_account.c.born)
+        .select_from(joined.outerjoin(parts, parts.c.account_id == _account.c.id))
+        .where(which)
         .order_by(_account.c.id)
     )
 
 
-def books(day: dt.date) -> Subquery:
+def books(ledgers: Ledgers, day: dt.date) -> Subquery:
     """One row for each account with something open: the numbers of its `Position`, before anything is divided.
 
     `invoices_0`, `amount_0` and so on are those of BUCKETS.
     """
-    overdue = _item.c.due < day
+    item = ledgers.item
+    overdue = item.c.due < day
     invoice = (
         select(
-            _item.c.account_id,
-            func.sum(_item.c.open).label("open"),
-            func.coalesce(func.sum(_item.c.open).filter(overdue), 0).label("overdue"),
-            (day - func.min(_item.c.due).filter(overdue)).label("days"),
+            item.c.account_id,
+            func.sum(item.c.open).label("open"),
+            func.coalesce(func.sum(item.c.open).filter(overdue), 0).label("overdue"),
+            (day - func.min(item.c.due).filter(overdue)).label("days"),
         )
-        .where(_item.c.open > 0)
-        .group_by(_item.c.account_id, _item.c.invoice_id)
+        .group_by(item.c.account_id, item.c.invoice_id)
         .subquery("invoice")
     )
     aged = [_is_aged(invoice.c.days, first, last) for first, last in BUCKETS]

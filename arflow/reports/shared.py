@@ -1,4 +1,4 @@
-"""Today's figures of a large company, worked out once for everybody who looks at them.
+"""Figures of a large company, worked out once for everybody who looks at them.
 
 A company of few accounts is added up anew each time, and what is shown is what is there. For a large one that takes
 so long that those who look at once would wait for each other, and while the drain runs no answer is the last one. So
@@ -24,6 +24,9 @@ LARGE = 20_000
 MOST_TIMES = 10
 """For how many times as long as they took figures are shown."""
 
+MOST_DAYS = 8
+"""Of how many days they are kept."""
+
 T = TypeVar("T")
 Work = Callable[[Connection, dt.date], Sequence[T]]
 
@@ -38,9 +41,8 @@ class Told(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True)
 class _Known(Generic[T]):
-    """Figures of a day as they stood at the moment `begun`, and how many seconds they took."""
+    """Figures as they stood at the moment `begun`, and how many seconds they took."""
 
-    day: dt.date
     lines: Sequence[T]
     begun: float
     took: float
@@ -64,11 +66,11 @@ class Shared(Generic[T]):
 
 
 class _Kept(Generic[T]):
-    """The latest figures of one database; whoever holds `_working` works out the next."""
+    """The latest figures of one database, of a few days; whoever holds `_working` works out the next."""
 
     def __init__(self, work: Work[T]) -> None:
         self._work = work
-        self._known: _Known[T] | None = None
+        self._known: dict[dt.date, _Known[T]] = {}
         self._working = threading.Lock()
 
     def ask(self, engine: Engine, day: dt.date) -> Told[T]:
@@ -82,8 +84,8 @@ class _Kept(Generic[T]):
 
     def _told(self, day: dt.date, times: float = MOST_TIMES) -> Told[T] | None:
         """What is known of the day, unless it is older than so many times what it took."""
-        known = self._known
-        if known is None or known.day != day:
+        known = self._known.get(day)
+        if known is None:
             return None
         age = time.monotonic() - known.begun
         return Told(lines=known.lines, age=age) if age <= times * known.took else None
@@ -95,7 +97,8 @@ class _Kept(Generic[T]):
             connection = opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             lines = self._work(connection, day)
         took = time.monotonic() - begun
-        self._known = _Known(day=day, lines=lines, begun=begun, took=took)
+        latest = sorted(self._known.items(), key=lambda pair: pair[1].begun)[1 - MOST_DAYS :]
+        self._known = {**dict(latest), day: _Known(lines=lines, begun=begun, took=took)}
         return Told(lines=lines, age=took)
 
     def _renew_behind(self, engine: Engine, day: dt.date) -> None:

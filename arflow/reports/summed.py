@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, Select, Subquery, func, select
 
 from arflow.reports import divided, owners
 from arflow.reports.ageing import Ageing
+from arflow.reports.ledgers import present
 from arflow.reports.owners import Owned
 from arflow.reports.pipeline import Standing, in_all_states
 from arflow.reports.positions import BUCKETS, terms_by_currency
@@ -27,7 +28,7 @@ def present_pipeline(connection: Connection, day: dt.date) -> list[Standing]:
         line = lines[row.currency, row.state]
         line.open_amount, line.gross, line.collectible = row.open, row.gross, row.gross
     terms = terms_by_currency(connection)
-    for row in connection.execute(_parts(divided.by_sql(day, terms), _currency, _state)):
+    for row in connection.execute(_parts(divided.by_sql(present(), day, terms), _currency, _state)):
         _divide(lines[row.currency, row.state], row.disputed, row.promised)
     for account, parts in divided.others(connection, day, terms):
         _divide(lines[account.currency, account.state.value], parts.disputed, parts.promised)
@@ -38,7 +39,7 @@ def present_ageing(connection: Connection, day: dt.date) -> list[Ageing]:
     """One Ageing a currency, in the order of the currencies."""
     lines = {row.currency: _ageing(row) for row in connection.execute(_ages(day))}
     terms = terms_by_currency(connection)
-    for row in connection.execute(_parts(divided.by_sql(day, terms), _currency)):
+    for row in connection.execute(_parts(divided.by_sql(present(), day, terms), _currency)):
         _divide(lines[row.currency], row.disputed, row.promised)
     for account, parts in divided.others(connection, day, terms):
         _divide(lines[account.currency], parts.disputed, parts.promised)
@@ -54,7 +55,7 @@ def present_owners(connection: Connection, day: dt.date) -> list[Owned]:
     for row in connection.execute(_overdue_by_owner(day)):
         line = lines[row.owner, row.currency]
         line.overdue_accounts, line.gross, line.collectible = row.accounts, row.gross, row.gross
-    for row in connection.execute(_parts(divided.by_sql(day, terms), _owner, _currency)):
+    for row in connection.execute(_parts(divided.by_sql(present(), day, terms), _owner, _currency)):
         lines[row.owner, row.currency].collectible -= row.disputed + row.promised
     for account, parts in divided.others(connection, day, terms):
         lines[account.owner, account.currency].collectible -= parts.disputed + parts.promised
@@ -106,7 +107,7 @@ _SUMMED = ("open_invoices", "open_amount", "gross")
 
 def _ages(day: dt.date) -> Select[Any]:
     """One row a currency: the numbers of its Ageing, before anything is divided."""
-    book = books(day)
+    book = books(present(), day)
     places = range(len(BUCKETS))
     return (
         select(

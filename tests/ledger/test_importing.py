@@ -18,10 +18,10 @@ from arflow.errors import Refused
 from arflow.explain import explained
 from arflow.ledger import importing, profileloader, staging
 from arflow.reports.ageing import ageing
-from arflow.reports.positions import positions
 from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
 from tests.production import activate, journal_lines, known_ids, states, step, take_in, write_events
+from tests.reports.folded import positions
 from tests.sizes import size
 
 pytestmark = pytest.mark.database

@@ -1,4 +1,4 @@
-"""Today's positions from the books are those that are folded from the events, on random books with all that may be."""
+"""Positions from the books are those that are folded from the events, on random books with all that may be."""
 
 import datetime as dt
 from pathlib import Path
@@ -7,17 +7,22 @@ from random import Random
 import pytest
 from sqlalchemy import Connection, Engine, func, select, text
 
+from arflow import clock
+from arflow.ledger import importing
+from arflow.ledger.importing import Options
 from arflow.reports import divided, listed, owners
 from arflow.reports.ageing import ageing
 from arflow.reports.book import ageing_of, pipeline_of, stood
+from arflow.reports.ledgers import present
 from arflow.reports.owners import Owned
-from arflow.reports.pipeline import pipeline
-from arflow.reports.positions import Position, positions, terms_by_currency
+from arflow.reports.past import past_pipeline, past_positions
+from arflow.reports.positions import Position, terms_by_currency
 from arflow.reports.present import present_positions
 from arflow.reports.summed import present_owners
 from arflow.rules.loader import load_policy
 from tests.production import activate, standard, step, take_in, write_events
 from tests.random_events import Line, random_events
+from tests.reports.folded import pipeline, positions
 from tests.sizes import size
 
 pytestmark = pytest.mark.database
@@ -51,7 +56,7 @@ def book(engine: Engine) -> Engine:
 def both(engine: Engine, day: dt.date) -> tuple[list[Position], list[Position]]:
     """The positions of a day, folded and from the books."""
     with engine.connect() as connection:
-        return list(positions(connection, day)), present_positions(connection, day)
+        return positions(connection, day), present_positions(connection, day)
 
 
 def owned(connection: Connection, folded: list[Position]) -> list[Owned]:
@@ -141,10 +146,43 @@ def test_what_is_promised_and_disputed_again_and_again_divides_alike(book: Engin
 def divided_by(connection: Connection, day: dt.date) -> set[str]:
     """How promised parts were found."""
     terms = terms_by_currency(connection)
-    parts = divided.by_sql(day, terms)
+    parts = divided.by_sql(present(), day, terms)
     simple = connection.execute(select(func.count()).where(parts.c.promised > 0)).scalar_one()
     others = [parts for _, parts in divided.others(connection, day, terms) if parts.promised]
     return {how for how, is_used in (("by SQL", simple), ("account by account", others)) if is_used}
+
+
+@pytest.mark.parametrize("seed", range(size(2, 12)))
+def test_past_days_stand_as_their_events_fold(book: Engine, tmp_path: Path, seed: int) -> None:
+    """Whatever came after them, and with late events and corrections that are applied, or still to be."""
+    lines = ledger(seed, 20) + talked_over(seed, 30)
+    rng = Random(seed)
+    late = [line for line in lines if line["event"] != "account" and rng.random() < 0.1]
+    early = [line for line in lines if line not in late]
+    take_in(book, write_events(tmp_path / "events.jsonl", early), accept_rejects=True)
+    step(book, START + dt.timedelta(days=70))
+    _agree_on_all_days(book)
+    file = write_events(tmp_path / "late.jsonl", [_otherwise(rng, line) for line in lines])
+    with book.begin() as connection:
+        options = Options(profile=None, corrections=True, accept_rejects=True)
+        importing.import_file(connection, file, clock.read(connection), options, lambda *_: None)
+    _agree_on_all_days(book)
+    step(book, START + dt.timedelta(days=71))
+    _agree_on_all_days(book)
+
+
+def _otherwise(rng: Random, line: Line) -> Line:
+    """A line as it was, or with another amount."""
+    return line | {"amount": "77.00"} if line["event"] == "payment" and rng.random() < 0.3 else line
+
+
+def _agree_on_all_days(book: Engine) -> None:
+    with book.connect() as connection:
+        for days in range(0, 73, 4):
+            day = START + dt.timedelta(days=days)
+            folded = positions(connection, day)
+            assert folded == past_positions(connection, day), day
+            assert pipeline(folded) == past_pipeline(connection, day), day
 
 
 def test_what_is_learned_late_stands_alike(book: Engine, tmp_path: Path) -> None:

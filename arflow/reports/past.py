@@ -1,0 +1,83 @@
+"""How each account stood at the end of a past day, from the books as they are kept.
+
+It gives what `positions` gives, which folds each account's events. SQL takes the later entries off the books instead,
+for all accounts at once. Only accounts of which something recorded until then is still to be applied, or of which it
+cannot say what their promises covered, are folded.
+"""
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+
+from arflow.life.records import EntryKind
+from arflow.reports import divided
+from arflow.reports.ledgers import past
+from arflow.reports.pipeline import Standing, in_all_states
+from arflow.reports.positions import Position, positions_of, terms_by_currency
+from arflow.reports.present import books, position_of, standings, total
+from arflow.store import accounts, tables
+
+_account, _event = tables.account, tables.event
+_BESIDE_BOOKS = frozenset(
+    {"account", "contact", "hold", "hold_released", "tag", "untag", "forced", "notice_delivered", "notice_failed"}
+)
+"""The kinds of events that move no money, and promise and contest none."""
+
+
+def past_positions(connection: Connection, day: dt.date) -> list[Position]:
+    """Every account that anything was recorded of by `day`, in the order of their ids."""
+    found = {row.id: position_of(row) for row in connection.execute(_standings(connection, day))}
+    found |= {position.account: position for position in positions_of(connection, _to_be_folded(connection, day), day)}
+    return list(found.values())
+
+
+def past_pipeline(connection: Connection, day: dt.date) -> list[Standing]:
+    """Every state in every currency that had accounts at the end of `day`."""
+    folded = _to_be_folded(connection, day)
+    one = _standings(connection, day).subquery("one")
+    which, names = (one.c.currency, one.c.state), ("open_amount", "gross", "disputed", "promised")
+    sums = select(*which, func.count().label("accounts"), *(total(one.c[name]).label(name) for name in names))
+    rows = connection.execute(sums.where(one.c.id.not_in(accounts.listed(folded))).group_by(*which)).all()
+    others = list(positions_of(connection, folded, day))
+    lines = in_all_states(sorted({row.currency for row in rows} | {position.currency for position in others}))
+    found = {(line.currency, line.state): line for line in lines}
+    for row in rows:
+        line = found[row.currency, row.state]
+        line.accounts, line.open_amount, line.gross = row.accounts, row.open_amount, row.gross
+        line.disputed, line.promised = row.disputed, row.promised
+        line.collectible = row.gross - row.disputed - row.promised
+    for position in others:
+        found[position.currency, position.state].add(position)
+    return lines
+
+
+def _standings(connection: Connection, day: dt.date) -> Select[Any]:
+    """`standings` of the past day; what it says of those that are to be folded may be wrong."""
+    terms, ledgers = terms_by_currency(connection), past(day)
+    recorded = select(_event.c.id).where(_event.c.account_id == _account.c.id, _event.c.on <= day)
+    return standings(books(ledgers, day), divided.by_sql(ledgers, day, terms), _state(day), recorded.exists())
+
+
+def _to_be_folded(connection: Connection, day: dt.date) -> list[str]:
+    """The accounts whose books do not say how they stood then."""
+    intricate = divided.intricate(connection, past(day), day, terms_by_currency(connection))
+    return sorted({*_unsettled(connection, day), *intricate})
+
+
+def _state(day: dt.date) -> ColumnElement[str]:
+    """The state into which the last step until the end of `day` led."""
+    journal = tables.journal
+    steps = select(journal.c.to).where(
+        journal.c.account_id == _account.c.id, journal.c.kind == EntryKind.STEP.value, journal.c.on <= day
+    )
+    last = steps.order_by(journal.c.seq.desc()).limit(1)
+    return func.coalesce(last.scalar_subquery(), "current")
+
+
+def _unsettled(connection: Connection, day: dt.date) -> list[str]:
+    """The accounts with an event of money, or a correction of one, that their books do not know yet."""
+    is_about_then = or_(_event.c.on <= day, _event.c.was.is_not(None))
+    is_of_books = _event.c.kind.not_in(_BESIDE_BOOKS)
+    query = select(_event.c.account_id).where(~_event.c.applied, is_about_then, is_of_books)
+    return list(connection.execute(query.distinct()).scalars())
