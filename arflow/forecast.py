@@ -99,7 +99,7 @@ def _ahead(connection: Connection, ids: Sequence[str], until: dt.date, engineeri
 
 
 def _is_parked(connection: Connection, head: str) -> bool:
-    parked = select(tables.account.c.id).where(tables.account.c.family == head, accounts.is_parked())
+    parked = select(tables.account.c.id).where(accounts.is_of_families([head]), accounts.is_parked())
     return connection.execute(parked).first() is not None
 
 

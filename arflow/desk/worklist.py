@@ -293,7 +293,7 @@ def _is(text: str) -> Which:
     may_be = union_all(
         select(itself.c.id).where(itself.c.id == text),
         invoiced,
-        select(others.c.id).where(others.c.family.in_(invoiced)),
+        select(others.c.id).where(others.c.family.in_(invoiced), others.c.family != others.c.id),
     )
     return _account.c.id.in_(may_be) & ((_account.c.id == text) | _book().in_(invoiced))
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    union_all,
     update,
 )
 
@@ -109,9 +110,9 @@ def _without_others(connection: Connection, ids: Sequence[str]) -> list[str]:
 def _whole_families(connection: Connection, heads: Sequence[str]) -> list[str]:
     """Lock the families of `heads`, as far as nobody else holds one of their accounts."""
     account = tables.account
-    of_heads = select(account.c.id, account.c.family).where(account.c.family.in_(listed(heads)))
+    of_heads = select(account.c.id, account.c.family).where(is_of_families(heads))
     locked = connection.execute(of_heads.order_by(account.c.id).with_for_update(skip_locked=True)).all()
-    members = select(account.c.family, func.count().label("size")).where(account.c.family.in_(listed(heads)))
+    members = select(account.c.family, func.count().label("size")).where(is_of_families(heads))
     sizes = {row.family: row.size for row in connection.execute(members.group_by(account.c.family))}
     held = Counter(row.family for row in locked)
     free = {head for head in heads if held[head] == sizes.get(head)}
@@ -297,7 +298,7 @@ def join_families(connection: Connection, one: str, other: str) -> None:
     """Make the families of two accounts one."""
     account = tables.account
     heads = families_of(connection, [one, other])
-    connection.execute(update(account).where(account.c.family == heads[one]).values(family=heads[other]))
+    connection.execute(update(account).where(is_of_families([heads[one]])).values(family=heads[other]))
 
 
 def make_due(connection: Connection, at: dt.datetime, on: dt.date, which: ColumnElement[bool] | None = None) -> None:
@@ -321,8 +322,8 @@ def waits_for_release() -> ColumnElement[bool]:
 def members_of(connection: Connection, ids: Sequence[str]) -> list[str]:
     """The ids of all families to which `ids` belong, heads first."""
     account = tables.account
-    heads = select(account.c.family).where(account.c.id.in_(listed(ids)))
-    members = select(account.c.id, account.c.family).where(account.c.family.in_(heads))
+    heads = sorted(set(families_of(connection, ids).values()))
+    members = select(account.c.id, account.c.family).where(is_of_families(heads))
     rows = connection.execute(members.order_by(account.c.id)).all()
     return [row.id for row in sorted(rows, key=lambda row: (row.id != row.family, row.id))]
 
@@ -334,8 +335,10 @@ def heads_where(connection: Connection, which: ColumnElement[bool]) -> list[str]
 
 
 def is_of_families(heads: Sequence[str]) -> ColumnElement[bool]:
-    """Whether an account belongs to one of the families of `heads`."""
-    return tables.account.c.family.in_(listed(heads))
+    """Whether an account is one of `heads`, or pays through one: most are alone, and in no index of families."""
+    other = tables.account.alias("other")
+    members = select(other.c.id).where(other.c.family.in_(listed(heads)), other.c.family != other.c.id)
+    return tables.account.c.id.in_(union_all(listed(heads), members))
 
 
 def is_parked() -> ColumnElement[bool]:

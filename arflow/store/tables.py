@@ -144,7 +144,7 @@ account = Table(
     CheckConstraint("(next_due IS NULL) = (due_on IS NULL)", name="due_on"),
     CheckConstraint("(journal_length = 0) = (journal_head IS NULL)", name="journal_head"),
     Index("ix_account_next_due", "next_due", postgresql_where=text("next_due IS NOT NULL")),
-    Index("ix_account_family", "family"),
+    Index("ix_account_family", "family", postgresql_where=text("family <> id")),
     Index("ix_account_owner", "owner"),
     Index("ix_account_call_open", "id", postgresql_where=text("call_open")),
     Index("ix_account_parked", "id", postgresql_where=text("parked IS NOT NULL")),

@@ -1,0 +1,3 @@
+DROP INDEX ix_account_family;
+
+CREATE INDEX ix_account_family ON account (family) WHERE family <> id;
