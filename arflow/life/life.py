@@ -152,9 +152,10 @@ class Life:
         if due is None or due > limit or (due == limit and not inclusive):
             return False
         self._here.stand_at(due)
-        self._here.reach(due)
         if self.account.wake is not None and self.account.wake <= due:
             passes.run_pass(self._here, due, WAKE)
+        else:
+            self._here.reach(due)
         self._go_on(due, WAKE)
         return True
 

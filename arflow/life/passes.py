@@ -108,6 +108,7 @@ class _Pass:
                 here.account, policy_version=policy.version, policy_day=here.day_under(policy, self.now)
             )
             here.fall_due(self.now)
+        here.chosen = (here.account, self.now) if policy is not None else None
         return policy
 
     def _moves(self, policy: Policy, forced: State | None) -> tuple[list[tuple[Effect, str]], bool]:

@@ -90,6 +90,9 @@ class Present:
     evaluator: Remembering = field(init=False)
     """That of the world, for this life."""
 
+    chosen: tuple[Account, dt.datetime] | None = None
+    """As what, and when, the account was last given to its policy."""
+
     _seen: "_Seen | None" = None
     _known_home: "_Home | None" = None
     _housed: Account | None = None

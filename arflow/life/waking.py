@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Iterator
 
-from arflow.accounts.facts import Snapshot
 from arflow.errors import Refused
 from arflow.life.passes import eligible, is_quiet, situation
 from arflow.life.present import Present
@@ -53,6 +52,8 @@ def _next_change(here: Present, policy: Policy, now: dt.datetime) -> dt.datetime
 
 def _is_at_home(here: Present, now: dt.datetime) -> bool:
     """Whether a pass right now would leave the account to the policy that has it."""
+    if here.chosen is not None and here.chosen[0] is here.account and here.chosen[1] == now:
+        return True
     try:
         return eligible(here, now) is here.policy
     except Refused:
@@ -71,13 +72,13 @@ def _would_act(here: Present, policy: Policy, now: dt.datetime) -> bool:
     return is_move or bool(acts(evaluator, policy, view.facts, situation(here, policy, view)))
 
 
-def _days(here: Present, policy: Policy) -> Iterator[dt.date]:
+def _days(here: Present, policy: Policy) -> list[dt.date]:
     """The policy days on which a clause can differ or a repeat ends."""
     today, acted = here.account.policy_day, fired(here.account, policy)
-    over = frozenset(rule.id for rule in acted if rule.repeat_after_days is None)
-    yield from _change(here, policy, policy.watch(here.account.state, over), today)
-    ends = (repeat_ends(here.account, rule) for rule in acted)
-    yield from (day for day in ends if day is not None and day > today)
+    over = frozenset([rule.id for rule in acted if rule.repeat_after_days is None])
+    change = _change(here, policy, policy.watch(here.account.state, over), today)
+    ends = [repeat_ends(here.account, rule) for rule in acted]
+    return [day for day in (change, *ends) if day is not None and day > today]
 
 
 def _before(here: Present, policy: Policy) -> Iterator[Policy]:
@@ -87,21 +88,16 @@ def _before(here: Present, policy: Policy) -> Iterator[Policy]:
             yield other
 
 
-def _change(here: Present, policy: Policy, watch: Watch, today: dt.date) -> Iterator[dt.date]:
+def _change(here: Present, policy: Policy, watch: Watch, today: dt.date) -> dt.date | None:
     """The first day on which what is watched differs from `today`, if there is one."""
-
-    def on(day: dt.date) -> Snapshot:
-        return here.ahead(policy, day)
-
-    day = first_change(here.snapshot(policy, today), watch, on)
-    if day is not None:
-        yield day
+    return first_change(here.snapshot(policy, today), watch, lambda day: here.ahead(policy, day))
 
 
 def _acts_for(here: Present, other: Policy, now: dt.datetime) -> Iterator[dt.datetime]:
     """The first `act_at` on which the clauses of `other.applies_to` can differ, on the policy days of its calendar."""
     zone, calendar = here.zone(), here.calendar()
-    for change in _change(here, other, other.watch_applies, here.day_under(other, now)):
+    change = _change(here, other, other.watch_applies, here.day_under(other, now))
+    if change is not None:
         at = max(calendar.next_act(zone, now), calendar.act_instant(zone, change - _DAYS_AHEAD))
         while max(here.policy_day(at), here.day_under(other, at)) < change:
             at = calendar.next_act(zone, at)
