@@ -112,7 +112,7 @@ def explained(connection: Connection, account: str, at: dt.date | None, engineer
     if not life.account.born:
         raise SaysNo(f"nothing was recorded of account `{account}` by then")
     last = journal.last_step(connection, account, at or dt.date.max)
-    deciding = policies.version(connection, last.policy_version) if last and last.policy_version else None
+    deciding = policies.named(connection, last.policy_version) if last and last.policy_version else None
     moment = until.at or end_of(life, until.last_day)
     life.entries.clear()
     return explain(life, moment, last, deciding)

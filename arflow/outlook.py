@@ -126,7 +126,7 @@ def _outlooks(connection: Connection, ids: Sequence[str], engineering: Engineeri
     now = clock.read(connection)
     lives = standing(connection, ids, now, engineering)
     steps, versions = worklist.last_steps(connection, ids), _versions(connection, ids)
-    deciding = {name: policies.version(connection, name) for name in {s.version for s in steps.values()} if name}
+    deciding = {name: policies.named(connection, name) for name in {s.version for s in steps.values()} if name}
     return {
         key: _outlook(life, now, versions[key], steps.get(key), _why(steps.get(key), deciding))
         for key, life in lives.items()
@@ -136,7 +136,7 @@ def _outlooks(connection: Connection, ids: Sequence[str], engineering: Engineeri
 def explained(connection: Connection, one: Outlook) -> explain.Explanation:
     """Why the account stands where it stands, rule by rule, and what comes next."""
     last = journal.last_step(connection, one.account.id, dt.date.max)
-    deciding = policies.version(connection, last.policy_version) if last and last.policy_version else None
+    deciding = policies.named(connection, last.policy_version) if last and last.policy_version else None
     return explain.explain(one.life, one.at, last, deciding)
 
 

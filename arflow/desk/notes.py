@@ -47,6 +47,8 @@ def _is_last(connection: Connection, account: str, text: str, author: str) -> bo
 def about(connection: Connection, events: Sequence[int]) -> dict[int, list[Note]]:
     """The notes about each of the events of rows `events`."""
     found: dict[int, list[Note]] = {row: [] for row in events}
+    if not events:
+        return found
     query = select(note.c.id, note.c.event_id, note.c.on, note.c.author, note.c.text)
     for row in connection.execute(query.where(note.c.event_id.in_(list(events))).order_by(note.c.id)):
         found[row.event_id].append(Note(id=row.id, event=row.event_id, on=row.on, author=row.author, text=row.text))

@@ -208,6 +208,8 @@ def _agreed_in(call: _Row, agreed: Sequence[_Row]) -> Sequence[_Row]:
 
 def _agreed(connection: Connection, view: View, calls: Sequence[_Row]) -> Sequence[_Row]:
     """The promises and disputes that were recorded on the days of these calls."""
+    if not calls:
+        return ()
     event = tables.event
     kinds, days = event.c.kind.in_(("promise", "dispute")), event.c.on.in_({call.on for call in calls})
     query = select(event).where(event.c.account_id == view.account, kinds, days)
@@ -292,12 +294,16 @@ def _said_once(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _events(connection: Connection, keys: Sequence[int]) -> dict[int, _Row]:
+    if not keys:
+        return {}
     event = tables.event
     found = {row.id: row for row in connection.execute(select(event).where(event.c.id.in_(list(keys))))}
     return {key: found[key] for key in keys}
 
 
 def _note_entries(connection: Connection, keys: Sequence[int]) -> dict[int, Entry]:
+    if not keys:
+        return {}
     note = desk_tables.note
     return {
         row.id: Entry(on=row.on, clock=_LAST_MINUTE, topic="notes", title="Note", actor=row.author, body=row.text)
@@ -326,9 +332,7 @@ def _journal_entries(connection: Connection, view: View, keys: Sequence[int]) ->
 
 def _whys(connection: Connection, versions: set[str]) -> dict[tuple[str, str], str]:
     """Why each rule of these policy versions acts."""
-    return {
-        (version, rule.id): rule.why for version in versions for rule in policies.version(connection, version).rules
-    }
+    return {(version, rule.id): rule.why for version in versions for rule in policies.named(connection, version).rules}
 
 
 def _of_journal_row(row: _Row, why: str) -> Entry:

@@ -1,6 +1,7 @@
 """Policy versions and activations. A version never changes; which one is active is what the last activation says."""
 
 import datetime as dt
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +13,11 @@ from arflow.errors import Refused
 from arflow.rules.loader import load_policy
 from arflow.rules.policy import Policy
 from arflow.store import tables
+
+_MOST = 64
+"""How many versions a process keeps at hand."""
+
+_guard, _named = threading.Lock(), dict[str, Policy]()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +153,20 @@ def version(connection: Connection, name: str) -> Policy:
     return _loaded(found[0].version, found[0].source)
 
 
-@lru_cache(maxsize=64)
+def named(connection: Connection, of: str) -> Policy:
+    """The policy of a version that a row names, so that it is there; it is read once a process, not once a page."""
+    with _guard:
+        found = _named.get(of)
+    if found is None:
+        found = version(connection, of)
+        with _guard:
+            _named[of] = found
+            while len(_named) > _MOST:
+                del _named[next(iter(_named))]
+    return found
+
+
+@lru_cache(maxsize=_MOST)
 def _loaded(name: str, source: str) -> Policy:
     return load_policy(source, file=f"policy version {name[:12]}")
 
@@ -155,5 +174,5 @@ def _loaded(name: str, source: str) -> Policy:
 def active(connection: Connection, known: Sequence[Activation], upto: int) -> tuple[Policy, ...]:
     """The policies that were active after the activation number `upto`, the highest precedence first."""
     latest = {activation.name: activation.version for activation in known if activation.id <= upto}
-    found = [version(connection, name) for name in latest.values()]
+    found = [named(connection, name) for name in latest.values()]
     return tuple(sorted(found, key=lambda policy: (-policy.precedence, policy.name)))

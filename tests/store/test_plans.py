@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, text
 
-from arflow import clock
+from arflow import clock, outlook
 from arflow.advance import drain, record
 from arflow.deliver import deliver_batch
-from arflow.desk import worklist
+from arflow.desk import timeline, worklist
+from arflow.desk.timeline import View
 from arflow.desk.users import User
 from arflow.ledger import importing
 from arflow.ledger.importing import Options
@@ -49,6 +50,9 @@ FROM account WHERE id ~ '^H';
 INSERT INTO message (account_id, number, template, recipient, decided_at, zone, policy, status, settled_at)
 SELECT id, 1, 'first-reminder', '', '2026-01-05 08:00Z', 'UTC', 'p', 'sent', '2026-01-05 08:00Z'
 FROM account WHERE id ~ '^H';
+INSERT INTO invoice (account_id, id, issued, recorded_at, recorded_place, written_off)
+VALUES ('F', 'RE-4711', '2026-01-05', '2026-01-05 08:00Z', 0, false);
+INSERT INTO item (account_id, invoice_id, number, due, amount, open) VALUES ('F', 'RE-4711', 0, '2026-02-05', 100, 0);
 UPDATE account SET journal_length = 1, journal_head = sha256(''), effects_decided = 1 WHERE id ~ '^H';
 """
 """A past for each of the herd, so that these tables are big as well."""
@@ -157,12 +161,33 @@ def listed(engine: Engine, _: Path) -> None:
         assert [] == worklist.page(connection, carla, mine, day, offset=0, limit=25).places
 
 
+def searched(engine: Engine, _: Path) -> None:
+    """Somebody types a whole id, and a whole invoice number; of a name all accounts have to be looked at."""
+    lena = User(name="lena", full_name="", email="", roles=frozenset({"lead"}), queues=())
+    with engine.connect() as connection:
+        assert ["H000007"] == worklist.search(connection, lena, "H000007")
+        assert ["F", "G"] == worklist.search(connection, lena, "re-4711")
+
+
+def looked_at(engine: Engine, _: Path) -> None:
+    """An account, with all that its page shows of what happened."""
+    with engine.connect() as connection:
+        one = outlook.outlooks(connection, ["H000007"], REAL)["H000007"]
+        outlook.explained(connection, one)
+        view = View(account="H000007", currency="USD", zone="UTC", verdicts={})
+        assert timeline.page(connection, view, offset=0, limit=25)
+        timeline.contacts(connection, view)
+        timeline.mark(connection, "H000007")
+
+
 DOORS: dict[str, Callable[[Engine, Path], None]] = {
     "a batch is drained": drained,
     "the ticker looks": ticked,
     "a person records": recorded,
     "letters are handed over": delivered,
     "a caller looks at their list": listed,
+    "somebody searches for an account": searched,
+    "somebody opens an account": looked_at,
 }
 
 
