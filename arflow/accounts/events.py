@@ -132,8 +132,16 @@ class _Field:
     required: bool = False
 
 
-_PERSON = {name: _Field(_text) for name in ("name", "email", "phone", "role")}
-_INSTALMENT = {"due": _Field(read_date, required=True), "amount": _Field(_amount, required=True)}
+class _Shape:
+    """The fields that an object may have, and those that it must have."""
+
+    def __init__(self, known: Mapping[str, _Field]) -> None:
+        self.known = known
+        self.required = tuple(name for name, field in known.items() if field.required)
+
+
+_PERSON = _Shape({name: _Field(_text) for name in ("name", "email", "phone", "role")})
+_INSTALMENT = _Shape({"due": _Field(read_date, required=True), "amount": _Field(_amount, required=True)})
 _ID = _Field(_name, required=True)
 _NEEDED_AMOUNT = _Field(_amount, required=True)
 _REASON = _Field(_optional(_text))
@@ -206,12 +214,14 @@ _COMMON = {
     "date": _Field(read_date, required=True),
     "time": _Field(_optional(read_time)),
 }
+_WHOLE = {kind: _Shape({**own, **_COMMON}) for kind, own in KINDS.items()}
+"""All fields of an event of each kind."""
 
 
 def parse_line(text: str, line: int) -> Event:
     """The event in one line of JSON. Raises Refused, placed at `line`."""
     try:
-        content = json.loads(text, parse_constant=_no_constant)
+        content = _DECODER.decode(text)
     except RecursionError:
         raise Refused("the line is nested too deeply", line=line) from None
     except ValueError as error:
@@ -222,6 +232,9 @@ def parse_line(text: str, line: int) -> Event:
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def parse(content: object, line: int = 0) -> Event:
@@ -239,7 +252,7 @@ def _parse(content: object, line: int) -> Event:
     if not isinstance(kind, str) or kind not in KINDS:
         known = did_you_mean(str(kind), KINDS)
         raise Refused(f"unknown event {json.dumps(kind)[:60]}{known}" if "event" in content else "`event` is missing")
-    data = _fields(content, {**KINDS[kind], **_COMMON})
+    data = _fields(content, _WHOLE[kind])
     account = data.pop("account", "")
     if not account and kind != "policy":
         raise Refused("`account` is missing")
@@ -251,13 +264,13 @@ def _parse(content: object, line: int) -> Event:
     return Event(kind=kind, account=str(account), on=on, clock=at, data=data, line=line)
 
 
-def _fields(content: object, known: Mapping[str, _Field]) -> dict[str, object]:
+def _fields(content: object, shape: _Shape) -> dict[str, object]:
     if not isinstance(content, dict):
         raise Refused("is an object")
-    missing = [name for name, field in known.items() if field.required and name not in content]
-    if missing:
-        raise Refused(f"`{missing[0]}` is missing")
-    return {name: _checked(name, value, known) for name, value in content.items()}
+    for name in shape.required:
+        if name not in content:
+            raise Refused(f"`{name}` is missing")
+    return {name: _checked(name, value, shape.known) for name, value in content.items()}
 
 
 def _checked(name: str, value: object, known: Mapping[str, _Field]) -> object:

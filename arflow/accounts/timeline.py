@@ -114,6 +114,8 @@ def _repeats(event: Event, known: dict[tuple[str, str], list[Event]]) -> bool:
 
 def references_first(events: list[Event]) -> list[Event]:
     """`events` in their order, but each one after those of the same moment that it names."""
+    if len(events) == 1:
+        return events
     made = [(event.kind, _key(event)) for event in events]
     here = set(made)
     needs = [(_names(event) & here) - {own} for event, own in zip(events, made, strict=True)]
