@@ -5,9 +5,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from sqlalchemy import Engine, event
 
 from arflow import explain
 from arflow.outlook import Foreseen, outlooks
+from arflow.rules.loader import load_policy
 from arflow.store import database
 from tests.desk.books import REAL
 from tests.production import activate, known_ids, run, standard, take_in, turn, write_events
@@ -55,3 +57,19 @@ def test_what_is_kept_of_the_future_is_what_a_look_ahead_finds(database_url: str
                     earlier[key] = told
     engine.dispose()
     assert kept > ROUNDS
+
+
+def test_the_text_of_a_policy_is_read_once(engine: Engine, tmp_path: Path) -> None:
+    """A version never changes: whoever has lived by it has it at hand for a page."""
+    for name in ("one", "two"):
+        rule = f"  - {{id: late, from: current, when: days_overdue >= 3, to: reminded, why: {tmp_path} {name}.}}\n"
+        activate(engine, load_policy(f"policy: {name}\ncurrency: USD\nrules:\n{rule}", file="test"))
+        lines = [line for line in ledger(3) if line["account"] == "A000"]
+        take_in(engine, write_events(tmp_path / "events.jsonl", lines), accept_rejects=True)
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
+    for _ in range(2):
+        with engine.connect() as connection:
+            world = outlooks(connection, ["A000"], REAL)["A000"].life.world
+        assert {"one", "two"} == {policy.name for policy in world.policies}
+    assert [] == [statement for statement in asked if "policy_version.source" in statement]

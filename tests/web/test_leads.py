@@ -227,3 +227,13 @@ def test_reports_need_no_java_script_and_are_dark_too(live: Live, book: Site) ->
         dark.goto(f"/pipeline/{path}")
         look_at(dark, f"dark-{path or 'pipeline'}")
         assert [] == violations(dark)
+
+
+def test_a_report_says_how_old_its_figures_are(site: Site) -> None:
+    """Only where they are: those of a small company are of the moment."""
+    said = '{% import "leads/parts.html" as parts %}{{ parts.age(seconds) }}'
+    told = site.app.jinja_env.from_string(said)
+    shown = {seconds: told.render(seconds=seconds).strip() for seconds in (0.4, 1.2, 2.6)}
+    assert "" == shown[0.4]
+    assert "These figures are 1 second old" in shown[1.2]
+    assert "These figures are 3 seconds old" in shown[2.6]
