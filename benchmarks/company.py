@@ -200,6 +200,12 @@ def checkpoint() -> None:
     _rule("CHECKPOINT")
 
 
+def keep_from_vacuuming() -> None:
+    """Have the server vacuum nothing by itself any more, which falls upon whoever is measured then."""
+    _rule("ALTER SYSTEM SET autovacuum = off")
+    _rule("SELECT pg_reload_conf()")
+
+
 # --- the template -----------------------------------------------------------------------------------------------------
 
 

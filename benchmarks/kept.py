@@ -34,7 +34,7 @@ def costs_of(found: Mapping[str, float]) -> Costs:
         worker=found["own_us"] / 1e6,
         database=found["database_us"] / 1e6,
         round_trips=round_trips(),
-        passing=(claim["beside_ms"] - claim["alone_ms"]) / 1e3 / claim["held"],
+        passing=max(0.0, claim["beside_ms"] - claim["alone_ms"]) / 1e3 / claim["held"],
         payment=payment["own_us"] / 1e6,
         payment_database=payment["database_us"] / 1e6,
     )
@@ -81,6 +81,11 @@ def bytes_of(*, read: bool | None = None, stands: bool | None = None) -> float:
             if read in (None, name not in NOT_READ) and stands in (None, name in STANDING)
         )
     )
+
+
+def journalled() -> float:
+    """Bytes of an account and a year in the journal and the outbox."""
+    return float(year_table("journal")["bytes"] + year_table("message")["bytes"])
 
 
 def archived_bytes() -> float:

@@ -47,7 +47,7 @@ def _inputs() -> str:
     found, drain = kept.measured(), kept.new_costs()
     rows = [
         ["a due account: worker, two of them busy", f"{drain.worker * 1e6:.0f} us of a core"],
-        ["a due account: PostgreSQL, checkpoint included", f"{drain.database * 1e6:.0f} us of a core"],
+        ["a due account: PostgreSQL", f"{drain.database * 1e6:.0f} us of a core"],
         ["a due account: write-ahead log", size(found["crews"]["2"]["wal_bytes"])],
         ["a look that changes nothing, 3 invoices: worker, PostgreSQL", both(found["look"])],
         ["the same with the invoices and payments of a year", both(found["year"]["look"])],
@@ -162,6 +162,8 @@ ROWS: Sequence[tuple[str, Callable[[Company], str]]] = (
         "each further year, facts and texts archived",
         lambda one: size(one.accounts * (kept.bytes_of(stands=False) - kept.archived_bytes())),
     ),
+    ("journal and letters of a month, whole", lambda one: size(one.accounts * kept.journalled() / 12)),
+    ("facts and texts of nine months, archived", lambda one: size(one.accounts * kept.archived_bytes())),
     ("PostgreSQL servers", lambda one: f"{one.shards:,}"),
     ("of each: accounts", lambda one: f"{one.shard_accounts:,}"),
     ("of each: bytes after a year", lambda one: size(one.bytes / one.shards)),
