@@ -134,8 +134,12 @@ def placed_lines(request: Request, evaluator: Evaluator) -> list[tuple[Place, Li
     if request.states_at is not None:
         found = [((one.account.id,), _state_line(one.life, request.states_at)) for one in lived]
         return sorted(found, key=itemgetter(0))
-    entries = [(_place(entry, at), entry) for one in list(lived) for at, entry in enumerate(one.entries)]
-    lines = [(place, line) for place, entry in entries if (line := line_of(entry)) is not None]
+    lines = [
+        (_place(entry, at), line)
+        for one in lived
+        for at, entry in enumerate(one.entries)
+        if (line := line_of(entry)) is not None
+    ]
     return sorted(lines, key=itemgetter(0))
 
 

@@ -347,6 +347,8 @@ def _within(window: str, entries: Sequence[dt.date], day: dt.date) -> int:
 
 def _ended(view: _View, status: str) -> Sequence[dt.date]:
     """The dates of the verdicts on promises that came to `status`."""
+    if not view.promised:
+        return ()
     return [verdict.on for verdict in view.promised if verdict.status == status and verdict.on]
 
 
