@@ -27,7 +27,7 @@ class Peer:
     told: Mapping[str, object]
     settings: str
     count: int
-    """How many accounts it gets a round, of the full size: about ten seconds of work."""
+    """How many accounts it gets a round, of the full size: six to eight seconds of work."""
 
     def run(self, size: Size, accounts: Sequence[str], row: Mapping[str, str]) -> Run:
         """Enqueue the accounts, which is not timed, and have them worked off."""
@@ -68,7 +68,7 @@ def _dbos(url: str, own: str) -> Peer:
         told={"url": url, "own": own, "concurrency": THREADS, "polling_seconds": POLL_SECONDS, "pool": THREADS + 10},
         settings=f"{PROCESSES} processes, a queue with worker_concurrency {THREADS} and polling_interval_sec "
         f"{POLL_SECONDS}, a workflow an account with one READ COMMITTED transaction of a datasource",
-        count=1_500,
+        count=1_000,
     )
 
 
@@ -78,7 +78,7 @@ def _procrastinate(url: str, own: str) -> Peer:
         program="run_procrastinate",
         told={"url": url, "own": own, "concurrency": TASKS, "delete_jobs": "never"},
         settings=f"{PROCESSES} workers with concurrency {TASKS}, coroutines, psycopg's pool",
-        count=3_000,
+        count=2_500,
     )
 
 
@@ -88,5 +88,5 @@ def _rq(url: str, redis: str) -> Peer:
         program="run_rq",
         told={"url": url, "redis": redis},
         settings=f"{PROCESSES} SimpleWorkers, JSON, no results kept",
-        count=4_000,
+        count=2_500,
     )

@@ -85,7 +85,7 @@ def large(size: Size) -> Plan:
     """The company of the whole size: slices for growth (and to warm up), slices for the drain, and the herd."""
     if size.quick:
         return Plan(slices=(1_000,) * size.rounds + (3_000,) * 2 * size.rounds, herd=12_000)
-    return Plan(slices=(10_000,) * size.rounds + (20_000,) * 2 * size.rounds, herd=1_000_000)
+    return Plan(slices=(10_000,) * size.rounds + (15_000,) * 2 * size.rounds, herd=1_000_000)
 
 
 def smaller(size: Size) -> tuple[Plan, Plan]:

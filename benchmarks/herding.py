@@ -45,7 +45,7 @@ def run(size: Size, crew: Crew, say: Say) -> Herd:
     """Let New York wake."""
     paying = _Payments(crew.company.engine, _QUICK_PAUSE if size.quick else _PAUSE)
     with crew.ticker() as ticker:
-        watch = Watch({"the ticker": ticker, **crew.processes()}, 0.2 if size.quick else 2.0)
+        watch = Watch({"the ticker": ticker, **crew.processes()}, 0.2 if size.quick else 5.0)
         checkpoint()
         with watch, paying:
             found = crew.work_off(HERD_ZONE)

@@ -45,13 +45,13 @@ USERS, WORKERS = 8, 2
 READS = (0.5, 1.5)
 """For how many seconds a page is read, at least and at most."""
 
-ASKED = {True: 1, False: 10}
+ASKED = {True: 1, False: 5}
 """How many times each asks for a page in a round: quick, and in full."""
 
-CAP = {True: 4.0, False: 30.0}
+CAP = {True: 4.0, False: 12.0}
 """After how many seconds nobody asks for it any more in that round."""
 
-LONGEST = {True: 4.0, False: 40.0}
+LONGEST = {True: 4.0, False: 15.0}
 """For how many seconds somebody waits at most; then the page counts with that, and the server is started anew."""
 
 LIMITS = {"list": 100.0, "account": 100.0, "explain": 100.0, "pipeline": 200.0, "past": 2_000.0}
