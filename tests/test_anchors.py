@@ -217,3 +217,18 @@ def test_a_row_that_is_committed_late_is_in_the_next_anchor(journalled: Engine, 
     assert () == troubles(journalled, tmp_path)
     assert 6 < json.loads(write(journalled, tmp_path))["rows"]
     assert () == troubles(journalled, tmp_path)
+
+
+def test_what_was_anchored_is_read_once_for_all_accounts(journalled: Engine) -> None:
+    """Looked up for each account, it was read from end to end each time, and longer with each that was added."""
+    for _ in range(2):  # with none before, and with one
+        plan = _plan_of_the_grown(journalled)
+        assert ("SubPlan" in plan, plan.count(" on anchored")) == (False, 1), plan
+        stored.make(journalled)
+
+
+def _plan_of_the_grown(engine: Engine) -> str:
+    query = stored._grown(2).compile(engine, compile_kwargs={"literal_binds": True})
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM (ANALYZE) anchored"))
+        return "\n".join(connection.execute(text(f"EXPLAIN {query}")).scalars())

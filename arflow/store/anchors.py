@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, Table, func, insert, literal, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from arflow.store.desk_tables import cash_mark, delivery_switch
 from arflow.store.tables import account, anchor, anchored, journal, policy_activation
@@ -88,7 +89,10 @@ def make(engine: Engine, *, only_when_due: bool = False) -> Anchor | None:
         row = {"number": number, "accounts": accounts, "rows": rows, "ends": ends}
         digest = _digest(before.digest if before else _BEGINNING, content)
         connection.execute(insert(anchor).values(**row, digest=digest))
-        return latest(connection)
+        made = latest(connection)
+    with engine.begin() as connection:
+        connection.execute(text("ANALYZE anchored"))  # or the next anchor takes it for as small as it was
+    return made
 
 
 def check(connection: Connection) -> Iterator[Checked]:
@@ -133,14 +137,14 @@ def _ends_of(connection: Connection, number: int) -> dict[str, int]:
 def _grown(number: int) -> Select[Any]:
     """The accounts whose journals are not as long as they were at their last anchor."""
     last = (
-        select(anchored.c.length)
-        .where(anchored.c.account_id == account.c.id)
-        .order_by(anchored.c.anchor.desc())
-        .limit(1)
-        .scalar_subquery()
+        select(anchored.c.account_id, anchored.c.length)
+        .ext(distinct_on(anchored.c.account_id))
+        .order_by(anchored.c.account_id, anchored.c.anchor.desc())
+        .cte("last")  # read once: what is looked up in a table that grows meanwhile may read it whole each time
     )
-    grown = account.c.journal_length.is_distinct_from(func.coalesce(last, 0))
-    return select(literal(number), account.c.id, account.c.journal_length).where(grown)
+    known = account.outerjoin(last, last.c.account_id == account.c.id)
+    grown = account.c.journal_length.is_distinct_from(func.coalesce(last.c.length, 0))
+    return select(literal(number), account.c.id, account.c.journal_length).select_from(known).where(grown)
 
 
 def _heads(connection: Connection, number: int | None = None) -> Iterator[Row[Any]]:
