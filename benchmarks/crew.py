@@ -65,7 +65,7 @@ class Crew:
     def rest(self) -> None:
         """Wait until nobody has heard a ring for nothing any more, so that the next slice is begun by its own."""
         until(lambda: queues.waiting(self.redis, DRAIN) == 0, PATIENCE)
-        time.sleep(_LAST_RING)
+        time.sleep(_LAST_RING)  # nothing tells when a job that found nothing has ended
 
     def start(self, sites: Sequence[Site]) -> None:
         """Start one at each site, and wait until they listen."""

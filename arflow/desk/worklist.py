@@ -35,6 +35,7 @@ from arflow.accounts.entries import ClearingKind
 from arflow.desk import access, tasks
 from arflow.desk.users import User
 from arflow.life.records import EntryKind
+from arflow.reports.divided import contested
 from arflow.store import accounts, desk_tables, tables
 
 MOST_FOUND = 50
@@ -207,11 +208,12 @@ def _collectible(chosen: CTE, day: dt.date) -> CTE:
         .group_by(item.c.account_id, item.c.invoice_id)
         .cte("overdue")
     )
-    contested = _contested(chosen)
-    left = case((contested.c.is_whole, 0), else_=func.greatest(0, overdue.c.open - func.coalesce(contested.c.sum, 0)))
+    dispute = tables.dispute
+    open_ones = select(dispute).where(dispute.c.account_id.in_(select(chosen.c.book)), dispute.c.closed_on.is_(None))
+    part = contested(open_ones.subquery("dispute"))
+    left = case((part.c.is_whole, 0), else_=func.greatest(0, overdue.c.open - func.coalesce(part.c.amount, 0)))
     joined = overdue.outerjoin(
-        contested,
-        (contested.c.account_id == overdue.c.account_id) & (contested.c.invoice_id == overdue.c.invoice_id),
+        part, (part.c.account_id == overdue.c.account_id) & (part.c.invoice_id == overdue.c.invoice_id)
     )
     return (
         select(
@@ -222,22 +224,6 @@ def _collectible(chosen: CTE, day: dt.date) -> CTE:
         .select_from(joined)
         .group_by(overdue.c.account_id)
         .cte("collectible")
-    )
-
-
-def _contested(chosen: CTE) -> CTE:
-    """By invoice: what open disputes contest; a dispute without an amount contests the whole invoice."""
-    dispute = tables.dispute
-    return (
-        select(
-            dispute.c.account_id,
-            dispute.c.invoice_id,
-            func.sum(dispute.c.amount).label("sum"),
-            func.bool_or(dispute.c.amount.is_(None)).label("is_whole"),
-        )
-        .where(dispute.c.account_id.in_(select(chosen.c.book)), dispute.c.closed_on.is_(None))
-        .group_by(dispute.c.account_id, dispute.c.invoice_id)
-        .cte("contested")
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    FromClause,
     Integer,
     Subquery,
     case,
@@ -39,12 +40,11 @@ def by_sql(ledgers: Ledgers, day: dt.date, terms: Mapping[str, Terms]) -> Subque
 
     Amounts are minor units; promises are judged as `terms` says of each currency.
     """
-    contested, promised = _contested(ledgers), _promised(ledgers, day, terms)
-    invoice = _overdue(ledgers, contested, promised, day)
-    contests = case((contested.c.is_whole, invoice.c.open), else_=func.coalesce(contested.c.amount, 0))
-    joined = invoice.outerjoin(
-        contested, (contested.c.account_id == invoice.c.account_id) & (contested.c.invoice_id == invoice.c.invoice_id)
-    )
+    disputed, promised = contested(ledgers.dispute), _promised(ledgers, day, terms)
+    invoice = _overdue(ledgers, disputed, promised, day)
+    contests = case((disputed.c.is_whole, invoice.c.open), else_=func.coalesce(disputed.c.amount, 0))
+    is_its_own = disputed.c.invoice_id == invoice.c.invoice_id
+    joined = invoice.outerjoin(disputed, (disputed.c.account_id == invoice.c.account_id) & is_its_own)
     book = (
         select(
             invoice.c.account_id,
@@ -85,9 +85,8 @@ def others(connection: Connection, day: dt.date, terms: Mapping[str, Terms]) -> 
             yield account, division(account.ledger, account.promises.values(), day, judged)
 
 
-def _contested(ledgers: Ledgers) -> CTE:
-    """By invoice: what open disputes contest; one without an amount contests the whole invoice."""
-    dispute = ledgers.dispute
+def contested(dispute: FromClause) -> CTE:
+    """By invoice: what these open disputes contest; one without an amount contests the whole invoice."""
     return (
         select(
             dispute.c.account_id,

@@ -1,6 +1,7 @@
 """Positions from the books are those that are folded from the events, on random books with all that may be."""
 
 import datetime as dt
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -59,6 +60,18 @@ def both(engine: Engine, day: dt.date) -> tuple[list[Position], list[Position]]:
         return positions(connection, day), present_positions(connection, day)
 
 
+def alike(book: Engine, days: Iterable[int]) -> Iterator[tuple[dt.date, list[Position]]]:
+    """Live day after day: positions and pipeline are the same either way; gives them."""
+    for after in days:
+        day = START + dt.timedelta(days=after)
+        step(book, day)
+        folded, kept = both(book, day)
+        assert folded == kept
+        with book.connect() as connection:
+            assert pipeline(folded) == pipeline_of(connection, day)
+        yield day, folded
+
+
 def owned(connection: Connection, folded: list[Position]) -> list[Owned]:
     """Who has what, account by account."""
     everybody, found = owners.known(connection), dict[tuple[str, str], Owned]()
@@ -77,18 +90,13 @@ def test_random_books_stand_as_their_events_fold(book: Engine, tmp_path: Path, s
     """Day after day the same accounts, states, amounts and ages, disputed, promised and collectible parts included."""
     take_in(book, write_events(tmp_path / "events.jsonl", ledger(seed, 25)), accept_rejects=True)
     seen: set[str] = set()
-    for days in range(5, 70, 13):
-        day = START + dt.timedelta(days=days)
-        step(book, day)
-        folded, kept = both(book, day)
-        assert folded == kept
+    for day, folded in alike(book, range(5, 70, 13)):
         with book.connect() as connection:
-            assert pipeline(folded) == pipeline_of(connection, day)
             assert ageing(folded) == ageing_of(connection, day)
             assert owned(connection, folded) == present_owners(connection, day)
             seen |= divided_by(connection, day)
         for part in ("disputed", "promised", "collectible"):
-            seen |= {part for position in kept if getattr(position, part)}
+            seen |= {part for position in folded if getattr(position, part)}
     assert {"disputed", "promised", "collectible", "by SQL", "account by account"} == seen
 
 
@@ -132,13 +140,8 @@ def test_what_is_promised_and_disputed_again_and_again_divides_alike(book: Engin
     """Several promises at once, disputes of a part, days of grace in one currency and none in another."""
     take_in(book, write_events(tmp_path / "events.jsonl", talked_over(seed, 60)), accept_rejects=True)
     seen: set[str] = set()
-    for days in range(6, 80, 6):
-        day = START + dt.timedelta(days=days)
-        step(book, day)
-        folded, kept = both(book, day)
-        assert folded == kept
+    for day, _ in alike(book, range(6, 80, 6)):
         with book.connect() as connection:
-            assert pipeline(folded) == pipeline_of(connection, day)
             seen |= divided_by(connection, day)
     assert {"by SQL", "account by account"} == seen
 
