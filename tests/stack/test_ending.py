@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from arflow.stack.places import Places
 from tests.servers import PROGRAM, Up, is_alive, until, valkey
@@ -120,12 +120,16 @@ def test_real_servers_are_used_and_left_running(folder: Path, database_url: str)
     with valkey(folder / "v") as redis_url:
         up = Up(home, ARFLOW_DATABASE_URL=database_url, ARFLOW_REDIS_URL=redis_url).wait()
         assert {"ticker", "drain-1", "deliver-1", "web"} == {*up.children()}
+        until(lambda: _has_ticked(database_url), SECONDS)
         assert 0 == up.end()
-    engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.connect() as connection:
-        assert 1 == connection.execute(text("SELECT count(*) FROM heartbeat WHERE name = 'ticker'")).scalar()
-    engine.dispose()
     assert ["anchors", "logs", "web.key"] == sorted(path.name for path in home.iterdir())
+
+
+def _has_ticked(database_url: str) -> bool:
+    """Whether a ticker of this database has told of itself; up is up a moment before."""
+    engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
+    with engine.connect() as connection:
+        return 1 == connection.execute(text("SELECT count(*) FROM heartbeat WHERE name = 'ticker'")).scalar()
 
 
 def test_a_real_database_is_never_made_a_demo(folder: Path, database_url: str) -> None:
