@@ -20,7 +20,7 @@ TICKS = 50
 """How many make a round; its value is their median."""
 
 FLOOR = 5.0
-_WHY = "a tick is six round trips to PostgreSQL, two to Valkey, and a commit that is on disk"
+_WHY = "a tick is five round trips to PostgreSQL, of which one is a commit that is on disk"
 
 
 def run(size: Size, say: Say) -> Measured:

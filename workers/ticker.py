@@ -16,7 +16,7 @@ from arflow import anchors, clock, queues
 from arflow.advance import BATCH
 from arflow.clock import Demo
 from arflow.logs import failure, log
-from arflow.store import switch, waiting
+from arflow.store import waiting
 from workers import entry
 from workers.entry import Process
 from workers.patience import AWAY, Backoff, reached
@@ -37,20 +37,15 @@ def tick(engine: Engine, redis: Redis) -> float:
     """Look once and ring; gives how many seconds to wait until the next look."""
     with engine.begin() as connection:
         waiting.beat(connection, NAME)
-        pace = _let_demo_move(connection, clock.demo(connection))
-        wanted = _wanted(connection)
+        pace, now = SECONDS, clock.read(connection)
+        if now.is_demo:
+            pace, now = _let_demo_move(connection, clock.demo(connection)), clock.read(connection)
+        found = waiting.look(connection, now.latest, now.day, RINGS * BATCH)
+    wanted = {queues.DRAIN: -(-found.accounts // BATCH), queues.DELIVER: -(-found.messages // BATCH)}
     for kind, count in wanted.items():
         if count:
             queues.ring(redis, kind, min(count, RINGS))
     return min(pace, BUSY_SECONDS if any(wanted.values()) else SECONDS)
-
-
-def _wanted(connection: Connection) -> dict[str, int]:
-    """How many batches wait for each queue, counted up to RINGS."""
-    now = clock.read(connection)
-    due = waiting.due_accounts(connection, now.latest, now.day, RINGS * BATCH)
-    ready = waiting.ready_messages(connection, RINGS * BATCH) if switch.is_on(connection) else 0
-    return {queues.DRAIN: -(-due // BATCH), queues.DELIVER: -(-ready // BATCH)}
 
 
 def _let_demo_move(connection: Connection, demo: Demo | None) -> float:

@@ -71,7 +71,9 @@ _FOR_THE_LAST = 4
 """Of a batch, one in so many places is for those who are due last."""
 
 
-def due(before: dt.datetime, on: dt.date | None) -> ColumnElement[bool]:
+def due(
+    before: dt.datetime | BindParameter[dt.datetime], on: dt.date | BindParameter[dt.date] | None
+) -> ColumnElement[bool]:
     """Whether an account is due before an instant and, on a stepped clock, up to the local date `on`."""
     account = tables.account
     soon = account.c.next_due < before

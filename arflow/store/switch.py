@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, false, func, insert, select
 
 from arflow.store import accounts, desk_tables
 
@@ -37,6 +37,13 @@ def is_on(connection: Connection) -> bool:
     """Whether anything leaves."""
     last = latest(connection)
     return last is not None and last.is_on
+
+
+def is_turned_on() -> ColumnElement[bool]:
+    """As `is_on`, for a statement that asks other things too."""
+    table = desk_tables.delivery_switch
+    last = select(table.c.is_on).order_by(table.c.id.desc()).limit(1).scalar_subquery()
+    return func.coalesce(last, false())
 
 
 def turn(

@@ -1,25 +1,46 @@
 """What waits to be looked at, counted for those who ring the bell; and who was seen when."""
 
 import datetime as dt
+from dataclasses import dataclass
+from functools import cache
 
-from sqlalchemy import Connection, Select, func, literal, select
+from sqlalchemy import Connection, Date, DateTime, Integer, ScalarSelect, Select, bindparam, case, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
-from arflow.store import accounts, desk_tables, leases, tables
+from arflow.store import accounts, desk_tables, leases, switch, tables
 
 
-def due_accounts(connection: Connection, before: dt.datetime, on: dt.date | None, limit: int) -> int:
-    """How many accounts are due before an instant (on a stepped clock: up to a local date), counted up to `limit`."""
-    return _counted(connection, select(literal(1)).select_from(tables.account).where(accounts.due(before, on)), limit)
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """How many accounts are due, and how many messages may be handed over; each counted up to a limit."""
+
+    accounts: int
+    messages: int
 
 
-def ready_messages(connection: Connection, limit: int) -> int:
-    """How many messages may be handed over now, counted up to `limit`; one whose lease ran out is among them."""
-    return _counted(connection, select(literal(1)).select_from(desk_tables.message).where(leases.is_ready()), limit)
+def look(connection: Connection, before: dt.datetime, on: dt.date | None, limit: int) -> Waiting:
+    """What waits: accounts due before an instant (on a stepped clock: up to a local date), and messages that may leave.
+
+    A message whose lease ran out is among them; none is while the delivery switch is off.
+    """
+    given = {"before": before, "limit": limit} | ({} if on is None else {"on": on})
+    row = connection.execute(_looking(is_stepped=on is not None), given).one()
+    return Waiting(accounts=row.accounts, messages=row.messages)
 
 
-def _counted(connection: Connection, query: Select[int], limit: int) -> int:
-    return connection.execute(select(func.count()).select_from(query.limit(limit).subquery())).scalar_one()
+@cache
+def _looking(*, is_stepped: bool) -> Select[tuple[int, int]]:
+    """One statement for all of it, made once: this is asked every second, mostly for nothing."""
+    account, on = tables.account, bindparam("on", type_=Date)
+    is_due = accounts.due(bindparam("before", type_=DateTime(timezone=True)), on if is_stepped else None)
+    due = _counted(select(literal(1)).select_from(account).where(is_due))
+    ready = _counted(select(literal(1)).select_from(desk_tables.message).where(leases.is_ready()))
+    return select(due.label("accounts"), case((switch.is_turned_on(), ready), else_=0).label("messages"))
+
+
+def _counted(query: Select[int]) -> ScalarSelect[int]:
+    limited = query.limit(bindparam("limit", type_=Integer)).subquery()
+    return select(func.count()).select_from(limited).scalar_subquery()
 
 
 # --- who was seen when ------------------------------------------------------------------------------------------------
