@@ -2,7 +2,9 @@
 
 The pages come from the server's own process, as `arflow up` starts it, over a loopback port, to people who are logged
 in. Each of the eight asks again as soon as the answer is there. Past dates are other ones each time, since the days
-that were asked for last are kept. `explain` is what `arflow explain` does, in eight threads of this process.
+that were asked for last are kept. The pipeline is opened once after each time that the clock was put on: the first
+figures of a day are worked out behind the pages within seconds, and no other day comes while people look on. `explain`
+is what `arflow explain` does, in eight threads of this process.
 """
 
 import datetime as dt
@@ -61,7 +63,7 @@ REASONS = {
     "list": "all accounts of a team are put in order, and each of 25 that changed is lived ahead",
     "account": "a page asks the database 41 times",
     "explain": "an explanation asks the database 25 times, and lives the account ahead twice",
-    "pipeline": "the first of those who ask adds up every open item",
+    "pipeline": "every open item is added up again behind the pages",
     "past": "what came later is taken off the items of every account, one past date after the other",
 }
 """What takes the time, by a profile."""
@@ -94,7 +96,8 @@ def run(size: Size, say: Say) -> Measured:
                 _note(found[kind, False], site, kind, size)
             with workers.rung():
                 for kind in NAMES:
-                    _make_due(made, size)
+                    if _make_due(made, size):
+                        site.open("pipeline")
                     _note(found[kind, True], site, kind, size)
                 workers.wait(accounts)
             told = (f"{kind} {found[kind, False][-1]:,.0f}/{found[kind, True][-1]:,.0f}" for kind in NAMES)
@@ -135,18 +138,19 @@ def _journal_rows(made: Company) -> int:
         return int(connection.execute(text("SELECT count(*) FROM journal")).scalar_one())
 
 
-def _make_due(made: Company, size: Size) -> None:
-    """Let so much time pass that the drain has work for a while, unless it has."""
+def _make_due(made: Company, size: Size) -> bool:
+    """Let so much time pass that the drain has work for a while, unless it has; gives whether the clock was put on."""
     number = AWAKE[size.quick] // 2
     due = "SELECT count(*) FROM account WHERE next_due <= now()"
     soonest = "SELECT next_due FROM account WHERE next_due IS NOT NULL ORDER BY next_due LIMIT :number"
     with made.engine.connect() as connection:
         if connection.execute(text(due)).scalar_one() > number // 2:
-            return
+            return False
         at: dt.datetime = connection.execute(
             text(f"SELECT max(next_due) FROM ({soonest}) AS soonest"), {"number": number}
         ).scalar_one()
     put(made.engine, at + dt.timedelta(seconds=1), runs=True)
+    return True
 
 
 def _note(values: list[float], site: "_Site", kind: str, size: Size) -> None:
@@ -213,7 +217,11 @@ class _Site:
         descriptor = self.listening.fileno()
         command = [sys.executable, "-P", "-m", "arflow.stack.server", "--name", "web", "--log-file", str(descriptor)]
         self.process = subprocess.Popen(command, env=os.environ | names, pass_fds=[descriptor])
-        for kind in ("list", "account", "explain"):
+        self.open("list", "account", "explain", "pipeline")
+
+    def open(self, *kinds: str) -> None:
+        """Have somebody open pages, whoever waits for them."""
+        for kind in kinds:
             next(self.asks(kind, 0))()
 
     def end(self) -> None:

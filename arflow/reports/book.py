@@ -19,7 +19,7 @@ from arflow.reports.past import past_pipeline, past_positions
 from arflow.reports.pipeline import Standing
 from arflow.reports.positions import Position
 from arflow.reports.present import present_positions
-from arflow.reports.shared import Shared, Told
+from arflow.reports.shared import Shared, Told, is_large
 from arflow.reports.summed import present_ageing, present_owners, present_pipeline
 
 _MOST_KEPT = 8
@@ -84,3 +84,17 @@ def ageing_shown(connection: Connection, day: dt.date) -> Told[Ageing]:
 def owners_shown(connection: Connection) -> Told[Owned]:
     """Who has what today, for a page."""
     return _owners.ask(connection, days.today(connection))
+
+
+def keep_ready(engine: Engine, *, begins: bool = False) -> None:
+    """See to it that nobody waits for today's figures of a large company: called every few seconds by who serves pages.
+
+    Those that were looked at lately are worked out anew in time, on a new day at once; when a process `begins`, the
+    pipeline is worked out, a lead's first page.
+    """
+    with engine.connect() as connection:
+        day, shares = days.today(connection), is_large(connection)
+    if shares:
+        _pipeline.keep_ready(engine, day, expected=begins)
+        _ageing.keep_ready(engine, day)
+        _owners.keep_ready(engine, day)

@@ -2,11 +2,13 @@
 
 A company of few accounts is added up anew each time, and what is shown is what is there. For a large one that takes
 so long that those who look at once would wait for each other, and while the drain runs no answer is the last one. So
-its figures are kept for a small multiple of the time that they took; past half of that they are worked out anew behind
-the page of whoever comes then, and nobody waits. How old they are is told with them.
+its figures are kept for a multiple of the time that they took; past half of that they are worked out anew, behind the
+page of whoever comes then, or of nobody (`keep_ready`) while people have looked lately. So nobody waits. How old they
+are is told with them.
 """
 
 import datetime as dt
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,8 +23,11 @@ from sqlalchemy.exc import DBAPIError
 LARGE = 20_000
 """From how many accounts on figures are shared; fewer are added up in about a tenth of a second."""
 
-MOST_TIMES = 10
-"""For how many times as long as they took figures are shown."""
+MOST_TIMES = 60
+"""For how many times as long as they took figures are shown; so they cost a thirtieth of that time at most."""
+
+READY_SECONDS = 1_800.0
+"""For how long after the last look figures are kept ready for the next."""
 
 MOST_DAYS = 8
 """Of how many days they are kept."""
@@ -49,46 +54,67 @@ class _Known(Generic[T]):
 
 
 class Shared(Generic[T]):
-    """One kind of figures, of each database that this process looks at."""
+    """One kind of figures, of each database that this process looks at, each shown for so many times what it took."""
 
-    def __init__(self, work: Work[T]) -> None:
-        self._work = work
+    def __init__(self, work: Work[T], most_times: float = MOST_TIMES) -> None:
+        self._work, self._most_times = work, most_times
         self._kept: WeakKeyDictionary[Engine, _Kept[T]] = WeakKeyDictionary()
         self._guard = threading.Lock()
 
     def ask(self, connection: Connection, day: dt.date) -> Told[T]:
         """The figures of `day`: those of this very moment, unless the company is large."""
-        if not _is_large(connection):
+        if not is_large(connection):
             return Told(lines=self._work(connection, day))
+        return self._of(connection.engine).ask(connection.engine, day)
+
+    def keep_ready(self, engine: Engine, day: dt.date, *, expected: bool = False) -> None:
+        """Work out the figures of `day` where the next look would wait for them, or let others be worked out behind it.
+
+        Only if somebody has looked within READY_SECONDS, or somebody is `expected` to.
+        """
+        self._of(engine).keep_ready(engine, day, expected=expected)
+
+    def _of(self, engine: Engine) -> "_Kept[T]":
         with self._guard:
-            kept = self._kept.setdefault(connection.engine, _Kept(self._work))
-        return kept.ask(connection.engine, day)
+            return self._kept.setdefault(engine, _Kept(self._work, self._most_times))
 
 
 class _Kept(Generic[T]):
     """The latest figures of one database, of a few days; whoever holds `_working` works out the next."""
 
-    def __init__(self, work: Work[T]) -> None:
-        self._work = work
+    def __init__(self, work: Work[T], most_times: float) -> None:
+        self._work, self._most_times = work, most_times
         self._known: dict[dt.date, _Known[T]] = {}
         self._working = threading.Lock()
+        self._looked = -math.inf
 
     def ask(self, engine: Engine, day: dt.date) -> Told[T]:
+        self._looked = time.monotonic()
         told = self._told(day)
         if told is None:
             with self._working:
                 return self._told(day) or self._renewed(engine, day)
-        if self._told(day, MOST_TIMES / 2) is None and self._working.acquire(blocking=False):
+        if self._is_to_be_renewed(day) and self._working.acquire(blocking=False):
             threading.Thread(target=self._renew_behind, args=(engine, day), name="adding-up", daemon=True).start()
         return told
 
-    def _told(self, day: dt.date, times: float = MOST_TIMES) -> Told[T] | None:
-        """What is known of the day, unless it is older than so many times what it took."""
+    def keep_ready(self, engine: Engine, day: dt.date, *, expected: bool) -> None:
+        is_wanted = expected or time.monotonic() - self._looked <= READY_SECONDS
+        if is_wanted and self._is_to_be_renewed(day):
+            with self._working:
+                if self._is_to_be_renewed(day):
+                    self._renewed(engine, day)
+
+    def _is_to_be_renewed(self, day: dt.date) -> bool:
+        return self._told(day, part=0.5) is None
+
+    def _told(self, day: dt.date, part: float = 1.0) -> Told[T] | None:
+        """What is known of the day, unless it is older than this part of the time for which it may be shown."""
         known = self._known.get(day)
         if known is None:
             return None
         age = time.monotonic() - known.begun
-        return Told(lines=known.lines, age=age) if age <= times * known.took else None
+        return Told(lines=known.lines, age=age) if age <= part * self._most_times * known.took else None
 
     def _renewed(self, engine: Engine, day: dt.date) -> Told[T]:
         """Work the figures out as they stand now, which a transaction that began before cannot see."""
@@ -109,7 +135,10 @@ class _Kept(Generic[T]):
             self._working.release()
 
 
-def _is_large(connection: Connection) -> bool:
-    """By what the database last counted; it looks again by itself when a table has grown."""
+def is_large(connection: Connection) -> bool:
+    """Whether a company's figures are shared.
+
+    That goes by what the database last counted; it looks again by itself when a table has grown.
+    """
     counted = text("SELECT reltuples FROM pg_class WHERE oid = 'account'::regclass")
     return float(connection.execute(counted).scalar_one()) >= LARGE

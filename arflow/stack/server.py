@@ -2,21 +2,24 @@
 
 import socket
 import threading
+from contextlib import suppress
 
+from sqlalchemy import Engine
 from waitress.server import create_server
 
 from arflow.advance import Engineering
+from arflow.reports import book
 from arflow.rules.engine import DurableRules
 from arflow.web import Settings, create_app
 from arflow.web.app import LARGEST_BODY
 from arflow.web.key import of_home
 from workers import entry
 from workers.entry import Process
-from workers.patience import reached
+from workers.patience import AWAY, Ending, reached
 
 THREADS = 8
 LOOK_SECONDS = 5.0
-"""How often it looks whether it is worn out and a new process should take over."""
+"""How often it looks whether it is worn out and a new process should take over, and whether figures are too old."""
 
 LARGEST = 2 * LARGEST_BODY
 """What is sent is kept on disk until it is whole; more than this is refused at once. Up to it, a page says so."""
@@ -42,10 +45,21 @@ def work(process: Process, descriptor: int) -> None:
     listening = socket.socket(fileno=descriptor)
     server = create_server(pages, sockets=[listening], threads=THREADS, ident=None, max_request_body_size=LARGEST)
     threading.Thread(target=server.run, name="pages", daemon=True).start()
+    threading.Thread(target=_keep_figures, args=(engine, process.ending), name="figures", daemon=True).start()
     while not process.ending.wait(LOOK_SECONDS) and not evaluator.is_worn:
         pass
     server.task_dispatcher.shutdown()
     engine.dispose()
+
+
+def _keep_figures(engine: Engine, ending: Ending) -> None:
+    """Work out behind the pages what takes long to add up, so that nobody waits for it; until told to end."""
+    begins = True
+    while not ending.is_told():
+        with suppress(*AWAY):  # the pages say so, and the next look tries again
+            book.keep_ready(engine, begins=begins)
+            begins = False
+        ending.wait(LOOK_SECONDS)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from arflow.reports.shared import LARGE, MOST_TIMES, Shared, Told
+from arflow.reports import shared
+from arflow.reports.shared import LARGE, Shared, Told
 
 pytestmark = pytest.mark.database
 
 TODAY, TOMORROW = dt.date(2026, 3, 2), dt.date(2026, 3, 3)
 TAKES = 0.2
+MOST_TIMES = 10
+"""For how many times as long as they took the figures of these tests are shown."""
 
 
 class Counting:
@@ -40,13 +43,17 @@ def counting() -> Counting:
 
 
 @pytest.fixture
-def ask(engine: Engine, counting: Counting) -> Iterator[Callable[..., Told[int]]]:
+def figures(counting: Counting) -> Shared[int]:
+    return Shared(counting, MOST_TIMES)
+
+
+@pytest.fixture
+def ask(engine: Engine, figures: Shared[int]) -> Iterator[Callable[..., Told[int]]]:
     """Asks for the figures, on a connection of its own; waits in the end for who works behind a page."""
-    shared = Shared(counting)
 
     def asked(day: dt.date = TODAY) -> Told[int]:
         with engine.connect() as connection:
-            return shared.ask(connection, day)
+            return figures.ask(connection, day)
 
     yield asked
     for thread in threading.enumerate():
@@ -140,3 +147,37 @@ def test_who_fails_behind_a_page_lets_the_next_one_try(
         ask()
     counting.fails = False
     assert [0] == ask().lines
+
+
+def test_what_was_looked_at_is_kept_ready(
+    engine: Engine, counting: Counting, figures: Shared[int], ask: Callable[..., Told[int]]
+) -> None:
+    """Worked out anew past half of its time, and for a new day at once: whoever comes next waits for nothing."""
+    grown(engine)
+    took = ask().age
+    figures.keep_ready(engine, TODAY)
+    assert 1 == counting.times
+    time.sleep(MOST_TIMES / 2 * took)
+    joined(engine, "lena")
+    figures.keep_ready(engine, TODAY)
+    figures.keep_ready(engine, TOMORROW)
+    assert ([1], [1]) == (_at_once(ask).lines, ask(TOMORROW).lines)
+    assert 3 == counting.times
+
+
+def test_what_nobody_looks_at_is_not_kept_ready(
+    engine: Engine,
+    counting: Counting,
+    figures: Shared[int],
+    ask: Callable[..., Told[int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Unless somebody is expected to look, as after the start of a process."""
+    grown(engine)
+    figures.keep_ready(engine, TODAY)
+    assert 0 == counting.times
+    figures.keep_ready(engine, TODAY, expected=True)
+    assert [0] == _at_once(ask).lines
+    monkeypatch.setattr(shared, "READY_SECONDS", 0.0)
+    figures.keep_ready(engine, TOMORROW)
+    assert 1 == counting.times
