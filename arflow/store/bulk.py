@@ -4,13 +4,14 @@ A statement for each row costs the client twice as much, and a parameter for eac
 """
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Table, TextClause, text
 from sqlalchemy.dialects import postgresql
+
+from arflow.store.jsontext import document_of
 
 Row = dict[str, Any]
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
@@ -101,4 +102,5 @@ def _plain(value: object) -> str:
     raise TypeError(value)
 
 
-_document = json.JSONEncoder(default=_plain, separators=(",", ":")).encode
+def _document(rows: Sequence[Row]) -> str:
+    return document_of(rows, _plain)

@@ -29,6 +29,7 @@ from arflow.errors import Refused
 from arflow.life.records import Part
 from arflow.store import bulk, tables
 from arflow.store.accounts import listed
+from arflow.store.jsontext import text_of
 from arflow.store.rows import Row
 
 
@@ -53,12 +54,9 @@ def _plain(value: object) -> object:
     raise TypeError(value)
 
 
-_written = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain).encode
-
-
 def canonical(event: Event) -> str:
     """The content of `event` as canonical JSON, without its account: two events say the same if this is the same."""
-    return _written({"date": event.on.isoformat(), "time": f"{event.clock:%H:%M}", **event.data})
+    return text_of({"date": event.on.isoformat(), "time": f"{event.clock:%H:%M}", **event.data}, _plain)
 
 
 def digest(event: Event) -> bytes:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, func, select, text
 from arflow.life.records import Entry, EntryKind
 from arflow.store import bulk, tables
 from arflow.store.accounts import listed
+from arflow.store.jsontext import ascii_of
 from arflow.store.rows import Row
 from arflow.vocabulary import Facts
 
@@ -92,10 +93,7 @@ def digest(row: Mapping[str, Any], previous: bytes | None) -> bytes:
     content = {name: row[name] for name in _CHAINED}
     content["at"] = row["at"].astimezone(dt.UTC).isoformat()
     content["on"], content["clock"] = row["on"].isoformat(), row["clock"].isoformat()
-    return hashlib.sha256((previous or b"") + _written(content).encode()).digest()
-
-
-_written = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode
+    return hashlib.sha256((previous or b"") + ascii_of(content)).digest()
 
 
 def append(connection: Connection, rows: Sequence[Row]) -> None:
