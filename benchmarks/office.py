@@ -181,6 +181,8 @@ def _value(table: Table, name: str, owner: str) -> str:
         return f"'caller-' || lpad(({owner})::text, 4, '0')"
     if table is tables.effect and name == "name":
         return f"CASE WHEN m.kind = 'call' THEN 'team-' || (({owner}) / {TEAM}) ELSE m.name END"
+    if table is tables.account and name == "call_queue":
+        return f"CASE WHEN m.call_open THEN 'team-' || (({owner}) / {TEAM}) END"
     return f'm."{name}"'
 
 

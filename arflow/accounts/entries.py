@@ -330,6 +330,14 @@ class Account:
         """Messages and call tasks that have not left yet, in the order of their decision."""
         return tuple(effect for effect in self.outgoing if effect.status is EffectStatus.WAITING)
 
+    @property
+    def call_queue(self) -> str | None:
+        """The queue on which its open call is: that of the latest call sent in this stay. None without an open call."""
+        if not self.call_open:
+            return None
+        sent = (e for e in reversed(self.outgoing) if e.kind is EffectKind.CALL and e.status is EffectStatus.SENT)
+        return next((effect.name for effect in sent if effect.stay == self.stay), None)
+
     @worked_out
     def messages(self) -> tuple[Outgoing, ...]:
         """Messages that were sent, in the order of their sending."""

@@ -1,14 +1,12 @@
 """Which accounts a person reaches: one condition, for every page and form. What it leaves out is not there (404)."""
 
-from sqlalchemy import ColumnElement, Connection, Select, false, literal_column, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, false, or_, select, true
 
-from arflow.accounts.entries import EffectStatus
 from arflow.desk import users
 from arflow.desk.users import User
 from arflow.errors import SaysNo
 from arflow.store.desk_tables import task
-from arflow.store.tables import account, effect
-from arflow.vocabulary import EffectKind
+from arflow.store.tables import account
 
 REACH_ALL = ("lead", "admin")
 
@@ -39,7 +37,7 @@ def kinds_of_reach(user: User) -> tuple[ColumnElement[bool], ...]:
     names = [user.name, *user.queues]
     return (
         account.c.owner.in_(names),
-        account.c.call_open & account.c.id.in_(_ever_called_on(user.queues)) & called_on(user.queues),
+        called_on(user.queues),
         account.c.id.in_(_followed_up_by(names)) & has_nobody(),
     )
 
@@ -63,32 +61,9 @@ def keeper(connection: Connection, user: User, account_id: str) -> str:
     return user.name if is_theirs or owner is None else owner
 
 
-def _ever_called_on(queues: tuple[str, ...]) -> Select[tuple[str]]:
-    """The accounts with a call on one of `queues`, in whatever stay: few of all that have an open call."""
-    return select(effect.c.account_id).where(_is_call(), effect.c.name.in_(queues))
-
-
-def _is_call() -> ColumnElement[bool]:
-    """Whether an effect is a call that has left; in the words of its index."""
-    return (effect.c.kind == literal_column("'call'")) & (effect.c.status == literal_column("'sent'"))
-
-
 def called_on(queues: tuple[str, ...]) -> ColumnElement[bool]:
-    """Whether the open call of the account is on one of `queues`: the latest call sent in its present stay."""
-    latest = (
-        select(effect.c.name)
-        .where(
-            effect.c.account_id == account.c.id,
-            effect.c.kind == EffectKind.CALL,
-            effect.c.status == EffectStatus.SENT,
-            effect.c.stay == account.c.stay,
-        )
-        .order_by(effect.c.number.desc())
-        .limit(1)
-        .correlate(account)
-        .scalar_subquery()
-    )
-    return latest.in_(queues)
+    """Whether the open call of the account is on one of `queues`."""
+    return account.c.call_queue.in_(queues)
 
 
 def require(connection: Connection, user: User, account_id: str) -> None:

@@ -1,10 +1,12 @@
 """To whom accounts can be given: people who work accounts, and queues."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, literal, or_, select, union_all
 
 from arflow.errors import Refused, did_you_mean
+from arflow.store.accounts import listed
 from arflow.store.desk_tables import queue, user
 
 _WORKS = ("caller", "lead")
@@ -37,8 +39,9 @@ def check(connection: Connection, name: str) -> None:
         raise Refused(f"`{name[:80]}` is no caller, lead or queue{did_you_mean(name, known)}")
 
 
-def shown_names(connection: Connection) -> dict[str, str]:
-    """What every user and queue, also a disabled one, is called."""
+def shown_names(connection: Connection, of: Iterable[str] | None = None) -> dict[str, str]:
+    """What every user and queue, also a disabled one, is called; or those of them that `of` names."""
     names = union_all(select(user.c.name, user.c.full_name.label("title")), select(queue.c.name, queue.c.title))
     found = names.subquery()
-    return {row.name: row.title or row.name for row in connection.execute(select(found))}
+    wanted = select(found) if of is None else select(found).where(found.c.name.in_(listed(sorted(set(of)))))
+    return {row.name: row.title or row.name for row in connection.execute(wanted)}

@@ -12,6 +12,7 @@ payments, and by one day before an account's `act_at`. What is shown is the fact
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -21,7 +22,9 @@ from sqlalchemy import (
     Row,
     Select,
     Subquery,
+    any_,
     case,
+    false,
     func,
     or_,
     select,
@@ -130,16 +133,40 @@ def page(
     limit: int,
 ) -> Worklist:
     """The accounts of `which` that `user` reaches, in the order of their work on `day`."""
+    asks = _asked if access.reaches_all(user) else _asked_again
+    rows = connection.execute(asks(user, which, day, currency, (offset, limit))).all()
+    return Worklist(places=[_place(row) for row in rows if row.account is not None], currencies=rows[0].known or ())
+
+
+def _asked(user: User, which: Which, day: dt.date, currency: str, window: tuple[int, int]) -> Select[Any]:
     reached = _reached(user, which)
     wanted = reached.c.currency == currency if currency else true()
     chosen = select(reached, _has_task(reached.c.id, user, day).label("has_task")).where(wanted).cte("chosen")
-    ranked = _ranked(chosen, day).subquery("ranked")
-    shown = select(ranked).order_by(*_order(ranked)).offset(offset).limit(limit).subquery("shown")
+    ranked = _ranked(_Chosen(accounts=chosen, are_few=not access.reaches_all(user)), day).subquery("ranked")
+    shown = select(ranked).order_by(*_order(ranked)).offset(window[0]).limit(window[1]).subquery("shown")
     known = select(func.array_agg(aggregate_order_by(reached.c.currency.distinct(), reached.c.currency)).label("known"))
     every = known.subquery("every")
-    query = select(every.c.known, *shown.c).select_from(every.outerjoin(shown, true())).order_by(*_order(shown))
-    rows = connection.execute(query).all()
-    return Worklist(places=[_place(row) for row in rows if row.account is not None], currencies=rows[0].known or ())
+    return select(every.c.known, *shown.c).select_from(every.outerjoin(shown, true())).order_by(*_order(shown))
+
+
+_asked_again = lru_cache(maxsize=64)(_asked)
+"""What callers ask for between any two calls: to write this query costs as much as a third of a list's page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """The accounts of a list, with the `book` of each; `are_few`: they are some thousands at most, of any number."""
+
+    accounts: CTE
+    are_few: bool
+
+    def has(self, key: ColumnElement[str], of: str) -> ColumnElement[bool]:
+        """Whether `key` is the id or the book of one of them.
+
+        The rows of few are looked up one by one: as many as there are of the others make no difference.
+        """
+        ids = select(self.accounts.c[of])
+        return key == any_(func.array(ids.scalar_subquery())) if self.are_few else key.in_(ids)
 
 
 def _order(ranked: Subquery) -> tuple[ColumnElement[Any], ...]:
@@ -160,7 +187,8 @@ def _place(row: Row[Any]) -> Place:
 
 def _reached(user: User, which: Which) -> CTE:
     """The accounts of `which` that the user reaches; those that they reach in more than one way come once."""
-    has_call = _account.c.call_open & or_(_account.c.owner == user.name, access.called_on(user.queues))
+    is_theirs = _account.c.call_open & (_account.c.owner == user.name)
+    has_call = or_(is_theirs, func.coalesce(access.called_on(user.queues), false()))
     columns = (
         _account.c.id,
         _account.c.currency,
@@ -171,8 +199,8 @@ def _reached(user: User, which: Which) -> CTE:
     return union(*ways).cte("reached") if len(ways) > 1 else ways[0].cte("reached")
 
 
-def _ranked(chosen: CTE, day: dt.date) -> Select[Any]:
-    books, promised = _collectible(chosen, day), _promised(chosen, day)
+def _ranked(those: _Chosen, day: dt.date) -> Select[Any]:
+    chosen, books, promised = those.accounts, _collectible(those, day), _promised(those, day)
     measure = func.greatest(0, func.coalesce(books.c.amount, 0) - func.coalesce(promised.c.amount, 0))
     oldest = case((measure > 0, books.c.oldest))
     place = func.percent_rank().over(partition_by=chosen.c.currency, order_by=[measure.desc(), oldest.asc()])
@@ -194,7 +222,7 @@ def _ranked(chosen: CTE, day: dt.date) -> Select[Any]:
     )
 
 
-def _collectible(chosen: CTE, day: dt.date) -> CTE:
+def _collectible(those: _Chosen, day: dt.date) -> CTE:
     """By book: what is overdue and undisputed, and its oldest due date. Disputes cover the earliest due date first."""
     item = tables.item
     overdue = (
@@ -204,12 +232,12 @@ def _collectible(chosen: CTE, day: dt.date) -> CTE:
             func.sum(item.c.open).label("open"),
             func.min(item.c.due).label("oldest"),
         )
-        .where(item.c.account_id.in_(select(chosen.c.book)), item.c.open > 0, item.c.due < day)
+        .where(those.has(item.c.account_id, "book"), item.c.open > 0, item.c.due < day)
         .group_by(item.c.account_id, item.c.invoice_id)
         .cte("overdue")
     )
     dispute = tables.dispute
-    open_ones = select(dispute).where(dispute.c.account_id.in_(select(chosen.c.book)), dispute.c.closed_on.is_(None))
+    open_ones = select(dispute).where(those.has(dispute.c.account_id, "book"), dispute.c.closed_on.is_(None))
     part = contested(open_ones.subquery("dispute"))
     left = case((part.c.is_whole, 0), else_=func.greatest(0, overdue.c.open - func.coalesce(part.c.amount, 0)))
     joined = overdue.outerjoin(
@@ -227,15 +255,15 @@ def _collectible(chosen: CTE, day: dt.date) -> CTE:
     )
 
 
-def _promised(chosen: CTE, day: dt.date) -> CTE:
+def _promised(those: _Chosen, day: dt.date) -> CTE:
     """By account: what its promises that have not come due yet still cover."""
-    promise = tables.promise
+    chosen, promise = those.accounts, tables.promise
     is_open = promise.c.cancelled_at.is_(None) & (promise.c.due >= day)
     covers = func.greatest(0, promise.c.amount - func.coalesce(_came(chosen), 0))
     return (
         select(promise.c.account_id, func.sum(covers).label("amount"))
         .select_from(promise.join(chosen, chosen.c.id == promise.c.account_id))
-        .where(is_open)
+        .where(those.has(promise.c.account_id, "id"), is_open)
         .group_by(promise.c.account_id)
         .cte("promised")
     )

@@ -49,17 +49,18 @@ _PLAIN = (
 
 def account_row(account: Account) -> Row:
     """The row of `account` in the table `account`, without the columns that belong to the journal and to timers."""
-    return {name: column(account) for name, column in _COLUMNS.items()}
+    return {name: column(account) for name, column in _COLUMNS.items()} | {"call_queue": account.call_queue}
 
 
 def changed_columns(old: Account, new: Account) -> Row:
     """The columns of `account_row` that `new` has otherwise than `old`."""
     before, after = old.__dict__, new.__dict__
-    return {
+    changed = {
         name: column(new)
         for name, column in _COLUMNS.items()
         if after[name] is not before[name] and after[name] != before[name]
     }
+    return changed if old.call_queue == new.call_queue else changed | {"call_queue": new.call_queue}
 
 
 _COLUMNS: Mapping[str, Callable[[Account], Any]] = MappingProxyType(
@@ -76,7 +77,7 @@ _COLUMNS: Mapping[str, Callable[[Account], Any]] = MappingProxyType(
         "parked": lambda account: parked_row(account.parked),
     }
 )
-"""Each column, and what it holds of an account; it depends on the attribute of its name alone."""
+"""Each column but `call_queue`, and what it holds of an account; it depends on the attribute of its name alone."""
 
 
 def _unless_ever(at: dt.datetime) -> dt.datetime | None:

@@ -129,6 +129,7 @@ account = Table(
     Column("wake", Instant, nullable=True),
     Column("parked", JSONB(none_as_null=True), nullable=True),
     Column("call_open", Boolean, nullable=False),
+    Column("call_queue", Text, nullable=True, comment="the queue on which its open call is"),
     Column("effects_decided", Integer, nullable=False),
     Column("born", Boolean, nullable=False),
     Column("next_due", Instant, nullable=True),
@@ -140,13 +141,14 @@ account = Table(
     _one_of("state", State),
     CheckConstraint("pays_through <> id", name="pays_through_another"),
     CheckConstraint("parked IS NULL OR wake IS NULL", name="parked_is_not_woken"),
+    CheckConstraint("call_open OR call_queue IS NULL", name="call_queue"),
     CheckConstraint("credit_limit >= 0", name="credit_limit"),
     CheckConstraint("(next_due IS NULL) = (due_on IS NULL)", name="due_on"),
     CheckConstraint("(journal_length = 0) = (journal_head IS NULL)", name="journal_head"),
     Index("ix_account_next_due", "next_due", postgresql_where=text("next_due IS NOT NULL")),
     Index("ix_account_family", "family", postgresql_where=text("family <> id")),
     Index("ix_account_owner", "owner"),
-    Index("ix_account_call_open", "id", postgresql_where=text("call_open")),
+    Index("ix_account_call_queue", "call_queue", postgresql_where=text("call_queue IS NOT NULL")),
     Index("ix_account_parked", "id", postgresql_where=text("parked IS NOT NULL")),
 )
 
@@ -311,7 +313,6 @@ effect = Table(
     CheckConstraint("(sent_at IS NULL) = (status IN ('waiting', 'dropped'))", name="sent"),
     CheckConstraint("(sent_at IS NULL) = (sent_on IS NULL)", name="sent_on"),
     Index("ix_effect_waiting", "account_id", postgresql_where=text("status = 'waiting'")),
-    Index("ix_effect_call", "name", "account_id", postgresql_where=text("kind = 'call' AND status = 'sent'")),
     Index(
         "ix_effect_one_message_a_day",
         "account_id",

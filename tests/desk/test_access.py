@@ -1,6 +1,8 @@
 """Who reaches which account, and what becomes of accounts whose person leaves."""
 
+import datetime as dt
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, select, text
@@ -13,6 +15,7 @@ from arflow.errors import Refused, SaysNo
 from arflow.rules.reference import Reference
 from arflow.store import tables
 from tests.desk.conftest import OWNERS
+from tests.production import step, take_in, write_events
 
 pytestmark = pytest.mark.database
 
@@ -46,11 +49,22 @@ def test_each_role_reaches_its_accounts(shop: Engine) -> None:
             assert expected == reached(connection, roles, queue), (roles, queue)
 
 
-def test_a_settled_call_or_one_of_an_earlier_stay_gives_no_reach(shop: Engine) -> None:
-    for settled in ("UPDATE account SET call_open = false", "UPDATE effect SET stay = stay - 1"):
-        with shop.connect() as connection:
-            connection.execute(text(settled))
-            assert {"CARA"} == reached(connection, ["caller"], "collections")
+@pytest.mark.parametrize(
+    "settled",
+    [
+        {"event": "contact", "channel": "call", "direction": "out", "outcome": "no_answer"},
+        {"event": "payment", "id": "P1", "amount": "100.00"},
+    ],
+)
+def test_a_settled_call_or_one_of_an_earlier_stay_gives_no_reach(
+    shop: Engine, tmp_path: Path, settled: dict[str, object]
+) -> None:
+    """Somebody called, or all is paid and the account moves on."""
+    event = {**settled, "date": "2026-01-21", "account": "CALLED"}
+    take_in(shop, write_events(tmp_path / "settled.jsonl", [event]))
+    step(shop, dt.date(2026, 1, 22))
+    with shop.connect() as connection:
+        assert {"CARA"} == reached(connection, ["caller"], "collections")
 
 
 def test_an_account_of_another_looks_like_none(shop: Engine) -> None:

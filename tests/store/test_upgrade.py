@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from arflow.audit import verify
 from arflow.rules.reference import Reference
-from arflow.store import database, desk_tables
+from arflow.store import accounts, database, desk_tables
 from tests.production import known_ids, step
 from tests.servers import PATIENCE, PROGRAM, until
 
@@ -107,6 +107,19 @@ def test_everything_is_kept_and_the_accounts_go_on(old: Engine, before: str) -> 
         found = connection.execute(text("SELECT id, state, journal_length FROM account"))
         assert AS_THE_OLD_CODE_SAYS == {row.id: (row.state, row.journal_length) for row in found}
         assert () == verify(connection, {"the reference": Reference()}, known_ids(old)).findings
+
+
+def test_each_open_call_is_on_the_queue_that_its_account_says(old: Engine) -> None:
+    """Found anew for the accounts of before, and kept by the code for all that come after."""
+    database.migrate(old)
+    for day in (None, LATER):
+        if day is not None:
+            step(old, day)
+        with old.connect() as connection:
+            kept = {row.id: row.call_queue for row in connection.execute(text("SELECT id, call_queue FROM account"))}
+            there = accounts.load(connection, known_ids(old))
+        assert {key: stored.account.call_queue for key, stored in there.items()} == kept
+        assert {stored.account.call_open for stored in there.values() if kept[stored.account.id]} == {True}
 
 
 def put_message(engine: Engine) -> None:

@@ -63,7 +63,7 @@ def test_another_caller_sees_an_account_only_once_it_is_theirs(live: Live) -> No
     live.site.add("carl", "caller")
     live.site.add("dora", "caller")
     live.site.add("lena", "lead")
-    live.site.sql("UPDATE account SET call_open = false WHERE id = 'C1'")
+    live.site.sql("UPDATE account SET call_open = false, call_queue = NULL WHERE id = 'C1'")
     theirs, lead, dora = live.page("carl"), live.page("lena"), live.page("dora")
     theirs.goto("/accounts/C1")
     theirs.get_by_text("Write a note").click()

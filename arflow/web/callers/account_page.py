@@ -1,7 +1,7 @@
 """The account's page: everything before a call, everything that may be done, why, and what happened."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ from flask import render_template, request
 
 from arflow import clock, explain, money, outlook
 from arflow.desk import assignments, brief, outcomes, reasons, tasks, timeline, wording
+from arflow.desk.tasks import Task
 from arflow.desk.timeline import TOPICS, Entry, Mark, View
 from arflow.outlook import Outlook
 from arflow.rules.calendar import zone_named
@@ -46,6 +47,10 @@ def page(account_id: str) -> str:
     explained = outlook.explained(connection(), one)
     offset, limit = window(TIMELINE_SIZE)
     chosen = topic if topic in TOPICS else ""
+    contacts, changed = timeline.contacts(connection(), view), _changed(view)
+    entries = paged(timeline.page(connection(), view, topic=chosen, offset=offset, limit=limit), TIMELINE_SIZE)
+    open_tasks = tasks.open_of(connection(), [account_id]).get(account_id, [])
+    told = (*contacts, *entries.rows, *(changed.entries if changed else ()))
     return render_template(
         "callers/account.html",
         one=one,
@@ -60,17 +65,17 @@ def page(account_id: str) -> str:
         reaches_payer=one.account.pays_through is not None and reaches(one.account.pays_through),
         explained=explained,
         next_sentence=explain.sentence(explained.next, one.account.currency, wording.amount),
-        contacts=timeline.contacts(connection(), view),
+        contacts=contacts,
         refused=addresses.refused(connection(), (person.email for person in one.account.people)),
-        tasks=tasks.open_of(connection(), [account_id]).get(account_id, []),
+        tasks=open_tasks,
         may_settle=lambda task: tasks.may_settle(current_user(), task),
         hold_ends=timeline.hold_ends(connection(), account_id),
         mark=timeline.mark(connection(), account_id),
-        changed=_changed(view),
-        entries=paged(timeline.page(connection(), view, topic=chosen, offset=offset, limit=limit), TIMELINE_SIZE),
+        changed=changed,
+        entries=entries,
         topic=chosen,
         topics=TOPICS,
-        names=assignments.shown_names(connection()),
+        names=assignments.shown_names(connection(), _named(one, explained, told, open_tasks)),
         assignees=assignments.assignees(connection()) if current_user().is_any_of("lead", "admin") else [],
         follow_up_on=follow_up_day(one),
         outcomes=outcomes,
@@ -80,6 +85,19 @@ def page(account_id: str) -> str:
         typed_form=typed(),
         open_hint=f"At most {wording.amount(one.seen.facts.open_amount, one.account.currency)} is open.",
     )
+
+
+def _named(
+    one: Outlook, explained: explain.Explanation, told: Iterable[Entry], open_tasks: Iterable[Task]
+) -> Iterator[str]:
+    """The users and queues that the page names."""
+    yield one.account.owner
+    if explained.decided is not None:
+        yield explained.decided.actor
+    for entry in told:
+        yield entry.actor
+        yield from (note.author for note in entry.notes)
+    yield from (task.assignee for task in open_tasks)
 
 
 def _there(one: Outlook) -> str:

@@ -40,8 +40,8 @@ class Line:
 @pages.get("/accounts", menu=("My accounts", 10), roles={"caller", "lead"})
 def mine() -> str:
     """One's own accounts, what is due first."""
-    which = worklist.mine(current_user(), _today())
-    return _page("callers/mine.html", which)
+    today = _today()
+    return _page("callers/mine.html", worklist.mine(current_user(), today), today)
 
 
 @pages.get("/lists/all", menu=("All accounts", 21), roles=_LEADS)
@@ -49,13 +49,14 @@ def everything() -> str:
     """All accounts, or those of one owner."""
     owner = request.args.get("owner", "")
     which = worklist.owned_by(owner) if owner else worklist.everything()
-    return _page("callers/all.html", which, owner=owner)
+    everybody = assignments.shown_names(connection())
+    return _page("callers/all.html", which, _today(), owner=owner, everybody=everybody)
 
 
 @pages.get("/lists/unassigned", menu=("Unassigned", 22), roles=_LEADS)
 def unassigned() -> str:
     """What nobody who works here has."""
-    return _page("callers/unassigned.html", worklist.unassigned())
+    return _page("callers/unassigned.html", worklist.unassigned(), _today())
 
 
 @pages.get("/search")
@@ -107,19 +108,20 @@ def _today() -> dt.date:
     return clock.read(connection()).today
 
 
-def _page(template: str, which: Which, **values: object) -> str:
-    today, currency = _today(), request.args.get("currency", "")
+def _page(template: str, which: Which, today: dt.date, **values: object) -> str:
+    currency = request.args.get("currency", "")
     found = _found(which, today, currency)
     if currency and currency not in found.currencies:
         found = _found(which, today, "")
     shown: Paged[Place] = paged(found.places, SIZE)
+    lines = _lines([place.account for place in shown.rows], {place.account: place for place in shown.rows})
     return render_template(
         template,
         page=shown,
-        lines=_lines([place.account for place in shown.rows], {place.account: place for place in shown.rows}),
+        lines=lines,
         currencies=found.currencies,
         currency=currency,
-        names=assignments.shown_names(connection()),
+        names=assignments.shown_names(connection(), (line.one.account.owner for line in lines)),
         assignees=assignments.assignees(connection()) if current_user().is_any_of(*_LEADS) else [],
         today=today,
         **values,
