@@ -25,7 +25,7 @@ from arflow.life.records import Entry, EntryKind
 from arflow.living import Engineering, Living
 from arflow.messages.recipients import has_address
 from arflow.rules.policy import Policy
-from arflow.store import accounts, cash, database, events, fuse, journal, outbox, policies, switch
+from arflow.store import accounts, cash, database, events, fuse, journal, outbox, policies, remembered, switch
 from arflow.store.accounts import Changed
 from arflow.store.outbox import Leaving
 from arflow.store.rows import Row
@@ -52,6 +52,7 @@ __all__ = [
     "run_due",
     "standing",
     "turn_delivery",
+    "versions_standing",
 ]
 
 BATCH = 200
@@ -387,8 +388,15 @@ def rehearse(connection: Connection, ids: Sequence[str], now: Now, engineering: 
 
 def standing(connection: Connection, ids: Sequence[str], now: Now, engineering: Engineering) -> dict[str, Life]:
     """The accounts `ids` as they stand, ready to be looked at or rehearsed further; nothing is run or written."""
-    living = Living(connection, _with_heads(connection, ids), now, engineering)
-    return {key: living.standing(key) for key in ids}
+    return {key: life for key, (life, _) in versions_standing(connection, ids, now, engineering).items()}
+
+
+def versions_standing(
+    connection: Connection, ids: Sequence[str], now: Now, engineering: Engineering
+) -> dict[str, tuple[Life, int]]:
+    """The same, each with the version of its row."""
+    living = Living(connection, _with_heads(connection, ids), now, engineering, load=remembered.load)
+    return {key: (living.standing(key), living.stored[key].version) for key in ids}
 
 
 def ahead(connection: Connection, ids: Sequence[str], until: dt.date, engineering: Engineering) -> Iterator[Entry]:

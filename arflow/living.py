@@ -44,9 +44,16 @@ class Engineering:
 class Living:
     """The accounts of one transaction, with everything that was read for them at once."""
 
-    def __init__(self, connection: Connection, ids: Sequence[str], now: Now, engineering: Engineering) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        ids: Sequence[str],
+        now: Now,
+        engineering: Engineering,
+        load: Callable[[Connection, Sequence[str]], dict[str, Stored]] = accounts.load,
+    ) -> None:
         self.connection, self.now, self.engineering = connection, now, engineering
-        self.stored = accounts.load(connection, ids)
+        self.stored = load(connection, ids)
         self.pending = events.pending(connection, ids, now.last_day)
         self.later = events.next_pending(connection, ids, now.last_day)
         self.activations = policies.activations(connection)

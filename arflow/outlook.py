@@ -9,12 +9,12 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from arflow import clock, explain
 from arflow.accounts.entries import Account
 from arflow.accounts.facts import Reading, Snapshot, snapshot
-from arflow.advance import Engineering, is_its_own, standing
+from arflow.advance import Engineering, is_its_own, versions_standing
 from arflow.clock import Now
 from arflow.desk import brief, worklist
 from arflow.desk.brief import Allowed
@@ -22,8 +22,7 @@ from arflow.desk.worklist import LastStep
 from arflow.life.life import Life, reading
 from arflow.rules.calendar import Calendar
 from arflow.rules.policy import Policy
-from arflow.store import journal, policies, tables
-from arflow.store.accounts import listed
+from arflow.store import journal, policies
 
 _MOST_KEPT = 1_000
 """Of how many accounts what comes next is kept."""
@@ -124,12 +123,12 @@ def outlooks(connection: Connection, ids: Sequence[str], engineering: Engineerin
 
 def _outlooks(connection: Connection, ids: Sequence[str], engineering: Engineering) -> dict[str, Outlook]:
     now = clock.read(connection)
-    lives = standing(connection, ids, now, engineering)
-    steps, versions = worklist.last_steps(connection, ids), _versions(connection, ids)
+    lives = versions_standing(connection, ids, now, engineering)
+    steps = worklist.last_steps(connection, ids)
     deciding = {name: policies.named(connection, name) for name in {s.version for s in steps.values()} if name}
     return {
-        key: _outlook(life, now, versions[key], steps.get(key), _why(steps.get(key), deciding))
-        for key, life in lives.items()
+        key: _outlook(life, now, version, steps.get(key), _why(steps.get(key), deciding))
+        for key, (life, version) in lives.items()
     }
 
 
@@ -138,12 +137,6 @@ def explained(connection: Connection, one: Outlook) -> explain.Explanation:
     last = journal.last_step(connection, one.account.id, dt.date.max)
     deciding = policies.named(connection, last.policy_version) if last and last.policy_version else None
     return explain.explain(one.life, one.at, last, deciding)
-
-
-def _versions(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
-    account = tables.account
-    query = select(account.c.id, account.c.version).where(account.c.id.in_(listed(ids)))
-    return {row.id: row.version for row in connection.execute(query)}
 
 
 def _why(step: LastStep | None, deciding: Mapping[str, Policy]) -> str:
