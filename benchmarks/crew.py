@@ -116,7 +116,8 @@ class Crew:
             "ARFLOW_HOME": str(self.home),
         }
         own = [sys.executable, "-P", "-m", module, "--name", name, "--log-file", "--lifeline", *arguments]
-        return subprocess.Popen([*site.command, *own], env=os.environ | names, stdin=subprocess.PIPE)
+        command, environment = [*site.command, *own], os.environ | names
+        return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)
 
     @contextmanager
     def rung(self) -> Iterator[None]:

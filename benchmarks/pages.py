@@ -60,8 +60,8 @@ LIMITS = {"list": 100.0, "account": 100.0, "explain": 100.0, "pipeline": 200.0, 
 """Milliseconds within which 95 of 100 are to come."""
 
 REASONS = {
-    "list": "all accounts of a team are put in order, and each of 25 that changed is lived ahead",
-    "account": "a page asks the database 41 times",
+    "list": "all accounts of a team are put in order, and each of 25 that changed is read and lived ahead",
+    "account": "a page asks the database some 40 times",
     "explain": "an explanation asks the database 25 times, and lives the account ahead twice",
     "pipeline": "every open item is added up again behind the pages",
     "past": "what came later is taken off the items of every account, one past date after the other",
@@ -216,7 +216,7 @@ class _Site:
         }
         descriptor = self.listening.fileno()
         command = [sys.executable, "-P", "-m", "arflow.stack.server", "--name", "web", "--log-file", str(descriptor)]
-        self.process = subprocess.Popen(command, env=os.environ | names, pass_fds=[descriptor])
+        self.process = subprocess.Popen(command, env=os.environ | names, pass_fds=[descriptor], start_new_session=True)
         self.open("list", "account", "explain", "pipeline")
 
     def open(self, *kinds: str) -> None:

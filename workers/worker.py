@@ -25,6 +25,7 @@ from arflow.rules.engine import DurableRules
 from workers import entry, jobs
 from workers.entry import Process
 from workers.patience import AWAY, FIRST, Backoff, Ending, reached
+from workers.standing_back import stand_back
 
 JOBS = 1000
 """After how many jobs a worker ends."""
@@ -108,6 +109,8 @@ class Listener(SimpleWorker):
 
 def work(process: Process, kind: str) -> None:
     """Listen until told to end, or until it has done its number of jobs. What is away is tried again."""
+    if kind == queues.DRAIN:
+        stand_back()  # a hundred thousand wakes of one morning can wait for a page, a page not for them
     ending = process.ending
     letters = mail.of(process.settings)
     engine = reached(process.database_url, ending)
