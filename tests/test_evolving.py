@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from arflow.accounts.entries import Account, Outgoing
+from arflow.accounts.entries import BEFORE_ALL, Account, Dispute, Ledger, Outgoing
 from arflow.accounts.facts import Reading, snapshot
 from arflow.evolving import assembled, evolve
 from arflow.store.rows import Parts, account_of, account_row
@@ -24,6 +24,8 @@ WAITING = Outgoing(
     due_at=None,
 )
 
+DISPUTE = Dispute(id="D1", invoice="I1", amount=None, reason="price", on=dt.date(2026, 1, 5), recorded=(BEFORE_ALL, 0))
+
 
 def test_it_is_what_replacing_gives() -> None:
     account = Account(id="A", currency="USD", tags=frozenset({"x"}))
@@ -40,6 +42,13 @@ def test_what_is_worked_out_of_the_fields_is_worked_out_anew() -> None:
     assert () == account.waiting
 
 
+def test_what_is_worked_out_of_one_field_is_kept_while_that_stays() -> None:
+    ledger = Ledger(disputes={"D1": DISPUTE})
+    assert (DISPUTE,) == ledger.open_disputes
+    assert ledger.open_disputes is evolve(ledger, invoices={}).open_disputes
+    assert () == evolve(ledger, disputes={}).open_disputes
+
+
 def test_it_stays_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         evolve(Account(id="A", currency="USD"), owner="x").owner = "y"  # type: ignore[misc]
@@ -47,7 +56,7 @@ def test_it_stays_frozen() -> None:
 
 def test_assembled_of_all_its_fields_it_is_what_its_class_makes() -> None:
     account = Account(id="A", currency="USD", tags=frozenset({"x"}))
-    assert account == assembled(Account, vars(account))
+    assert account == assembled(Account, dict(vars(account)))
 
 
 def test_facts_and_accounts_that_are_assembled_lack_no_field() -> None:

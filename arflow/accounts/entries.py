@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from arflow.evolving import worked_out
+from arflow.evolving import worked_out_of
 from arflow.vocabulary import EffectKind, State
 
 BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -138,7 +138,7 @@ class Ledger:
     clearings: Mapping[tuple[ClearingKind, str], Clearing] = field(default_factory=dict)
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
 
-    @worked_out
+    @worked_out_of("invoices")
     def open_items(self) -> "tuple[OpenItem, ...]":
         """Every instalment of which something is open: the oldest due date first, then the invoice id."""
         found = [
@@ -149,13 +149,13 @@ class Ledger:
         ]
         return tuple(sorted(found, key=lambda item: (item.due, item.invoice, item.item)))
 
-    @worked_out
+    @worked_out_of("clearings")
     def payments(self) -> tuple[Clearing, ...]:
         """The payments that were not reversed, in the order of their recording."""
         found = [c for c in self.clearings.values() if c.kind is ClearingKind.PAYMENT and not c.reversed_on]
         return tuple(sorted(found, key=lambda clearing: clearing.recorded))
 
-    @worked_out
+    @worked_out_of("clearings")
     def last_paid_on(self) -> Mapping[str, dt.date]:
         """The date of the latest payment in force that was allocated to each invoice."""
         found: dict[str, dt.date] = {}
@@ -164,12 +164,12 @@ class Ledger:
                 found[part.invoice] = max(payment.on, found.get(part.invoice, payment.on))
         return found
 
-    @worked_out
+    @worked_out_of("disputes")
     def open_disputes(self) -> tuple[Dispute, ...]:
         """The disputes that are not closed."""
         return tuple(dispute for dispute in self.disputes.values() if dispute.closed_on is None)
 
-    @worked_out
+    @worked_out_of("clearings")
     def unapplied(self) -> int:
         """Money and credit that stands against no invoice."""
         return sum([clearing.unapplied for clearing in self.clearings.values()])
@@ -325,7 +325,7 @@ class Account:
         """The running episode."""
         return self.episodes[-1] if self.episodes and self.episodes[-1].running else None
 
-    @worked_out
+    @worked_out_of("outgoing")
     def waiting(self) -> tuple[Outgoing, ...]:
         """Messages and call tasks that have not left yet, in the order of their decision."""
         return tuple(effect for effect in self.outgoing if effect.status is EffectStatus.WAITING)
@@ -338,7 +338,7 @@ class Account:
         sent = (e for e in reversed(self.outgoing) if e.kind is EffectKind.CALL and e.status is EffectStatus.SENT)
         return next((effect.name for effect in sent if effect.stay == self.stay), None)
 
-    @worked_out
+    @worked_out_of("outgoing")
     def messages(self) -> tuple[Outgoing, ...]:
         """Messages that were sent, in the order of their sending."""
         sent = [e for e in self.outgoing if e.kind is EffectKind.SEND and e.sent_at is not None]
