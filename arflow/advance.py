@@ -34,13 +34,14 @@ from arflow.vocabulary import State
 __all__ = [
     "BATCH",
     "Advanced",
+    "Delivery",
     "Engineering",
     "Recorded",
     "activate",
     "advance",
     "ahead",
     "complete_payments",
-    "deliver_result",
+    "deliver_results",
     "drain",
     "is_its_own",
     "mend_fuse",
@@ -256,21 +257,35 @@ def _read(account: str, contents: Sequence[Mapping[str, object]], now: Now, zone
         yield parse({**content, "account": account, **own})
 
 
-def deliver_result(
-    connection: Connection, account: str, template: str, *, decided_at: dt.datetime, zone: str, delivered: bool
-) -> None:
-    """Record what became of the message `template`, which left at the business instant `decided_at`.
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """What became of the message `template` of an account, which left at the business instant `decided_at`."""
 
-    On a stepped clock it is known a minute after the message left; on the real one, now. Its account becomes due.
+    account: str
+    template: str
+    decided_at: dt.datetime
+    zone: str
+    delivered: bool
+
+
+def deliver_results(connection: Connection, results: Sequence[Delivery]) -> None:
+    """Record what became of messages, as events of their accounts, which become due.
+
+    On a stepped clock a result is known a minute after the message left; on the real one, now.
     """
+    if not results:
+        return
     now = clock.read(connection)
-    at = now.at or minute_after(decided_at)
-    local = at.astimezone(ZoneInfo(zone))
-    content = {"event": "notice_delivered" if delivered else "notice_failed", "account": account, "notice": template}
-    event = parse({**content, "date": local.date().isoformat(), "time": f"{local:%H:%M}"})
-    events.record(connection, event, actor="", known_at=now.at or decided_at, known_on=None)
-    heads = accounts.families_of(connection, [account]).values()
-    accounts.make_due(connection, now.start, now.start_day, accounts.is_of_families(list(heads)))
+    events.record_each(connection, [(_event_of(one, now), now.at or one.decided_at) for one in results])
+    heads = sorted(set(accounts.families_of(connection, [one.account for one in results]).values()))
+    accounts.make_due(connection, now.start, now.start_day, accounts.is_of_families(heads))
+
+
+def _event_of(result: Delivery, now: Now) -> Event:
+    local = (now.at or minute_after(result.decided_at)).astimezone(ZoneInfo(result.zone))
+    kind = "notice_delivered" if result.delivered else "notice_failed"
+    content = {"event": kind, "account": result.account, "notice": result.template}
+    return parse({**content, "date": local.date().isoformat(), "time": f"{local:%H:%M}"})
 
 
 def retry(connection: Connection, account: str, *, actor: str, engineering: Engineering) -> Advanced:
@@ -355,8 +370,8 @@ def mend_fuse(connection: Connection, policy: str, *, is_released: bool, actor: 
     if not is_mended:
         return False
     if not is_released:
-        for message in outbox.discard(connection, policy, f"discarded by {actor}: {reason}"):
-            deliver_result(connection, **message, delivered=False)
+        ended = outbox.discard(connection, policy, f"discarded by {actor}: {reason}")
+        deliver_results(connection, [Delivery(**message, delivered=False) for message in ended])
     accounts.make_due(connection, now.start, now.start_day, accounts.waits_for_release())
     return True
 

@@ -446,8 +446,8 @@ def _write_all(engine: Engine, batch: _Batch, done: Sequence[tuple[Claim, _Outco
     for left in reversed(range(_TRIES)):
         try:
             with engine.begin() as connection:
-                for claim, outcome in done:
-                    _write(connection, batch, claim, outcome)
+                told = [_write(connection, batch, claim, outcome) for claim, outcome in done]
+                advance.deliver_results(connection, [result for result in told if result is not None])
         except OperationalError:
             if not left:
                 raise
@@ -455,27 +455,28 @@ def _write_all(engine: Engine, batch: _Batch, done: Sequence[tuple[Claim, _Outco
             return
 
 
-def _write(connection: Connection, batch: _Batch, claim: Claim, outcome: _Outcome) -> None:
+def _write(connection: Connection, batch: _Batch, claim: Claim, outcome: _Outcome) -> advance.Delivery | None:
+    """Write what came of one message; gives what is to be told to the rules."""
     result = outcome.result
     if result.fate is Fate.AGAIN and leases.try_again(connection, claim, result.reason):
-        return
+        return None
     if not leases.settle(connection, claim, _STATUSES[result.fate], error=result.reason, **_kept(outcome.letter)):
-        return  # somebody else has it, and will say what came of it
+        return None  # somebody else has it, and will say what came of it
     if result.is_address_refused and outcome.letter is not None:
         refusals.mark(connection, outcome.letter.to, result.reason, claim.id)
     if claim.number is None:
-        return
-    if _is_unknown(connection, claim.account_id, claim.number):
-        advance.deliver_result(
-            connection,
-            claim.account_id,
-            claim.template,
-            decided_at=claim.decided_at,
-            zone=claim.zone,
-            delivered=result.fate is Fate.ACCEPTED,
-        )
+        return None
     if outcome.is_about_address:
         _ask_for_address(connection, batch, claim, result.reason)
+    if not _is_unknown(connection, claim.account_id, claim.number):
+        return None
+    return advance.Delivery(
+        account=claim.account_id,
+        template=claim.template,
+        decided_at=claim.decided_at,
+        zone=claim.zone,
+        delivered=result.fate is Fate.ACCEPTED,
+    )
 
 
 def _kept(letter: Letter | None) -> dict[str, str]:

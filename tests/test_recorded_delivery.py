@@ -4,13 +4,14 @@ import datetime as dt
 import random
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Engine, Row, select, text, update
 
 from arflow import clock
 from arflow.accounts.events import parse
-from arflow.advance import Engineering, deliver_result
+from arflow.advance import Delivery, Engineering, deliver_results
 from arflow.forecast import forecast
 from arflow.replay import Request, replay
 from arflow.rules.engine import DurableRules
@@ -56,20 +57,43 @@ def hand_over(engine: Engine) -> int:
             return 0
         rows = connection.execute(select(MESSAGE).where(MESSAGE.c.status == "queued")).all()
         random.Random(len(rows)).shuffle(rows)  # type: ignore[arg-type]  # a list of rows
-        for row in rows:
-            failed = fails(row.account_id, row.number)
-            status = "failed" if failed else "sent"
+        results = [delivery(row, delivered=not fails(row.account_id, row.number)) for row in rows]
+        for row, result in zip(rows, results, strict=True):
+            status = "sent" if result.delivered else "failed"
             done = update(MESSAGE).where(MESSAGE.c.id == row.id).values(status=status, settled_at=text("now()"))
             connection.execute(done)
-            deliver_result(
-                connection,
-                row.account_id,
-                row.template,
-                decided_at=row.decided_at,
-                zone=row.zone,
-                delivered=not failed,
-            )
+        deliver_results(connection, results)
     return len(rows)
+
+
+def delivery(row: Row[Any], *, delivered: bool) -> Delivery:
+    """What became of the message of a row."""
+    return Delivery(
+        account=row.account_id,
+        template=row.template,
+        decided_at=row.decided_at,
+        zone=row.zone,
+        delivered=delivered,
+    )
+
+
+def test_what_is_told_twice_is_there_twice(engine: Engine, sample: list[dict[str, object]], tmp_path: Path) -> None:
+    """In one call or in two; nothing that is told is taken for a repetition of what was."""
+    begin(engine, sample, tmp_path)
+    account = next(str(event["account"]) for event in sample if event["event"] == "account")
+    told = Delivery(
+        account=account,
+        template="first-reminder",
+        decided_at=dt.datetime(2026, 1, 5, tzinfo=dt.UTC),
+        zone="UTC",
+        delivered=True,
+    )
+    for times in (2, 1):
+        with engine.begin() as connection:
+            deliver_results(connection, [told] * times)
+    query = "SELECT occurrence FROM event WHERE kind = 'notice_delivered' ORDER BY id"
+    with engine.connect() as connection:
+        assert [1, 2, 3] == list(connection.execute(text(query)).scalars())
 
 
 def live(engine: Engine, day: dt.date, until: dt.date, batch: int = 7) -> None:

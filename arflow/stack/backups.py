@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, text, u
 
 from arflow import clock
 from arflow.accounts.entries import EffectStatus
-from arflow.advance import deliver_result, turn_delivery
+from arflow.advance import BATCH, Delivery, deliver_results, turn_delivery
 from arflow.errors import DatabaseRefused, Refused
 from arflow.stack import programs
 from arflow.stack.programs import Command
@@ -201,12 +201,24 @@ def _end_unsettled(connection: Connection, error: str) -> None:
         update(message)
         .where(message.c.settled_at.is_(None))
         .values(status="failed", settled_at=func.now(), leased_until=None, lease=message.c.lease + 1, error=error)
-        .returning(message.c.account_id, message.c.template, message.c.decided_at, message.c.zone, is_unknown)
+        .returning(
+            message.c.account_id, message.c.template, message.c.decided_at, message.c.zone, is_unknown.label("is_told")
+        )
     )
-    for account, template, decided_at, zone, is_told in sorted(ended, key=lambda row: row.decided_at):
-        if is_told:
-            known = zone if zone in available_timezones() else "UTC"
-            deliver_result(connection, account, template, decided_at=decided_at, zone=known, delivered=False)
+    known = available_timezones()
+    told = [
+        Delivery(
+            account=row.account_id,
+            template=row.template,
+            decided_at=row.decided_at,
+            zone=row.zone if row.zone in known else "UTC",
+            delivered=False,
+        )
+        for row in sorted(ended, key=lambda row: row.decided_at)
+        if row.is_told
+    ]
+    for start in range(0, len(told), BATCH):
+        deliver_results(connection, told[start : start + BATCH])
 
 
 def _count(connection: Connection, name: str) -> int:

@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -143,6 +143,24 @@ def record(
         raise Refused(f"{event.kind} `{event.id}` is recorded already")
     row = row_of(event, identity=key, occurrence=there + 1) | {"known_at": known_at, "known_on": known_on}
     return int(connection.execute(insert(table).returning(table.c.id), row | {"actor": actor}).scalar_one())
+
+
+def record_each(connection: Connection, known: Sequence[tuple[Event, dt.datetime]]) -> None:
+    """Record events without an id, to be applied, each known from its instant on; what is said again is there again."""
+    table = tables.event
+    keys = [digest(event).hex() for event, _ in known]
+    named = listed([event.account for event, _ in known])
+    query = select(table.c.account_id, table.c.kind, table.c.identity, func.count()).where(
+        table.c.account_id.in_(named), table.c.identity.in_(listed(keys))
+    )
+    counted = connection.execute(query.group_by(table.c.account_id, table.c.kind, table.c.identity))
+    there = Counter({(account, kind, key): number for account, kind, key, number in counted})
+    rows = []
+    for (event, at), key in zip(known, keys, strict=True):
+        there[event.account, event.kind, key] += 1
+        row = row_of(event, identity=key, occurrence=there[event.account, event.kind, key])
+        rows.append(row | {"known_at": at, "known_on": None, "actor": ""})
+    bulk.insert(connection, table, rows)
 
 
 def row_of(event: Event, *, identity: str, occurrence: int) -> Row:

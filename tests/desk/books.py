@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from arflow import clock
-from arflow.advance import Engineering, deliver_result, drain, turn_delivery
+from arflow.advance import Delivery, Engineering, deliver_results, drain, turn_delivery
 from arflow.desk import queues, users
 from arflow.desk.users import User
 from arflow.outlook import Outlook, outlooks
@@ -105,10 +105,18 @@ def _deliver(engine: Engine) -> bool:
     message = desk_tables.message
     with engine.begin() as connection:
         rows = connection.execute(message.select().where(message.c.status == "queued")).all()
-        for row in rows:
-            deliver_result(
-                connection, row.account_id, row.template, decided_at=row.decided_at, zone=row.zone, delivered=True
+        results = [
+            Delivery(
+                account=row.account_id,
+                template=row.template,
+                decided_at=row.decided_at,
+                zone=row.zone,
+                delivered=True,
             )
+            for row in rows
+        ]
+        deliver_results(connection, results)
+        for row in rows:
             values = {"status": "sent", "subject": "Your invoice", "text": "Please look at it.", "recipient": "ann"}
             connection.execute(
                 message.update().where(message.c.id == row.id).values(**values, settled_at=clock.real_now())
