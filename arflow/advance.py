@@ -22,10 +22,10 @@ from arflow.errors import Conflict, SaysNo, WornOut
 from arflow.life.life import Life
 from arflow.life.lives import Lived, minute_after
 from arflow.life.records import Entry, EntryKind
-from arflow.living import Engineering, Living
+from arflow.living import Engineering, Living, Looking
 from arflow.messages.recipients import has_address
 from arflow.rules.policy import Policy
-from arflow.store import accounts, cash, database, events, fuse, journal, outbox, policies, remembered, switch
+from arflow.store import accounts, cash, database, events, fuse, journal, outbox, policies, switch
 from arflow.store.accounts import Changed
 from arflow.store.outbox import Leaving
 from arflow.store.rows import Row
@@ -402,7 +402,10 @@ def rehearse(connection: Connection, ids: Sequence[str], now: Now, engineering: 
 
 
 def standing(connection: Connection, ids: Sequence[str], now: Now, engineering: Engineering) -> dict[str, Life]:
-    """The accounts `ids` as they stand, ready to be looked at or rehearsed further; nothing is run or written."""
+    """Those of the accounts `ids` that there are, as they stand, to be looked at or rehearsed further.
+
+    Nothing is run or written.
+    """
     return {key: life for key, (life, _) in versions_standing(connection, ids, now, engineering).items()}
 
 
@@ -410,8 +413,8 @@ def versions_standing(
     connection: Connection, ids: Sequence[str], now: Now, engineering: Engineering
 ) -> dict[str, tuple[Life, int]]:
     """The same, each with the version of its row."""
-    living = Living(connection, _with_heads(connection, ids), now, engineering, load=remembered.load)
-    return {key: (living.standing(key), living.stored[key].version) for key in ids}
+    living = Looking(connection, ids, now, engineering)
+    return {key: (living.standing(key), living.stored[key].version) for key in ids if key in living.stored}
 
 
 def ahead(connection: Connection, ids: Sequence[str], until: dt.date, engineering: Engineering) -> Iterator[Entry]:

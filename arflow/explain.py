@@ -24,7 +24,7 @@ from arflow.rules.decide import Situation, held_back
 from arflow.rules.expressions import All, Any, Comparison, Expression, Not, compare, comparisons
 from arflow.rules.policy import Policy, Rule
 from arflow.rules.reference import holds
-from arflow.store import accounts, journal, policies
+from arflow.store import journal, policies
 from arflow.vocabulary import Facts, FactValue
 
 HORIZON = dt.timedelta(days=800)
@@ -104,11 +104,11 @@ def explained(connection: Connection, account: str, at: dt.date | None, engineer
     now = clock.read(connection)
     if at is not None and at > now.last_day:
         raise Refused(f"{at} is still to come; an explanation looks back, and says itself what comes next")
-    if account not in accounts.known_among(connection, [account]):
-        raise SaysNo(f"there is no account `{account}`")
     until = Now(day=at) if at is not None else now
     lives = standing if at is None else rehearse
-    life = lives(connection, [account], until, engineering)[account]
+    life = lives(connection, [account], until, engineering).get(account)
+    if life is None:
+        raise SaysNo(f"there is no account `{account}`")
     if not life.account.born:
         raise SaysNo(f"nothing was recorded of account `{account}` by then")
     last = journal.last_step(connection, account, at or dt.date.max)

@@ -21,7 +21,7 @@ from arflow.life.records import CashMark, Entry, LedgerHistory, Part, Results, W
 from arflow.rules.calendar import instant
 from arflow.rules.decide import Evaluator
 from arflow.rules.policy import Policy
-from arflow.store import accounts, cash, events, fuse, journal, policies, switch
+from arflow.store import accounts, cash, events, fuse, journal, policies, remembered, switch
 from arflow.store.accounts import Changed, Stored
 from arflow.store.events import StoredEvent
 from arflow.store.fuse import Fuse
@@ -44,18 +44,9 @@ class Engineering:
 class Living:
     """The accounts of one transaction, with everything that was read for them at once."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        ids: Sequence[str],
-        now: Now,
-        engineering: Engineering,
-        load: Callable[[Connection, Sequence[str]], dict[str, Stored]] = accounts.load,
-    ) -> None:
+    def __init__(self, connection: Connection, ids: Sequence[str], now: Now, engineering: Engineering) -> None:
         self.connection, self.now, self.engineering = connection, now, engineering
-        self.stored = load(connection, ids)
-        self.pending = events.pending(connection, ids, now.last_day)
-        self.later = events.next_pending(connection, ids, now.last_day)
+        self._read(ids)
         self.activations = policies.activations(connection)
         self.policy_names = {activation.version: activation.name for activation in self.activations}
         self.applied: list[int] = []
@@ -74,6 +65,12 @@ class Living:
         self._ledgers: dict[str, LedgerHistory] = {}
         self._policies: dict[int, tuple[Policy, ...]] = {}
         self._worlds: dict[int, World] = {}
+
+    def _read(self, ids: Sequence[str]) -> None:
+        """Read the accounts, and what is recorded of them that they have not lived through."""
+        self.stored = accounts.load(self.connection, ids)
+        self.pending = events.pending(self.connection, ids, self.now.last_day)
+        self.later = events.next_pending(self.connection, ids, self.now.last_day)
 
     def forget(self) -> None:
         """Take every account back to its beginning, with everything recorded still to come, each at its own moment."""
@@ -342,6 +339,19 @@ class Living:
         for event in self.pending.get(stored.account.id, ()):
             if event.was is not None and event.row in self.applied:
                 yield causes.correction(event, lived.life)
+
+
+class Looking(Living):
+    """The accounts of one transaction that are only looked at: nothing that is still to come is read of them.
+
+    Those through which they pay are read as well, and none anew that stands as it did when it was last looked at.
+    """
+
+    def _read(self, ids: Sequence[str]) -> None:
+        found = remembered.load(self.connection, ids)
+        heads = sorted({stored.family for stored in found.values()} - set(found))
+        self.stored = found | remembered.load(self.connection, heads) if heads else found
+        self.pending, self.later = {}, {}
 
 
 def _blank(stored: Stored) -> Stored:

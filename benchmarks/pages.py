@@ -61,8 +61,8 @@ LIMITS = {"list": 100.0, "account": 100.0, "explain": 100.0, "pipeline": 200.0, 
 
 REASONS = {
     "list": "all accounts of a team are put in order, and each of 25 that changed is read and lived ahead",
-    "account": "a page asks the database some 40 times",
-    "explain": "an explanation asks the database 25 times, and lives the account ahead twice",
+    "account": "a page asks the database 35 times",
+    "explain": "an explanation asks the database 18 times, and lives the account ahead twice",
     "pipeline": "every open item is added up again behind the pages",
     "past": "what came later is taken off the items of every account, one past date after the other",
 }
