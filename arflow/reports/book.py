@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
 
-from arflow.reports import changes, days
+from arflow.reports import changes, days, sweeps
 from arflow.reports.ageing import Ageing, ageing
 from arflow.reports.owners import Owned
 from arflow.reports.past import past_pipeline, past_positions
@@ -21,6 +21,7 @@ from arflow.reports.positions import Position
 from arflow.reports.present import present_positions
 from arflow.reports.shared import Shared, Told, is_large
 from arflow.reports.summed import present_ageing, present_owners, present_pipeline
+from arflow.reports.sweeps import Underway
 
 _MOST_KEPT = 8
 
@@ -71,9 +72,11 @@ def ageing_of(connection: Connection, day: dt.date) -> list[Ageing]:
 _pipeline, _ageing, _owners = Shared(pipeline_of), Shared(ageing_of), Shared(present_owners)
 
 
-def pipeline_shown(connection: Connection, day: dt.date) -> Told[Standing]:
-    """`pipeline_of` for a page."""
-    return _pipeline.ask(connection, day)
+def pipeline_shown(connection: Connection, day: dt.date) -> Told[Standing] | Underway:
+    """`pipeline_of` for a page; a past day of a large company as it was known when all of them were gone through."""
+    if day >= days.today(connection) or not is_large(connection):
+        return _pipeline.ask(connection, day)
+    return sweeps.shown(connection, day) or _pipeline.ask(connection, day)
 
 
 def ageing_shown(connection: Connection, day: dt.date) -> Told[Ageing]:
@@ -87,13 +90,14 @@ def owners_shown(connection: Connection) -> Told[Owned]:
 
 
 def keep_ready(engine: Engine, *, begins: bool = False) -> None:
-    """See to it that nobody waits for today's figures of a large company: called every few seconds by who serves pages.
+    """See to it that nobody waits for the figures of a large company: called every few seconds by who serves pages.
 
-    Those that were looked at lately are worked out anew in time, on a new day at once; when a process `begins`, the
-    pipeline is worked out, a lead's first page.
+    Those of today that were looked at lately are worked out anew in time, on a new day at once; when a process
+    `begins`, the pipeline is worked out, a lead's first page. The past is gone through beside it, when it is time.
     """
     with engine.connect() as connection:
         day, shares = days.today(connection), is_large(connection)
+        sweeps.look(connection)
     if shares:
         _pipeline.keep_ready(engine, day, expected=begins)
         _ageing.keep_ready(engine, day)

@@ -62,7 +62,7 @@ def _standings(connection: Connection, day: dt.date) -> Select[Any]:
 def _to_be_folded(connection: Connection, day: dt.date) -> list[str]:
     """The accounts whose books do not say how they stood then."""
     intricate = divided.intricate(connection, past(day), day, terms_by_currency(connection))
-    return sorted({*_unsettled(connection, day), *intricate})
+    return sorted({*unsettled(connection, day), *intricate})
 
 
 def _state(day: dt.date) -> ColumnElement[str]:
@@ -75,7 +75,7 @@ def _state(day: dt.date) -> ColumnElement[str]:
     return func.coalesce(last.scalar_subquery(), "current")
 
 
-def _unsettled(connection: Connection, day: dt.date) -> list[str]:
+def unsettled(connection: Connection, day: dt.date) -> list[str]:
     """The accounts with an event of money, or a correction of one, that their books do not know yet."""
     is_about_then = or_(_event.c.on <= day, _event.c.was.is_not(None))
     is_of_books = _event.c.kind.not_in(_BESIDE_BOOKS)

@@ -1,20 +1,26 @@
 """How each account stood at the end of a date, in its own zone: its books folded from its events up to that date."""
 
 import datetime as dt
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from arflow.accounts.applying import apply
 from arflow.accounts.entries import Account, Ledger, OpenItem, Promise
 from arflow.accounts.exposure import exposure
-from arflow.accounts.promises import Terms, verdicts
+from arflow.accounts.promises import ONE_DAY, Terms, verdicts
 from arflow.accounts.timeline import references_first
-from arflow.store import accounts, events, policies
+from arflow.life.records import EntryKind
+from arflow.store import accounts, events, policies, tables
 from arflow.store.events import StoredEvent
 
 BATCH = 1000
+
+_Step = tuple[dt.date, str]
+"""Its day, and the state into which it led."""
 
 BUCKETS = ((1, 7), (8, 14), (15, 30), (31, 60), (61, 90), (91, None))
 """Days overdue, both ends included; the last bucket has no end."""
@@ -67,6 +73,53 @@ def positions_of(connection: Connection, ids: Sequence[str], day: dt.date) -> It
             if recorded:
                 account = _folded(Account(id=key, currency=currencies[key]), recorded)
                 yield _position(account, day, states.get(key, "current"), terms)
+
+
+def positions_by_day(
+    connection: Connection, ids: Sequence[str], upto: dt.date
+) -> Iterator[list[tuple[dt.date, Position]]]:
+    """How each of `ids` stood from the end of each day on which it may have changed, until `upto`."""
+    terms = terms_by_currency(connection)
+    for start in range(0, len(ids), BATCH):
+        batch = ids[start : start + BATCH]
+        currencies = accounts.known_among(connection, batch)
+        found, steps = events.of_accounts(connection, batch), _steps(connection, batch, upto)
+        for key in batch:
+            account = Account(id=key, currency=currencies[key])
+            yield list(_day_by_day(account, found.get(key, ()), steps.get(key, ()), upto, terms))
+
+
+def _day_by_day(
+    account: Account, said: Iterable[StoredEvent], steps: Iterable[_Step], upto: dt.date, terms: Mapping[str, Terms]
+) -> Iterator[tuple[dt.date, Position]]:
+    recorded = [stored for stored in said if stored.event.on <= upto]
+    if not recorded:
+        return
+    grace = dt.timedelta(days=terms.get(account.currency, Terms()).grace_days)
+    whole = _folded(account, recorded)
+    days = {stored.event.on for stored in recorded} | {on for on, _ in steps}
+    days |= {item.due + ONE_DAY for invoice in whole.ledger.invoices.values() for item in invoice.items}
+    days |= {promise.due + grace + ONE_DAY for promise in whole.promises.values()}
+    done, first = 0, recorded[0].event.on
+    for day in sorted(day for day in days if first <= day <= upto):
+        upto_then = bisect_right(recorded, day, key=lambda stored: stored.event.on)
+        account, done = _folded(account, recorded[done:upto_then]), upto_then
+        state = next((to for on, to in steps if on <= day), "current")
+        yield day, _position(account, day, state, terms)
+
+
+def _steps(connection: Connection, ids: Sequence[str], upto: dt.date) -> Mapping[str, list[_Step]]:
+    """The steps of each account until `upto`, the last one first."""
+    journal = tables.journal
+    query = select(journal.c.account_id, journal.c.on, journal.c.to).where(
+        journal.c.account_id.in_(accounts.listed(ids)),
+        journal.c.kind == EntryKind.STEP.value,
+        journal.c.on <= upto,
+    )
+    found: dict[str, list[_Step]] = defaultdict(list)
+    for row in connection.execute(query.order_by(journal.c.account_id, journal.c.seq.desc())):
+        found[row.account_id].append((row.on, row.to))
+    return found
 
 
 def terms_by_currency(connection: Connection) -> dict[str, Terms]:

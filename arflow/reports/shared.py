@@ -136,9 +136,11 @@ class _Kept(Generic[T]):
 
 
 def is_large(connection: Connection) -> bool:
-    """Whether a company's figures are shared.
+    """Whether a company's figures are shared."""
+    return counted(connection) >= LARGE
 
-    That goes by what the database last counted; it looks again by itself when a table has grown.
-    """
-    counted = text("SELECT reltuples FROM pg_class WHERE oid = 'account'::regclass")
-    return float(connection.execute(counted).scalar_one()) >= LARGE
+
+def counted(connection: Connection) -> float:
+    """How many accounts the database last counted; it looks again by itself when a table has grown."""
+    query = text("SELECT reltuples FROM pg_class WHERE oid = 'account'::regclass")
+    return float(connection.execute(query).scalar_one())

@@ -425,3 +425,28 @@ anchored = Table(
     Index("ix_anchored_account_id", "account_id", "anchor"),
     comment="How long the journals were that had grown since the anchor before. Nothing relies on it: the digest does.",
 )
+
+pipeline_sweep = Table(
+    "pipeline_sweep",
+    metadata,
+    Column("one", Boolean, primary_key=True, server_default=text("true")),
+    Column("at", Instant, nullable=False, comment="what was recorded until then is in it, of the real clock"),
+    Column("upto", Date, nullable=False, comment="the last day of which it tells"),
+    Column("activation", BigInteger, nullable=False, comment="the policies by which promises were judged"),
+    Column("seconds", Double, nullable=False, comment="how long it took"),
+    CheckConstraint("one", name="one"),
+    comment="When a large company was last gone through for its past days; nothing relies on it but their pages.",
+)
+
+pipeline_change = Table(
+    "pipeline_change",
+    metadata,
+    _text("currency"),
+    _text("state"),
+    Column("on", Date, nullable=False),
+    Column("accounts", BigInteger, nullable=False),
+    *(_amount(name) for name in ("open_amount", "gross", "disputed", "promised")),
+    PrimaryKeyConstraint("currency", "state", "on"),
+    _one_of("state", State),
+    comment="By how much each state had more at the end of a day than the day before; replaced as a whole.",
+)

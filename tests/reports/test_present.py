@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine, func, select, text
 from arflow import clock
 from arflow.ledger import importing
 from arflow.ledger.importing import Options
-from arflow.reports import divided, listed, owners
+from arflow.reports import days as days_of_reports
+from arflow.reports import divided, listed, owners, sweeps
 from arflow.reports.ageing import ageing
 from arflow.reports.book import ageing_of, pipeline_of, stood
 from arflow.reports.ledgers import present
@@ -157,7 +158,10 @@ def divided_by(connection: Connection, day: dt.date) -> set[str]:
 
 @pytest.mark.parametrize("seed", range(size(2, 12)))
 def test_past_days_stand_as_their_events_fold(book: Engine, tmp_path: Path, seed: int) -> None:
-    """Whatever came after them, and with late events and corrections that are applied, or still to be."""
+    """Whatever came after them, and with late events and corrections that are applied, or still to be.
+
+    For a day alone, and where all of them are gone through at once.
+    """
     lines = ledger(seed, 20) + talked_over(seed, 30)
     rng = Random(seed)
     late = [line for line in lines if line["event"] != "account" and rng.random() < 0.1]
@@ -180,12 +184,16 @@ def _otherwise(rng: Random, line: Line) -> Line:
 
 
 def _agree_on_all_days(book: Engine) -> None:
+    assert sweeps.renew(book)
     with book.connect() as connection:
+        today = days_of_reports.today(connection)
         for days in range(0, 73, 4):
             day = START + dt.timedelta(days=days)
             folded = positions(connection, day)
             assert folded == past_positions(connection, day), day
             assert pipeline(folded) == past_pipeline(connection, day), day
+            swept = sweeps.told(connection, day)
+            assert swept is None if day >= today else swept is not None and pipeline(folded) == swept.lines, day
 
 
 def test_what_is_learned_late_stands_alike(book: Engine, tmp_path: Path) -> None:

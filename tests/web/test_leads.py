@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import func, select
 
+from arflow.reports import sweeps
+from arflow.reports.sweeps import SWEEPING
 from arflow.web.bars import LABELS, LENGTH, picture
 from tests.production import activate, standard, step, take_in, write_events
 from tests.random_events import Line
+from tests.reports.test_shared import grown
 from tests.web.conftest import Live, Site, look_at, violations
 
 pytestmark = pytest.mark.database
@@ -229,11 +233,32 @@ def test_reports_need_no_java_script_and_are_dark_too(live: Live, book: Site) ->
         assert [] == violations(dark)
 
 
+def test_the_past_of_a_large_company_is_told_once_it_was_gone_through(book: Site) -> None:
+    """Who comes before is told how far it is, and who comes after how old it is; a file has what is there now."""
+    lena, past = book.user("lena", "lead"), "2026-04-10"
+    grown(book.engine)
+    with book.engine.begin() as connection:
+        connection.execute(select(func.pg_advisory_xact_lock(SWEEPING)))  # as another process that is at it
+        page = lena.get(f"/pipeline/?as_of={past}")
+        assert (202, True) == (page.status_code, "0 of 100 accounts so far" in page.text)
+        file = rows(lena.get(f"/pipeline/pipeline.csv?as_of={past}").text)
+    assert sweeps.renew(book.engine)
+    book.sql("UPDATE pipeline_sweep SET at = at - interval '3 hours'")
+    page = lena.get(f"/pipeline/?as_of={past}")
+    assert (200, True) == (page.status_code, "These figures are 3 hours old" in page.text)
+    shown = {line["state"]: line["collectible_amount"] for line in file if line["currency"] == "USD"}
+    assert {"0.00"} < set(shown.values())
+    assert set(shown.values()) <= {number.replace(",", "") for number in re.findall(r"[0-9,]+[.]00", page.text)}
+    sweeps.of(book.engine).wait()
+
+
 def test_a_report_says_how_old_its_figures_are(site: Site) -> None:
     """Only where they are: those of a small company are of the moment."""
     said = '{% import "leads/parts.html" as parts %}{{ parts.age(seconds) }}'
     told = site.app.jinja_env.from_string(said)
-    shown = {seconds: told.render(seconds=seconds).strip() for seconds in (0.4, 1.2, 2.6)}
+    shown = {seconds: told.render(seconds=seconds).strip() for seconds in (0.4, 1.2, 2.6, 150, 9000)}
     assert "" == shown[0.4]
     assert "These figures are 1 second old" in shown[1.2]
     assert "These figures are 3 seconds old" in shown[2.6]
+    assert "These figures are 2 minutes old" in shown[150]
+    assert "These figures are 2 hours old" in shown[9000]

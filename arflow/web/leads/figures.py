@@ -1,6 +1,7 @@
 """The pipeline and ageing: figures by currency, with a picture of them, and as files."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from itertools import groupby
 
 from flask import Response, render_template
@@ -12,6 +13,7 @@ from arflow.reports.ageing import Ageing
 from arflow.reports.book import ageing_of, ageing_shown, pipeline_of, pipeline_shown
 from arflow.reports.pipeline import Standing
 from arflow.reports.positions import BUCKETS
+from arflow.reports.sweeps import Underway
 from arflow.web import bars
 from arflow.web.leads import asked
 from arflow.web.leads.blueprint import around, pages, report_file
@@ -22,10 +24,12 @@ KINDS = ("collectible", "promised", "disputed")
 
 
 @pages.get("/", menu=("Pipeline", 5))
-def pipeline() -> str:
-    """How many accounts and how much money stand in each state, by currency."""
+def pipeline() -> str | tuple[str, HTTPStatus]:
+    """How many accounts and how much money stand in each state, by currency; 202 while that is being worked out."""
     day = asked.as_of()
     told = pipeline_shown(connection(), day)
+    if isinstance(told, Underway):
+        return render_template("leads/underway.html", **around(day), done=told.done), HTTPStatus.ACCEPTED
     by_currency = {currency: list(found) for currency, found in groupby(told.lines, lambda line: line.currency)}
     return render_template(
         "leads/pipeline.html",
