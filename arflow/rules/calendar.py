@@ -25,7 +25,11 @@ def zone_named(name: str) -> ZoneInfo | None:
         return None
 
 
-@lru_cache(maxsize=100_000)
+_KEPT = 10_000
+"""How many of the latest answers are kept of each kind: a process that lives many accounts has no use for all."""
+
+
+@lru_cache(maxsize=_KEPT)
 def instant(zone: ZoneInfo, day: dt.date, clock: dt.time) -> dt.datetime:
     """The instant of a local time: its first occurrence when it comes twice, the end of the gap when it is skipped."""
     local = dt.datetime.combine(day, clock, tzinfo=zone)
@@ -48,7 +52,7 @@ def _end_of_gap(zone: ZoneInfo, before: dt.datetime, after: dt.datetime) -> dt.d
     return dt.datetime.fromtimestamp(high, dt.UTC)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=_KEPT)
 def _policy_day(zone: ZoneInfo, act_at: dt.time, now: dt.datetime) -> dt.date:
     day = now.astimezone(zone).date() + ONE_DAY
     while instant(zone, day, act_at) > now:
@@ -56,7 +60,7 @@ def _policy_day(zone: ZoneInfo, act_at: dt.time, now: dt.datetime) -> dt.date:
     return day
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=_KEPT)
 def _next_act(zone: ZoneInfo, act_at: dt.time, now: dt.datetime) -> dt.datetime:
     day = now.astimezone(zone).date() - ONE_DAY
     while instant(zone, day, act_at) <= now:
