@@ -178,6 +178,13 @@ class Ledger:
         """All that is overdue on the policy day `day`, disputed and promised parts included."""
         return sum([item.open for item in self.open_items if item.due < day])
 
+    def next_due(self, day: dt.date) -> dt.date | None:
+        """The earliest due date, from `day` on, of which something is open."""
+        for item in self.open_items:
+            if item.due >= day:
+                return item.due
+        return None
+
     @property
     def oldest_due(self) -> dt.date | None:
         """The earliest due date of which something is open."""

@@ -40,11 +40,8 @@ class _Books:
 
     account: Account
     terms: Terms
-
-    @property
-    def ledger(self) -> Ledger:
-        """The ledger that the facts are taken from."""
-        return self.account.book
+    ledger: Ledger
+    """The one that the facts are taken from."""
 
     @worked_out
     def standing(self) -> Mapping[str, Any]:
@@ -80,7 +77,7 @@ class _Books:
         """Whether the books of `account` are these very ones, by the same terms."""
         was = self.account
         return (
-            was.book is account.book
+            self.ledger is account.book
             and was.promises is account.promises
             and was.contacts is account.contacts
             and was.credit_limit == account.credit_limit
@@ -107,7 +104,7 @@ class _View:
         """The facts that these books alone decide."""
         return {
             **self.books.standing,
-            **_of_promises(self),
+            **(_of_promises(self) if self.promised else _NO_PROMISES),
             **_amounts(self),
             **_counts(self),
             **_ages(self.day, self.since),
@@ -128,8 +125,8 @@ class _View:
     def until(self) -> Mapping[str, dt.date | None]:
         """Where the countdowns among these facts end."""
         return {
-            "days_until_due": next((item.due for item in self.books.ledger.open_items if item.due >= self.day), None),
-            "days_to_promise": min((v.end for v in self.promised if v.status == "open"), default=None),
+            "days_until_due": self.books.ledger.next_due(self.day),
+            "days_to_promise": min([v.end for v in self.promised if v.status == "open"], default=None),
         }
 
 
@@ -140,7 +137,10 @@ class _Turning:
     view: _View
 
     def __getitem__(self, window: str) -> tuple[dt.date, ...]:
-        entries, length = _entries(self.view, window), dt.timedelta(days=WINDOWS[window])
+        entries = _entries(self.view, window)
+        if not entries:
+            return ()
+        length = dt.timedelta(days=WINDOWS[window])
         days = [entry + length for entry in entries]
         if window == "late_invoices_365d":
             days += [due + ONE_DAY for due in entries]
@@ -189,7 +189,7 @@ def snapshot(account: Account, day: dt.date, reading: Reading, earlier: Snapshot
         "notices_sent": found.sent,
         "notices_failed": found.failed,
         "notice_pending": found.pending,
-        "attributes": _attributes(account, reading.attributes),
+        "attributes": _attributes(account, reading.attributes) if reading.attributes else {},
     }
     facts = assembled(Facts, values)
     return Snapshot(day=day, facts=facts, notices=found, since={**view.since, **own}, until=view.until, view=view)
@@ -198,12 +198,12 @@ def snapshot(account: Account, day: dt.date, reading: Reading, earlier: Snapshot
 def _view(account: Account, day: dt.date, terms: Terms, earlier: _View | None) -> _View:
     """The books on `day`: `earlier` ones, when nothing has changed; else what was worked out of the same books."""
     if earlier is None or not earlier.books.are_of(account, terms):
-        books = _Books(account=account, terms=terms)
+        books = _Books(account=account, terms=terms, ledger=account.book)
     elif earlier.day == day and earlier.episodes is account.episodes:
         return earlier
     else:
         books = earlier.books
-    ledger = account.book
+    ledger = books.ledger
     promised = verdicts(account.promises.values(), ledger.payments, day, terms) if account.promises else ()
     return _View(
         books=books,
@@ -279,6 +279,9 @@ _ATTRIBUTE_TYPES: Mapping[str, tuple[type, str | int | bool]] = MappingProxyType
 """For each declared type the type of the recorded value, and what stands for one that is not recorded."""
 
 
+_NO_PROMISES: Mapping[str, object] = {"has_open_promise": False, "promise_status": "none"}
+
+
 def _promise_status(view: _View) -> str:
     episode = view.episode
     if episode is None:
@@ -300,7 +303,7 @@ def _concerns(episode: Episode, verdict: Verdict) -> bool:
 
 def _standing(books: _Books) -> dict[str, object]:
     ledger, limit = books.ledger, books.account.credit_limit
-    open_amount = sum(item.open for item in ledger.open_items)
+    open_amount = sum([item.open for item in ledger.open_items])
     return {
         "has_open_dispute": bool(ledger.open_disputes),
         "open_amount": open_amount,
@@ -314,7 +317,7 @@ def _standing(books: _Books) -> dict[str, object]:
 def _amounts(view: _View) -> dict[str, int]:
     return {
         "gross_overdue_amount": view.books.ledger.gross_overdue(view.day),
-        "overdue_amount": sum(item.open for item in view.exposure.collectible),
+        "overdue_amount": sum([item.open for item in view.exposure.collectible]),
         "disputed_amount": view.exposure.disputed,
         "promised_amount": view.exposure.promised,
     }
@@ -325,30 +328,33 @@ def _latest_payment(ledger: Ledger) -> Clearing:
 
 
 def _counts(view: _View) -> dict[str, int]:
-    books, day = view.books, view.day
-    return {
-        "call_attempts_7d": _within("call_attempts_7d", books.attempts, day),
-        "conversations_30d": _within("conversations_30d", books.conversations, day),
-        "broken_promises_90d": _within("broken_promises_90d", _ended(view, "broken"), day),
-        "kept_promises_365d": _within("kept_promises_365d", _ended(view, "kept"), day),
-        "late_invoices_365d": _within("late_invoices_365d", [due for due in books.late if due < day], day),
-        "average_days_late_365d": _average_days_late(view) if books.paid else 0,
-        "overdue_invoices": len({item.invoice for item in view.exposure.collectible}),
-    }
+    books, day, collectible = view.books, view.day, view.exposure.collectible
+    found = {**_NOTHING_COUNTED, "overdue_invoices": len({item.invoice for item in collectible}) if collectible else 0}
+    if books.account.contacts:
+        found["call_attempts_7d"] = _within("call_attempts_7d", books.attempts, day)
+        found["conversations_30d"] = _within("conversations_30d", books.conversations, day)
+    if view.promised:
+        found["broken_promises_90d"] = _within("broken_promises_90d", _ended(view, "broken"), day)
+        found["kept_promises_365d"] = _within("kept_promises_365d", _ended(view, "kept"), day)
+    if books.late:
+        found["late_invoices_365d"] = _within("late_invoices_365d", [due for due in books.late if due < day], day)
+    if books.paid:
+        found["average_days_late_365d"] = _average_days_late(view)
+    return found
+
+
+_NOTHING_COUNTED: Mapping[str, int] = dict.fromkeys(WINDOWS, 0)
+"""What the windows count of books without contacts, promises and late or paid invoices."""
 
 
 def _within(window: str, entries: Sequence[dt.date], day: dt.date) -> int:
     """How many entries of these dates are in a window on the policy day `day`."""
-    if not entries:
-        return 0
     length = WINDOWS[window]
     return sum([(day - entry).days < length for entry in entries])
 
 
 def _ended(view: _View, status: str) -> Sequence[dt.date]:
     """The dates of the verdicts on promises that came to `status`."""
-    if not view.promised:
-        return ()
     return [verdict.on for verdict in view.promised if verdict.status == status and verdict.on]
 
 
@@ -417,6 +423,6 @@ def _latest(days: Iterable[dt.date | None]) -> dt.date | None:
 
 
 def _schedule(view: _View) -> tuple[dt.date, ...]:
-    dues = [item.due for item in view.books.ledger.open_items]
-    ends = [verdict.end for verdict in view.promised if verdict.status == "open"]
-    return tuple([day + ONE_DAY for day in (*dues, *ends) if day >= view.day])
+    dues = [item.due for item in view.books.ledger.open_items if item.due >= view.day]
+    ends = [verdict.end for verdict in view.promised if verdict.status == "open" and verdict.end >= view.day]
+    return tuple([day + ONE_DAY for day in (*dues, *ends)])

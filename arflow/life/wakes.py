@@ -29,10 +29,10 @@ def first_change(today: Snapshot, watch: Watch, snapshot_on: SnapshotOn) -> dt.d
 
 def _next_jump(start: Snapshot, watch: Watch) -> dt.date | None:
     """The first day after `start` on which a fact that is watched can jump; what jumps later is known on that day."""
-    days = [start.turning[name] for name in watch.windows]
-    if watch.is_scheduled:
-        days.append(start.schedule)
-    return min([day for known in days for day in known if day > start.day], default=None)
+    turning, days = start.turning, list(start.schedule) if watch.is_scheduled else []
+    for name in watch.windows:
+        days += turning[name]
+    return min(days, default=None)
 
 
 def _first_crossing(start: Snapshot, watch: Watch, before: dt.date | None) -> dt.date | None:
@@ -46,18 +46,18 @@ def _first_crossing(start: Snapshot, watch: Watch, before: dt.date | None) -> dt
 
 def _days_to_crossing(start: Snapshot, watch: Watch) -> int | None:
     """In how many days the first age or countdown turns a clause, if nothing jumps until then."""
-    found = []
+    found, day = [], start.day
     for name, course in watch.ages:
         since = start.since[name]
         if since is not None:
-            age = (start.day - since).days
+            age = (day - since).days
             turns = course.next_above(max(0, age))
             if turns is not None:
                 found.append(turns - age)
     for name, course in watch.countdowns:
         until = start.until[name]
         if until is not None:
-            left = (until - start.day).days
+            left = (until - day).days
             turns = course.next_below(left)
             if turns is not None:
                 found.append(left - turns)
