@@ -92,9 +92,10 @@ class Life:
     def next_due(self) -> dt.datetime | None:
         """When the account is due by itself: its wake or its next sending, whichever comes first."""
         account = self.account
-        moments = [account.wake, *[effect.due_at for effect in account.waiting]]
-        due = min([at for at in moments if at is not None], default=None)
-        return due and self._here.not_before(due)
+        moments = [effect.due_at for effect in account.waiting if effect.due_at is not None]
+        if account.wake is not None:
+            moments.append(account.wake)
+        return self._here.not_before(min(moments)) if moments else None
 
     @property
     def unknown_results(self) -> int:
@@ -151,7 +152,6 @@ class Life:
         due = self.next_due()
         if due is None or due > limit or (due == limit and not inclusive):
             return False
-        self._here.stand_at(due)
         if self.account.wake is not None and self.account.wake <= due:
             passes.run_pass(self._here, due, WAKE)
         else:

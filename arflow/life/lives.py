@@ -110,8 +110,9 @@ class Script:
     def run(self, limit: Limit) -> Lived:
         """Live through everything up to `limit`. Raises Refused, placed at an event's line."""
         ledgers: list[tuple[dt.datetime, Ledger]] = []
+        is_good = self.life.world.results is Results.GOOD
         while not self.is_paused and self._go_on(limit, ledgers):
-            if self.life.world.results is Results.GOOD and self._unknown:
+            if is_good and self._unknown:
                 self._deliver()
         return Lived(life=self.life, ledgers=LedgerHistory(changes=tuple(ledgers)))
 
@@ -165,12 +166,14 @@ class Script:
 
     def _coming(self) -> tuple[dt.datetime, "_Kind"] | None:
         """The next cause that does not come from time alone: its instant, and what it is."""
-        known = (
-            (self._next_change(), _Kind.CHANGE),
-            (self._next_batch(), _Kind.BATCH),
-            (self._next_payer(), _Kind.PAYER),
-        )
-        return min([(at, kind) for at, kind in known if at is not None], default=None)
+        known = []
+        if self.changes:
+            known.append((self._next_change(), _Kind.CHANGE))
+        if self.batches:
+            known.append((self._next_batch(), _Kind.BATCH))
+        if self.payer:
+            known.append((self._not_back(self.payer[0].at), _Kind.PAYER))
+        return min(known, default=None)
 
     def _is_within(self, at: dt.datetime, kind: "_Kind", limit: Limit) -> bool:
         """Whether the cause at `at` still comes: what became known at the end of a day belongs to that day."""
@@ -185,22 +188,15 @@ class Script:
             return self.changes[0].at is not None
         return kind is _Kind.BATCH and self.batches[0].at is not None
 
-    def _next_change(self) -> dt.datetime | None:
-        if not self.changes:
-            return None
+    def _next_change(self) -> dt.datetime:
         change = self.changes[0]
         if change.at is not None:
             return self._not_back(change.at)
         return self.life.instant_of(Part(on=change.on, clock=change.clock, events=()))
 
-    def _next_batch(self) -> dt.datetime | None:
-        if not self.batches:
-            return None
+    def _next_batch(self) -> dt.datetime:
         at = self.batches[0].at
         return self.life.instant_of(self.batches[0].parts[0]) if at is None else self._not_back(at)
-
-    def _next_payer(self) -> dt.datetime | None:
-        return self._not_back(self.payer[0].at) if self.payer else None
 
     def _not_back(self, at: dt.datetime) -> dt.datetime:
         return max(at, self.life.account.last_instant)

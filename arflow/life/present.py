@@ -156,9 +156,14 @@ class Present:
 
     def reach(self, at: dt.datetime) -> None:
         """Let time alone do what it has done by `at`, before something else changes the account or how it is read."""
-        day = self.policy_day(at)
-        if day != self.account.policy_day and self.policy is not None:
-            self.account = evolve(self.account, policy_day=day)
+        account, home, changes = self.account, self._home, dict[str, Any]()
+        day = max(account.policy_day, home.calendar.policy_day(home.zone, at))
+        if at > account.last_instant:
+            changes["last_instant"] = at
+        if day != account.policy_day and home.policy is not None:
+            changes["policy_day"] = day
+        if changes:
+            self.account = evolve(account, **changes)
         self._fall_due(at, day)
 
     # --- the account --------------------------------------------------------------------------------------------------
@@ -168,16 +173,20 @@ class Present:
         on = day or self.account.policy_day
         seen = self._seen
         if seen is None or not seen.is_of(self.account, policy, on):
-            earlier = seen.snapshot if seen else None
-            read = seen.reading if seen and seen.policy is policy else reading(policy)
-            taken = snapshot(self.account, on, read, earlier)
+            read = self._reading(policy)
+            taken = snapshot(self.account, on, read, seen.snapshot if seen else None)
             seen = self._seen = _Seen(self.account, policy, read, taken)
         return seen.snapshot
 
     def ahead(self, policy: Policy, day: dt.date) -> Snapshot:
         """The facts on a later day, as `policy` will read them if nothing is recorded until then."""
         seen = self._seen
-        return snapshot(self.account, day, reading(policy), seen.snapshot if seen else None)
+        return snapshot(self.account, day, self._reading(policy), seen.snapshot if seen else None)
+
+    def _reading(self, policy: Policy) -> Reading:
+        """How `policy` reads the account: most often as at the latest snapshot."""
+        seen = self._seen
+        return seen.reading if seen is not None and seen.policy is policy else reading(policy)
 
     def fall_due(self, at: dt.datetime) -> None:
         """Begin the episode that time alone has begun by `at`."""
