@@ -8,7 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
@@ -150,15 +150,19 @@ def _place(entry: Entry, at: int) -> Place:
 def lives(request: Request, evaluator: Evaluator) -> Iterator[Lived]:
     """Every account's life, payers before those who pay through them."""
     moments = _timelines(request)
-    world = World(
-        policies=(request.policy,), evaluator=evaluator, delivery=request.delivery, every_day=request.every_day
-    )
     through = {account: payers for account, found in moments.items() if (payers := _payers(found))}
     ledgers: dict[str, LedgerHistory] = {payer: LedgerHistory() for payers in through.values() for payer in payers}
+    world = World(
+        policies=(request.policy,),
+        evaluator=evaluator,
+        delivery=request.delivery,
+        every_day=request.every_day,
+        ledgers=ledgers,
+    )
     for account in sorted(moments, key=lambda account: (account in through, account)):
         for payer in through.get(account, ()):
             _check_payer(request, moments, account, payer)
-        lived = _live(request, replace(world, ledgers=ledgers), account, moments[account])
+        lived = _live(request, world, account, moments[account])
         if lived is not None:
             if account in ledgers:
                 ledgers[account] = lived.ledgers

@@ -46,6 +46,9 @@ _MOST_HANDS = 200
 _SMALL = 1_000_000
 """So many bytes of events are lived before another process has begun."""
 
+_COLLECTED_AFTER = 20_000
+"""How many more objects there are when a process looks for circles among them: a life leaves next to none."""
+
 _SPAWN = get_context("spawn")
 
 Tell = Callable[[str, float], None]
@@ -234,6 +237,7 @@ def _live_hands(asked: _Shared, pipe: Connection) -> None:
     """What such a process does: live what it is handed, and say whether it could, until its pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who stops the replay stops its first process, which ends this one
     gc.freeze()  # as the command does
+    gc.set_threshold(_COLLECTED_AFTER)
     evaluator = DurableRules()
     with suppress(EOFError, ConnectionError):
         while True:
