@@ -59,9 +59,12 @@ def test_assembled_of_all_its_fields_it_is_what_its_class_makes() -> None:
     assert account == assembled(Account, dict(vars(account)))
 
 
-def test_facts_and_accounts_that_are_assembled_lack_no_field() -> None:
+def test_what_is_assembled_lacks_no_field() -> None:
     account = Account(id="A", currency="USD")
-    facts = snapshot(account, dt.date(2026, 1, 5), Reading()).facts
+    taken = snapshot(account, dt.date(2026, 1, 5), Reading())
+    for value in (taken, taken.view):
+        assert {field.name for field in dataclasses.fields(value)} <= vars(value).keys()
+    facts = taken.facts
     assert [field.name for field in dataclasses.fields(Facts)] == sorted(vars(facts), key=order_of(Facts))
     parts = Parts(**{field.name: [] for field in dataclasses.fields(Parts)})
     stored = account_of(account_row(account), parts)

@@ -22,13 +22,13 @@ class Exposure:
 
 def exposure(book: Ledger, day: dt.date, promised: Sequence[Verdict]) -> Exposure:
     """How the ledger stands on the policy day `day` under these promises."""
-    agreed = undisputed(book.open_items, book.open_disputes)
+    agreed = undisputed(book.open_items, book.open_disputes) if book.open_disputes else book.open_items
     overdue = [item for item in agreed if item.due < day]
     left = _uncovered(overdue, promised) if promised else overdue
     return Exposure(
         disputed=_open(book.open_items) - _open(agreed) if agreed is not book.open_items else 0,
         promised=_open(overdue) - _open(left) if left is not overdue else 0,
-        collectible=tuple([item for item in left if item.open]),
+        collectible=tuple(left if left is overdue and agreed is book.open_items else [i for i in left if i.open]),
     )
 
 

@@ -192,7 +192,9 @@ def snapshot(account: Account, day: dt.date, reading: Reading, earlier: Snapshot
         "attributes": _attributes(account, reading.attributes) if reading.attributes else {},
     }
     facts = assembled(Facts, values)
-    return Snapshot(day=day, facts=facts, notices=found, since={**view.since, **own}, until=view.until, view=view)
+    since = {**view.since, **own}
+    told = {"day": day, "facts": facts, "notices": found, "since": since, "until": view.until, "view": view}
+    return assembled(Snapshot, told)
 
 
 def _view(account: Account, day: dt.date, terms: Terms, earlier: _View | None) -> _View:
@@ -205,14 +207,15 @@ def _view(account: Account, day: dt.date, terms: Terms, earlier: _View | None) -
         books = earlier.books
     ledger = books.ledger
     promised = verdicts(account.promises.values(), ledger.payments, day, terms) if account.promises else ()
-    return _View(
-        books=books,
-        day=day,
-        episodes=account.episodes,
-        promised=promised,
-        exposure=exposure(ledger, day, promised),
-        episode=account.episode or _coming_episode(ledger, day),
-    )
+    seen = {
+        "books": books,
+        "day": day,
+        "episodes": account.episodes,
+        "promised": promised,
+        "exposure": exposure(ledger, day, promised),
+        "episode": account.episode or _coming_episode(ledger, day),
+    }
+    return assembled(_View, seen)
 
 
 def _coming_episode(ledger: Ledger, day: dt.date) -> Episode | None:
