@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 NICENESS = 5
-"""By how much; what is as urgent as others gets about three times the time of it, while there is too little for both."""
+"""By how much; what is as urgent as others gets three times the time of it, while there is too little for both."""
 
 _GROUP = Path("/proc/self/autogroup")
 
