@@ -27,7 +27,7 @@ IBM_FILES = {
     "ibm-leading-zeros": "variant_leading_zeros.csv",
     "ibm-dayfirst": "variant_dayfirst_dates.csv",
 }
-START, END = dt.date(2011, 12, 30), dt.date(2013, 3, 31) if LONG else dt.date(2012, 9, 30)
+START, END = dt.date(2011, 12, 30), dt.date(2013, 3, 31) if LONG else dt.date(2012, 7, 31)
 """The stretch of the IBM ledger that is lived through, from the day before its first invoice."""
 
 SAMPLE_END = dt.date(2026, 6, 30)

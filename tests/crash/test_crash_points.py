@@ -204,11 +204,11 @@ def is_under_way(marks: Sequence[str]) -> bool:
 
 
 def _kills(whole: Sequence[str], *, is_delivery: bool) -> list[int]:
-    """Before which boundaries to kill: all of them; the short run takes every third, of a delivery every eighth.
+    """Before which boundaries to kill: all of them; the short run takes every fifth, of a delivery every twelfth.
 
     Those beside a commit, of a delivery those beside a letter on its way, are always among them.
     """
-    step, always = (8, SEND) if is_delivery else (3, "COMMIT")
+    step, always = (12, SEND) if is_delivery else (5, "COMMIT")
     near = {at + beside for at, mark in enumerate(whole) if mark == always for beside in (0, 1, 2)}
     return [at for at in range(len(whole) + 1) if LONG or at % step == 0 or at in near]
 
