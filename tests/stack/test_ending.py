@@ -43,7 +43,7 @@ def _left_behind(home: Path) -> list[str]:
 
 
 def test_it_ends_as_it_is_told_and_goes_on_after_it_was_killed(folder: Path) -> None:
-    """In a home whose path is too long for a socket: killed with -9, then ended by Ctrl-C, in the long run by SIGTERM."""
+    """In a home with too long a path for a socket: killed with -9, then ended by Ctrl-C; in the long run by SIGTERM."""
     home = folder / ("h" * (120 - len(f"{folder}/")))
     assert 120 == len(str(home))
     first = Up(home).wait()
