@@ -261,4 +261,7 @@ def _state_line(life: Life, day: dt.date) -> Line:
 
 def as_jsonl(lines: Iterable[Line]) -> str:
     """The lines as JSON, one a line."""
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    return "".join([_encoded(line) + "\n" for line in lines])
+
+
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
