@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from dataclasses import replace as evolve
     from functools import cached_property as worked_out
 
-    def worked_out_of(field: str) -> Callable[[Callable[[Any], Value]], worked_out[Value]]: ...  # noqa: D103  # below
+    def worked_out_of(field: str) -> Callable[[Callable[[Any], Value]], worked_out[Value]]: ...  # noqa: D103  # told below
 
 else:
 

@@ -203,7 +203,7 @@ class _Site:
         self.restart()
         visitor = _Visitor(self.port, self._token(office.LEAD), self.longest)
         while visitor.get(f"/pipeline/?as_of={self.began - dt.timedelta(days=1)}") >= self.longest:
-            time.sleep(1)
+            time.sleep(1)  # the page says how far the pass is, not when it ends
 
     @property
     def port(self) -> int:

@@ -122,7 +122,7 @@ class Sweeper:
 
     def _after(self, done: float, rests: float) -> None:
         self._done = done
-        time.sleep(rests)
+        time.sleep(rests)  # so that the pages and the drain have the processor in between
 
 
 _sweepers: WeakKeyDictionary[Engine, Sweeper] = WeakKeyDictionary()

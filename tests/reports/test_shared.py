@@ -140,7 +140,7 @@ def test_who_fails_behind_a_page_lets_the_next_one_try(
     grown(engine)
     took = ask().age
     counting.fails = True
-    time.sleep(MOST_TIMES / 2 * took)
+    time.sleep(MOST_TIMES / 2 * took)  # until they are half as old as they may be
     assert [0] == ask().lines
     time.sleep(MOST_TIMES / 2 * took)
     with pytest.raises(Exception, match="division by zero"):
@@ -157,7 +157,7 @@ def test_what_was_looked_at_is_kept_ready(
     took = ask().age
     figures.keep_ready(engine, TODAY)
     assert 1 == counting.times
-    time.sleep(MOST_TIMES / 2 * took)
+    time.sleep(MOST_TIMES / 2 * took)  # until they are half as old as they may be
     joined(engine, "lena")
     figures.keep_ready(engine, TODAY)
     figures.keep_ready(engine, TOMORROW)
