@@ -3,10 +3,11 @@
 What was measured, and is kept to here: no `$nex` and no `not`; every field always present and of one type (bools, set
 members and cut-out parts are 0 or 1, and never named after what a policy says); integers and texts only; conditions cut
 to what the library holds (`cutting.py`); a post is consumed by the rule with the lowest `pri`, so matches are read one
-after the other by moving a cursor; every rule passes its cursor at once, so a ruleset has few rules, and a long list of
-rules several rulesets; a lock, because the library is not safe with two threads; a bounded number of versions, because
-a ruleset is never freed. The library names the action that a post starts, so none is ever run: its own way of running
-one costs three times what the match does.
+after the other by moving a cursor; every rule may pass its first test at once, so a ruleset has few rules, and a long
+list of rules several rulesets; the first test that fails ends a rule, so a plain clause comes first; a lock, because
+the library is not safe with two threads; a bounded number of versions, because a ruleset is never freed. The library
+names the action that a post starts, so none is ever run: its own way of running one costs three times what the match
+does.
 """
 
 import json
@@ -140,13 +141,13 @@ def _no_part(number: int) -> bool:
 
 def _slices(pieces: Sequence[Piece]) -> Iterator[tuple[int, int]]:
     """(begin, end) of the conditions that share a ruleset."""
-    begin = fields = 0
+    begin, fields = 0, set[object]()
     for at, piece in enumerate(pieces):
-        asked = len(pieces_of(piece))
-        if at > begin and (at - begin >= _MAX_RULES or fields + asked > _MAX_FIELDS):
+        asked = {_asked(named) for named in pieces_of(piece)}
+        if at > begin and (at - begin >= _MAX_RULES or len(fields | asked) > _MAX_FIELDS):
             yield begin, at
-            begin, fields = at, 0
-        fields += asked
+            begin, fields = at, set()
+        fields |= asked
     yield begin, len(pieces)
 
 
@@ -204,8 +205,20 @@ _ACTION = f'{{"{_PREFIX}'
 
 
 def _rule(at: int, piece: Piece, names: Mapping[object, str]) -> _Definition:
-    reached = {"$lte": {_CURSOR: at}}
-    return {"all": [{"m": {"$and": [reached, _test(piece, names)]}}], "pri": at, "run": _never_run}
+    """The rule of one condition: it begins with one plain clause, so that most rules end at once.
+
+    Its cursor comes last; where there is no plain clause it comes first, so that no rule begins in several ways.
+    """
+    pieces = piece.pieces if isinstance(piece, Group) and piece.every else (piece,)
+    plain = [inner for inner in pieces if _is_plain(inner)][:1]
+    tests = [_test(inner, names) for inner in (*plain, *(inner for inner in pieces if inner not in plain))]
+    tests.insert(len(tests) if plain else 0, {"$lte": {_CURSOR: at}})
+    return {"all": [{"m": {"$and": tests}}], "pri": at, "run": _never_run}
+
+
+def _is_plain(piece: Piece) -> bool:
+    """Whether there is one way through a piece: one value is compared."""
+    return isinstance(piece, Part) or (isinstance(piece, Comparison) and len(piece.values) == 1)
 
 
 def _never_run(_: object) -> None:

@@ -92,6 +92,18 @@ def test_rules_that_all_hold_are_found_one_after_the_other(durable: DurableRules
     assert found == list(range(60))
 
 
+_WAYS = " and ".join(f"({fact} >= 1 or {fact} >= 2)" for fact in ("days_overdue", "days_in_state", "notices_sent"))
+
+
+@pytest.mark.parametrize("when", [f"on_hold and {_WAYS}", _WAYS, f"{_WAYS} and (on_hold or days_overdue >= 3)"])
+def test_rules_all_of_which_hold_in_many_ways_are_found(durable: DurableRules, when: str) -> None:
+    """As many rules as one ruleset takes, with every way through each of them open at once."""
+    asked, held = policy(*([when] * 41)), {"on_hold": True, "days_overdue": 9, "days_in_state": 9, "notices_sent": 9}
+    for start in range(41):
+        assert first(durable, asked, start, **held) == start
+    assert first(durable, asked, 0, **(held | {"notices_sent": 0})) is None
+
+
 @pytest.mark.parametrize(
     "when",
     [
