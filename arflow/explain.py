@@ -17,7 +17,7 @@ from arflow.advance import Engineering, rehearse, standing
 from arflow.clock import Now
 from arflow.errors import Refused, SaysNo
 from arflow.life.life import Life, reading
-from arflow.life.records import Entry, EntryKind, Part, World
+from arflow.life.records import Entry, EntryKind, Part
 from arflow.machines.stepping import refusal
 from arflow.rules.calendar import instant
 from arflow.rules.decide import Situation, held_back
@@ -248,7 +248,7 @@ def foresee(life: Life, at: dt.datetime) -> Next | None:
 
 
 def _copy(life: Life) -> Life:
-    return Life(life.account, World(**vars(life.world)))
+    return Life(life.account, life.world)
 
 
 def first_entry(life: Life, at: dt.datetime) -> tuple[Life, Entry] | None:

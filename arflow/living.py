@@ -7,8 +7,9 @@ payer first, and on a stepped clock none of it outruns another that waits for th
 import datetime as dt
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from arflow import causes
@@ -33,8 +34,7 @@ _ONE_DAY = dt.timedelta(days=1)
 _LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Engineering:
+class Engineering(Struct, frozen=True, kw_only=True):
     """How decisions are made: the evaluator, and how deliveries become known (`instant` or `recorded`)."""
 
     evaluator: Evaluator
@@ -124,7 +124,7 @@ class Living:
     def _stopped(self, change: Changed, life: Life) -> Changed:
         """Not due until a result is recorded; one that is dated ahead, across the date line, is taken in on its day."""
         due = self._later(life)
-        return evolve(change, next_due=due, due_on=self._due_on(life, due))
+        return replace(change, next_due=due, due_on=self._due_on(life, due))
 
     def _live(self, stored: Stored, limit: Limit) -> tuple[Changed, Lived]:
         life = Life(self._with_payer(self._placed(stored)), self._world(stored.policy_seen))
@@ -356,7 +356,7 @@ class Looking(Living):
 
 def _blank(stored: Stored) -> Stored:
     account = Account(id=stored.account.id, currency=stored.account.currency)
-    return evolve(
+    return replace(
         stored, account=account, version=0, journal_length=0, journal_head=None, applied_to=None, policy_seen=0
     )
 

@@ -9,7 +9,7 @@ import pytest
 from arflow.accounts.entries import BEFORE_ALL, Account, Dispute, Ledger, Outgoing
 from arflow.accounts.facts import Reading, snapshot
 from arflow.evolving import assembled, evolve
-from arflow.store.rows import Parts, account_of, account_row
+from arflow.store.rows import PARTS, Parts, account_of, account_row
 from arflow.vocabulary import EffectKind, Facts, State
 
 WAITING = Outgoing(
@@ -66,7 +66,7 @@ def test_what_is_assembled_lacks_no_field() -> None:
         assert {field.name for field in dataclasses.fields(value)} <= vars(value).keys()
     facts = taken.facts
     assert [field.name for field in dataclasses.fields(Facts)] == sorted(vars(facts), key=order_of(Facts))
-    parts = Parts(**{field.name: [] for field in dataclasses.fields(Parts)})
+    parts = Parts(**{table.name: [] for table in PARTS})
     stored = account_of(account_row(account), parts)
     assert (account, {field.name for field in dataclasses.fields(Account)}) == (stored, set(vars(stored)))
 

@@ -5,9 +5,10 @@ the event stood.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
+
+from msgspec.structs import replace
 
 from arflow import money
 from arflow.accounts.clearing import (

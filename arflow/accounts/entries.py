@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from msgspec import Struct
+
 from arflow.evolving import worked_out_of
 from arflow.vocabulary import EffectKind, State
 
@@ -15,8 +17,7 @@ Recorded = tuple[dt.datetime, int]
 """When an entry was recorded: its instant, and its place among the events of that instant."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """One instalment of an invoice; an invoice without instalments has exactly one. `open` is what is unpaid."""
 
     due: dt.date
@@ -24,8 +25,7 @@ class Item:
     open: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Invoice:
+class Invoice(Struct, frozen=True, kw_only=True):
     """What the customer owes for one document. `items` are ordered by due date."""
 
     id: str
@@ -54,8 +54,7 @@ class ClearingKind(StrEnum):
     CREDIT_NOTE = "credit_note"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Allocation:
+class Allocation(Struct, frozen=True, kw_only=True):
     """`amount` of a clearing that stands against instalment number `item` of `invoice`."""
 
     invoice: str
@@ -63,8 +62,7 @@ class Allocation:
     amount: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Clearing:
+class Clearing(Struct, frozen=True, kw_only=True):
     """Money or credit on the account. What its allocations leave over is unapplied."""
 
     kind: ClearingKind
@@ -82,8 +80,7 @@ class Clearing:
         return 0 if self.reversed_on else self.amount - sum([part.amount for part in self.allocations])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Dispute:
+class Dispute(Struct, frozen=True, kw_only=True):
     """The customer contests `amount` of `invoice` (None: all that is open) until `closed_on`."""
 
     id: str
@@ -96,8 +93,7 @@ class Dispute:
     outcome: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Promise:
+class Promise(Struct, frozen=True, kw_only=True):
     """The customer promised `amount` by `due`; with `invoices` only what is allocated to them counts."""
 
     id: str
@@ -109,8 +105,7 @@ class Promise:
     cancelled: Recorded | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Contact:
+class Contact(Struct, frozen=True, kw_only=True):
     """One call, e-mail, letter or short message between a person and the customer."""
 
     channel: str
@@ -120,8 +115,7 @@ class Contact:
     recorded: Recorded
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Person:
+class Person(Struct, frozen=True, kw_only=True):
     """Somebody to reach at the customer."""
 
     name: str = ""
@@ -191,8 +185,7 @@ class Ledger:
         return self.open_items[0].due if self.open_items else None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OpenItem:
+class OpenItem(Struct, frozen=True, kw_only=True):
     """What is open of one instalment."""
 
     due: dt.date
@@ -201,8 +194,7 @@ class OpenItem:
     open: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Episode:
+class Episode(Struct, frozen=True, kw_only=True):
     """A time with something overdue. `spans` are the instants between which it ran; the last end may be open."""
 
     started_on: dt.date
@@ -232,8 +224,7 @@ class EffectStatus(StrEnum):
     DROPPED = "dropped"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True, kw_only=True):
     """A message or call task that was decided: it waits for its moment, is sent, or is dropped.
 
     `number` counts an account's effects; `stay` is the stay in the state in which the account stood after the pass;
@@ -257,16 +248,14 @@ class Outgoing:
     """When the delivery became known, and on which policy day."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Firing:
+class Firing(Struct, frozen=True, kw_only=True):
     """The last firing of an act in this stay: on a local date, with the numbers of the effects it put out."""
 
     on: dt.date
     outgoing: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parked:
+class Parked(Struct, frozen=True, kw_only=True):
     """Why an account stands still until its next event, and since when."""
 
     reason: str

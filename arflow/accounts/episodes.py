@@ -2,7 +2,8 @@
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from arflow.accounts.entries import Account, Episode, Ledger
 from arflow.evolving import evolve

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from msgspec import Struct
+
 from arflow.errors import Refused, did_you_mean
 from arflow.isodates import read_date, read_time
 from arflow.vocabulary import OUTCOMES, State
@@ -23,8 +25,7 @@ LARGEST_INTEGER = 10**15
 _AMOUNT = re.compile(r"-?\d{1,16}(\.\d{1,8})?", re.ASCII)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """One thing that happened, at a local date and time of its account (empty for a `policy` event)."""
 
     kind: str

@@ -2,14 +2,15 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from arflow.accounts.entries import Dispute, Ledger, OpenItem
 from arflow.accounts.promises import Verdict
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Exposure:
+class Exposure(Struct, frozen=True, kw_only=True):
     """`disputed`: due and not yet due; `promised`: the overdue, undisputed part that open promises cover.
 
     `collectible` holds what is left of each overdue instalment, the oldest first.

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import Struct
+
 from arflow import money
 from arflow.accounts.entries import Account, Clearing, Contact, Episode, Invoice, Ledger
 from arflow.accounts.exposure import Exposure, exposure
@@ -130,8 +132,7 @@ class _View:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Turning:
+class _Turning(Struct, frozen=True):
     """For each window fact, by name, the later days on which its entries come or leave, in no order."""
 
     view: _View

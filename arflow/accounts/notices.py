@@ -4,14 +4,14 @@ A message belongs to the episode that runs when it is sent; one that still waits
 """
 
 import datetime as dt
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from arflow.accounts.entries import Account, EffectStatus, Episode, Outgoing
 from arflow.vocabulary import EffectKind
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Notices:
+class Notices(Struct, frozen=True, kw_only=True):
     """Counts of the running episode, and the state of its deliveries; all empty outside an episode."""
 
     sent: int = 0

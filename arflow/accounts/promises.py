@@ -4,21 +4,21 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from arflow.accounts.entries import Clearing, Promise
 
 ONE_DAY = dt.timedelta(days=1)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True, kw_only=True):
     """How a policy judges promises: `grace_days` after the due date, `tolerance` in minor units."""
 
     grace_days: int = 0
     tolerance: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """Where a promise stands on a policy day.
 
     `status` is open, kept, partly_kept, broken or cancelled; `on` dates the verdict; `came` is what was paid towards

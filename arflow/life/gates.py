@@ -4,14 +4,14 @@ It waits, and why can be told at any time. Nothing here decides a step, but for 
 """
 
 import datetime as dt
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from arflow.life.present import Present
 from arflow.rules.guards import FreshCash
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wait:
+class Wait(Struct, frozen=True, kw_only=True):
     """Why nothing leaves now, and when to look again; None: as soon as what keeps it is gone."""
 
     reason: str

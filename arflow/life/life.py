@@ -2,8 +2,9 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import replace
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from arflow.accounts.applying import apply
 from arflow.accounts.entries import Account, EffectStatus, Ledger

@@ -2,8 +2,11 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from arflow.accounts.entries import Account, Ledger, Outgoing
 from arflow.accounts.events import Event
@@ -17,8 +20,7 @@ _ONE_DAY = dt.timedelta(days=1)
 _RESULTS = ("notice_delivered", "notice_failed")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PolicyChange:
+class PolicyChange(Struct, frozen=True, kw_only=True):
     """From a local date and time on, `policies` are the active ones."""
 
     on: dt.date
@@ -28,8 +30,7 @@ class PolicyChange:
     """Its instant, where that is known; else the local date and time say it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lived:
+class Lived(Struct, frozen=True, kw_only=True):
     """What came of one life: the account at its end, its entries, and its ledger after each of its causes."""
 
     life: Life
@@ -46,8 +47,7 @@ class Lived:
         return self.life.entries
 
 
-@dataclass(frozen=True, kw_only=True)
-class Batch:
+class Batch(Struct, frozen=True, kw_only=True):
     """Parts that are one cause: at the instant of their own local time, or at `at` when they became known later.
 
     `history` is given when some of them came late: all events of the account, these included. `actor` recorded them.
@@ -68,8 +68,7 @@ Limit = dt.date | dt.datetime
 """How far a life runs: to the end of a local date, or to an instant, what is due at it included."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PayerCause:
+class PayerCause(Struct, frozen=True, kw_only=True):
     """A cause of an account through which others pay: its instant, and the ledger as it was after it."""
 
     at: dt.datetime

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from arflow.accounts import episodes
 from arflow.accounts.entries import Account, Ledger, Outgoing
 from arflow.accounts.facts import Reading, Snapshot, snapshot
@@ -26,8 +28,7 @@ def reading(policy: Policy) -> Reading:
     return Reading(terms=Terms(grace_days=policy.grace_days, tolerance=policy.tolerance), attributes=policy.attributes)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ground:
+class Ground(Struct, frozen=True, kw_only=True):
     """What a decision was made on: the facts, the situation, and the moves that were held back with their reasons."""
 
     facts: Facts | None = None
@@ -35,8 +36,7 @@ class Ground:
     held: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """The latest snapshot taken: most passes change nothing and would take the same one four times."""
 
     account: Account
@@ -48,8 +48,7 @@ class _Seen:
         return self.account is account and self.policy is policy and self.snapshot.day == day
 
 
-@dataclass(frozen=True, slots=True)
-class _Home:
+class _Home(Struct, frozen=True):
     """Under what an account lives: its policy, and the calendar and zone that follow from it."""
 
     world: World
@@ -223,7 +222,7 @@ class Present:
         source: str | None = None,
         to: str | None = None,
         rules: tuple[str, ...] = (),
-        ground: Ground = Ground(),  # frozen and without content
+        ground: Ground = Ground(),  # noqa: B008  # frozen and without content
     ) -> None:
         """Record a step, acts or a refused pass at `now`; without a `reason` that of the cause."""
         self._enter(

@@ -2,9 +2,10 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
 
 from arflow.accounts.entries import Account, Ledger
 from arflow.accounts.events import Event
@@ -29,8 +30,7 @@ class EntryKind(StrEnum):
     CORRECTION = "correction"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One record. Dates and times are the account's local ones; `facts` and `situation` are those of the decision."""
 
     kind: EntryKind
@@ -55,8 +55,7 @@ class Entry:
     situation: Situation | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class CashMark:
+class CashMark(Struct, frozen=True, kw_only=True):
     """Somebody said that every payment is recorded through the date `through`, or else until it was said.
 
     It was said at the business instant `known_at`, or at the end of the stepped day `known_on`.
@@ -93,8 +92,7 @@ class Results(StrEnum):
     GOOD = "good"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """The events of one account at one local date and time, in the order in which they are applied."""
 
     on: dt.date
@@ -106,8 +104,7 @@ def _always(_: Account) -> bool:
     return True
 
 
-@dataclass(frozen=True, kw_only=True)
-class World:
+class World(Struct, frozen=True, kw_only=True):
     """What an account lives in: the active policies (highest precedence first), who evaluates them, how mail arrives.
 
     `delivery` is `instant` (a message is delivered at its sending) or `recorded` (events say so). With `every_day` a
@@ -138,8 +135,7 @@ class World:
     """The ledgers of accounts through which others pay, by account id."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LedgerHistory:
+class LedgerHistory(Struct, frozen=True, kw_only=True):
     """A payer's ledger as it was: after each cause, by the instant of that cause."""
 
     changes: tuple[tuple[dt.datetime, Ledger], ...] = ()

@@ -1,7 +1,8 @@
 """How effects take hold: most at once; messages and calls at their moment, looked at again (contract, section 4)."""
 
 import datetime as dt
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from arflow.accounts.entries import EffectStatus, Outgoing
 from arflow.evolving import evolve

@@ -6,9 +6,10 @@ Only of accounts whose promises name no invoices: then a promise covers its whol
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, Select, func, select
 
 from arflow.accounts.entries import Clearing, ClearingKind, Promise

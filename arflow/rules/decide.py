@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+
 from arflow.machines.states import is_harsher
 from arflow.machines.stepping import refusal
 from arflow.rules.policy import CatchUp, Never, Policy, Rule
@@ -49,8 +51,7 @@ class Remembering:
         return self.evaluator.applies(policy, facts)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Situation:
+class Situation(Struct, frozen=True, kw_only=True):
     """What a decision depends on besides the facts.
 
     `visited`: states of this pass; `harsher_today`: a harsher move was made on this policy day; `awaiting`: a message
@@ -69,8 +70,7 @@ class Situation:
     spent: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Move:
+class Move(Struct, frozen=True, kw_only=True):
     """What the moves came to: `rule` fires; or it is refused for the reason in `refusal`; `held` were passed over."""
 
     rule: Rule | None = None

@@ -4,10 +4,12 @@ import datetime as dt
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from functools import cache
+from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import (
     JSON,
     BindParameter,
@@ -27,18 +29,34 @@ from sqlalchemy import (
 
 from arflow.accounts.entries import Account, Ledger, Parked
 from arflow.errors import Conflict
+from arflow.evolving import evolve
 from arflow.store import bulk, tables
-from arflow.store.rows import Parts, Row, account_of, account_row, changed_columns, changed_rows, gone, parked_row
+from arflow.store.rows import (
+    PARTS,
+    Parts,
+    Row,
+    account_of,
+    account_row,
+    changed_columns,
+    changed_rows,
+    gone,
+    parked_row,
+)
 
-_ORDERED = {"person": "position", "contact": "position", "episode": "position", "effect": "number"}
-_KEYED = {
-    "invoice": ("recorded_at", "recorded_place"),
-    "item": ("invoice_id", "number"),
-    "clearing": ("recorded_at", "recorded_place"),
-    "allocation": ("position",),
-    "dispute": ("recorded_at", "recorded_place"),
-    "promise": ("recorded_at", "recorded_place"),
-}
+_READ_ORDER: Mapping[Table, tuple[str, ...]] = MappingProxyType(
+    {
+        tables.person: ("position",),
+        tables.invoice: ("recorded_at", "recorded_place"),
+        tables.item: ("invoice_id", "number"),
+        tables.clearing: ("recorded_at", "recorded_place"),
+        tables.allocation: ("position",),
+        tables.dispute: ("recorded_at", "recorded_place"),
+        tables.promise: ("recorded_at", "recorded_place"),
+        tables.contact: ("position",),
+        tables.episode: ("position",),
+        tables.effect: ("number",),
+    }
+)
 WRITE_ORDER = (
     tables.invoice,
     tables.item,
@@ -53,8 +71,7 @@ WRITE_ORDER = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stored:
+class Stored(Struct, frozen=True, kw_only=True):
     """An account as it stands in the database, with what only the database knows of it."""
 
     account: Account
@@ -145,27 +162,34 @@ def _texts_of(document: BindParameter[str]) -> ColumnElement[str]:
 
 def load(connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
     """The accounts `ids`, each with its payer's ledger where it pays through another that is among `ids`."""
-    document = json.dumps(list(ids))
-    own = {row["id"]: row for row in _rows(connection, tables.account, "id", document)}
-    parts: dict[str, dict[str, list[Row]]] = defaultdict(lambda: {field.name: [] for field in fields(Parts)})
-    for field in fields(Parts):
-        for row in _rows(connection, tables.metadata.tables[field.name], "account_id", document):
-            parts[row["account_id"]][field.name].append(row)
-    return {key: _stored(row, Parts(**parts[key])) for key, row in own.items()}
-
-
-def _rows(connection: Connection, table: Table, key: str, document: str) -> list[Row]:
-    found = connection.execute(_query(table, key), {"ids": document})
+    given = {"ids": json.dumps(list(ids))}
+    found = connection.execute(_accounts(), given)
     names = tuple(found.keys())
-    return [dict(zip(names, row, strict=True)) for row in found.all()]
+    own = [dict(zip(names, row, strict=True)) for row in found.all()]
+    parts: dict[str, Parts] = defaultdict(lambda: Parts(**{table.name: [] for table in PARTS}))
+    for table in PARTS:
+        part = attrgetter(table.name)
+        for read in connection.execute(_parts(table), given).all():
+            part(parts[read[0]]).append(read)
+    return {row["id"]: _stored(row, parts[row["id"]]) for row in own}
+
+
+def _asked() -> Select[Any]:
+    """The ids that a JSON document names."""
+    return select(_texts_of(bindparam("ids", type_=Text)))
 
 
 @cache
-def _query(table: Table, key: str) -> Select[Any]:
-    """The rows of a table whose `key` is among those of a JSON document, in the order in which they are read."""
-    order = _KEYED.get(table.name) or ((_ORDERED[table.name],) if table.name in _ORDERED else ())
-    ids = select(_texts_of(bindparam("ids", type_=Text)))
-    return select(table).where(table.c[key].in_(ids)).order_by(*(table.c[name] for name in order))
+def _accounts() -> Select[Any]:
+    return select(tables.account).where(tables.account.c.id.in_(_asked()))
+
+
+@cache
+def _parts(table: Table) -> Select[Any]:
+    """What is read of a table of parts, in the order in which they were recorded."""
+    columns = [table.c[name] for name in ("account_id", *PARTS[table])]
+    order = [table.c[name] for name in _READ_ORDER[table]]
+    return select(*columns).where(table.c.account_id.in_(_asked())).order_by(*order)
 
 
 def _stored(row: Row, parts: Parts) -> Stored:
@@ -180,8 +204,7 @@ def _stored(row: Row, parts: Parts) -> Stored:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Changed:
+class Changed(Struct, frozen=True, kw_only=True):
     """What became of a stored account: the new value, its timers, and where its journal now ends."""
 
     before: Stored
@@ -208,7 +231,7 @@ def save(connection: Connection, changes: Sequence[Changed]) -> None:
     for change in changes:
         before = change.before.account
         if change.folded_anew:
-            before = replace(before, ledger=Ledger(), promises={}, contacts=(), episodes=())
+            before = evolve(before, ledger=Ledger(), promises={}, contacts=(), episodes=())
             for table in reversed(WRITE_ORDER[:8]):
                 connection.execute(delete(table).where(table.c.account_id == change.account.id))
         for table, row in changed_rows(before, change.account):

@@ -5,9 +5,9 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -33,8 +33,7 @@ from arflow.store.jsontext import text_of
 from arflow.store.rows import Row
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredEvent:
+class StoredEvent(Struct, frozen=True, kw_only=True):
     """An event of the table, and what is known of it. `known_at` or `known_on` is the business now of its import."""
 
     row: int

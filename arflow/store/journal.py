@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import asdict
 from sqlalchemy import Connection, func, select, text
 
 from arflow.life.records import Entry, EntryKind
@@ -67,7 +68,7 @@ def _details(entry: Entry) -> Row:
     if entry.situation is not None:
         found["situation"] = {
             name: sorted(value) if isinstance(value, frozenset) else value
-            for name, value in vars(entry.situation).items()
+            for name, value in asdict(entry.situation).items()
             if name != "kept" or value
         }
     return found

@@ -2,8 +2,8 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -18,8 +18,7 @@ NOTICE = "notice: "
 _LEAVES = (EffectKind.SEND.value, EffectKind.NOTIFY.value)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Leaving:
+class Leaving(Struct, frozen=True, kw_only=True):
     """A journal entry, with the zone in which its account lives, and the name of the policy that decided it."""
 
     entry: Entry

@@ -1,15 +1,16 @@
 """The account as rows: one function each way for every table, and the difference between two accounts as rows.
 
-Rows are plain dictionaries by column; nothing here talks to the database.
+Rows that are written are plain dictionaries by column; parts that are read are tuples, in the order of `PARTS`. Nothing
+here talks to the database.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Table
 
 from arflow.accounts.entries import (
@@ -41,6 +42,11 @@ _PLAIN = (
     *("id", "currency", "name", "timezone", "country", "language", "segment", "risk_grade", "debtor_kind"),
     *("collector_role", "owner", "credit_limit", "pays_through", "on_hold", "stay", "policy_version"),
     *("last_harsher_day", "wake", "call_open", "effects_decided", "born"),
+)
+
+_EFFECT = (
+    *("number", "name", "rule", "stay", "overdue_then", "decided_at", "decided_on", "due_at", "sent_at", "sent_on"),
+    *("settled_at", "settled_day"),
 )
 
 
@@ -101,20 +107,47 @@ def _fired(row: Row) -> dict[str, Firing]:
     return {rule: Firing(on=dt.date.fromisoformat(on), outgoing=tuple(rest)) for rule, (on, *rest) in row.items()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parts:
+Read = Sequence[Any]
+"""A row as it was read: the account's id, then what PARTS names of its table, in that order."""
+
+
+class Parts(Struct, frozen=True, kw_only=True):
     """The rows of one account, table by table, in the order of their keys."""
 
-    person: list[Row]
-    invoice: list[Row]
-    item: list[Row]
-    clearing: list[Row]
-    allocation: list[Row]
-    dispute: list[Row]
-    promise: list[Row]
-    contact: list[Row]
-    episode: list[Row]
-    effect: list[Row]
+    person: list[Read]
+    invoice: list[Read]
+    item: list[Read]
+    clearing: list[Read]
+    allocation: list[Read]
+    dispute: list[Read]
+    promise: list[Read]
+    contact: list[Read]
+    episode: list[Read]
+    effect: list[Read]
+
+
+PARTS: Mapping[Table, tuple[str, ...]] = MappingProxyType(
+    {
+        tables.person: ("name", "email", "phone", "role"),
+        tables.invoice: ("id", "issued", "recorded_at", "recorded_place", "written_off"),
+        tables.item: ("invoice_id", "due", "amount", "open"),
+        tables.clearing: (
+            *("kind", "id", "on", "recorded_at", "recorded_place", "amount", "invoice_id", "reversed_on"),
+        ),
+        tables.allocation: ("kind", "clearing_id", "invoice_id", "item", "amount"),
+        tables.dispute: (
+            *("id", "invoice_id", "amount", "reason", "on", "recorded_at", "recorded_place", "closed_on", "outcome"),
+        ),
+        tables.promise: (
+            *("id", "amount", "due", "invoices", "on", "recorded_at", "recorded_place", "cancelled_at"),
+            "cancelled_place",
+        ),
+        tables.contact: ("channel", "direction", "outcome", "on", "recorded_at", "recorded_place"),
+        tables.episode: ("started_on", "spans"),
+        tables.effect: (*_EFFECT, "kind", "status"),
+    }
+)
+"""What is read of each table of an account's parts, in which order."""
 
 
 def account_of(row: Row, parts: Parts) -> Account:
@@ -129,21 +162,15 @@ def account_of(row: Row, parts: Parts) -> Account:
         "policy_day": row["policy_day"] or dt.date.min,
         "last_instant": row["last_instant"] or _LONG_AGO,
         "parked": _parked(row["parked"]),
-        "people": tuple(
-            Person(name=r["name"], email=r["email"], phone=r["phone"], role=r["role"]) for r in parts.person
-        ),
+        "people": tuple([_person(read) for read in parts.person]),
         "ledger": _ledger(parts),
         "payer_ledger": None,
-        "promises": {r["id"]: _promise(r) for r in parts.promise},
-        "contacts": tuple(_contact(r) for r in parts.contact),
-        "episodes": tuple(_episode(r) for r in parts.episode),
-        "outgoing": tuple(_outgoing(r) for r in parts.effect),
+        "promises": {read[1]: _promise(read) for read in parts.promise},
+        "contacts": tuple([_contact(read) for read in parts.contact]),
+        "episodes": tuple([_episode(read) for read in parts.episode]),
+        "outgoing": tuple([_outgoing(read) for read in parts.effect]),
     }
     return assembled(Account, values)
-
-
-def _recorded(row: Row) -> Recorded:
-    return row["recorded_at"], row["recorded_place"]
 
 
 def _recorded_row(recorded: Recorded) -> Row:
@@ -154,30 +181,24 @@ def _recorded_row(recorded: Recorded) -> Row:
 
 
 def _ledger(parts: Parts) -> Ledger:
-    items, allocations = _grouped(parts.item, "invoice_id"), _grouped(parts.allocation, "kind", "clearing_id")
-    clearings = [_clearing(r, allocations.get((r["kind"], r["id"]), [])) for r in parts.clearing]
-    return Ledger(
-        invoices={r["id"]: _invoice(r, items.get((r["id"],), [])) for r in parts.invoice},
-        clearings={(clearing.kind, clearing.id): clearing for clearing in clearings},
-        disputes={r["id"]: _dispute(r) for r in parts.dispute},
-    )
+    items, allocations = dict[str, list[Item]](), dict[tuple[str, str], list[Allocation]]()
+    for _, invoice, due, amount, left in parts.item:
+        items.setdefault(invoice, []).append(Item(due=due, amount=amount, open=left))
+    for _, kind, clearing, invoice, place, amount in parts.allocation:
+        allocations.setdefault((kind, clearing), []).append(Allocation(invoice=invoice, item=place, amount=amount))
+    clearings = [_clearing(read, allocations.get((read[1], read[2]), [])) for read in parts.clearing]
+    values = {
+        "invoices": {read[1]: _invoice(read, items.get(read[1], [])) for read in parts.invoice},
+        "clearings": {(clearing.kind, clearing.id): clearing for clearing in clearings},
+        "disputes": {read[1]: _dispute(read) for read in parts.dispute},
+    }
+    return assembled(Ledger, values)
 
 
-def _grouped(rows: Iterable[Row], *keys: str) -> dict[tuple[object, ...], list[Row]]:
-    found: dict[tuple[object, ...], list[Row]] = {}
-    for row in rows:
-        found.setdefault(tuple(row[key] for key in keys), []).append(row)
-    return found
-
-
-def _invoice(row: Row, items: list[Row]) -> Invoice:
-    return Invoice(
-        id=row["id"],
-        issued=row["issued"],
-        recorded=_recorded(row),
-        items=tuple(Item(due=r["due"], amount=r["amount"], open=r["open"]) for r in items),
-        written_off=row["written_off"],
-    )
+def _invoice(read: Read, items: list[Item]) -> Invoice:
+    _, key, issued, recorded_at, recorded_place, written_off = read
+    recorded = (recorded_at, recorded_place)
+    return Invoice(id=key, issued=issued, recorded=recorded, items=tuple(items), written_off=written_off)
 
 
 def _invoice_rows(invoice: Invoice) -> Iterator[tuple[Table, Row]]:
@@ -188,16 +209,17 @@ def _invoice_rows(invoice: Invoice) -> Iterator[tuple[Table, Row]]:
         yield tables.item, key | {"due": item.due, "amount": item.amount, "open": item.open}
 
 
-def _clearing(row: Row, allocations: list[Row]) -> Clearing:
+def _clearing(read: Read, allocations: list[Allocation]) -> Clearing:
+    _, kind, key, on, recorded_at, recorded_place, amount, invoice, reversed_on = read
     return Clearing(
-        kind=ClearingKind(row["kind"]),
-        id=row["id"],
-        on=row["on"],
-        recorded=_recorded(row),
-        amount=row["amount"],
-        invoice=row["invoice_id"],
-        allocations=tuple(Allocation(invoice=r["invoice_id"], item=r["item"], amount=r["amount"]) for r in allocations),
-        reversed_on=row["reversed_on"],
+        kind=ClearingKind(kind),
+        id=key,
+        on=on,
+        recorded=(recorded_at, recorded_place),
+        amount=amount,
+        invoice=invoice,
+        allocations=tuple(allocations),
+        reversed_on=reversed_on,
     )
 
 
@@ -219,9 +241,18 @@ def _clearing_rows(clearing: Clearing) -> Iterator[tuple[Table, Row]]:
         yield tables.allocation, key | {"invoice_id": part.invoice, "item": part.item, "amount": part.amount}
 
 
-def _dispute(row: Row) -> Dispute:
-    names = ("id", "amount", "reason", "on", "closed_on", "outcome")
-    return Dispute(**{name: row[name] for name in names}, invoice=row["invoice_id"], recorded=_recorded(row))
+def _dispute(read: Read) -> Dispute:
+    _, key, invoice, amount, reason, on, recorded_at, recorded_place, closed_on, outcome = read
+    return Dispute(
+        id=key,
+        invoice=invoice,
+        amount=amount,
+        reason=reason,
+        on=on,
+        recorded=(recorded_at, recorded_place),
+        closed_on=closed_on,
+        outcome=outcome,
+    )
 
 
 def _dispute_rows(dispute: Dispute) -> Iterator[tuple[Table, Row]]:
@@ -233,16 +264,16 @@ def _dispute_rows(dispute: Dispute) -> Iterator[tuple[Table, Row]]:
 # --- what people recorded, and what was put out ----------------------------------------------------------------------
 
 
-def _promise(row: Row) -> Promise:
-    cancelled = (row["cancelled_at"], row["cancelled_place"]) if row["cancelled_at"] else None
+def _promise(read: Read) -> Promise:
+    _, key, amount, due, invoices, on, recorded_at, recorded_place, cancelled_at, cancelled_place = read
     return Promise(
-        id=row["id"],
-        amount=row["amount"],
-        due=row["due"],
-        invoices=tuple(row["invoices"]),
-        on=row["on"],
-        recorded=_recorded(row),
-        cancelled=cancelled,
+        id=key,
+        amount=amount,
+        due=due,
+        invoices=tuple(invoices),
+        on=on,
+        recorded=(recorded_at, recorded_place),
+        cancelled=(cancelled_at, cancelled_place) if cancelled_at else None,
     )
 
 
@@ -253,9 +284,10 @@ def _promise_rows(promise: Promise) -> Iterator[tuple[Table, Row]]:
     yield tables.promise, row | _recorded_row(promise.recorded)
 
 
-def _contact(row: Row) -> Contact:
-    names = ("channel", "direction", "outcome", "on")
-    return Contact(**{name: row[name] for name in names}, recorded=_recorded(row))
+def _contact(read: Read) -> Contact:
+    _, channel, direction, outcome, on, recorded_at, recorded_place = read
+    recorded = (recorded_at, recorded_place)
+    return Contact(channel=channel, direction=direction, outcome=outcome, on=on, recorded=recorded)
 
 
 def _contact_rows(position: int, contact: Contact) -> Iterator[tuple[Table, Row]]:
@@ -264,9 +296,10 @@ def _contact_rows(position: int, contact: Contact) -> Iterator[tuple[Table, Row]
     yield tables.contact, row | _recorded_row(contact.recorded)
 
 
-def _episode(row: Row) -> Episode:
-    spans = tuple((_instant(start), _instant(end) if end else None) for start, end in row["spans"])
-    return Episode(started_on=row["started_on"], spans=spans)
+def _episode(read: Read) -> Episode:
+    _, started_on, written = read
+    spans = tuple([(_instant(start), _instant(end) if end else None) for start, end in written])
+    return Episode(started_on=started_on, spans=spans)
 
 
 def _instant(text: str) -> dt.datetime:
@@ -278,15 +311,30 @@ def _episode_rows(position: int, episode: Episode) -> Iterator[tuple[Table, Row]
     yield tables.episode, {"position": position, "started_on": episode.started_on, "spans": spans}
 
 
-_EFFECT = (
-    *("number", "name", "rule", "stay", "overdue_then", "decided_at", "decided_on", "due_at", "sent_at", "sent_on"),
-    *("settled_at", "settled_day"),
-)
+def _outgoing(read: Read) -> Outgoing:
+    _, number, name, rule, stay, overdue_then, decided_at, decided_on, due_at, sent_at, sent_on, *settled = read
+    settled_at, settled_day, kind, status = settled
+    return Outgoing(
+        number=number,
+        kind=EffectKind(kind),
+        name=name,
+        rule=rule,
+        stay=stay,
+        overdue_then=overdue_then,
+        decided_at=decided_at,
+        decided_on=decided_on,
+        due_at=due_at,
+        status=EffectStatus(status),
+        sent_at=sent_at,
+        sent_on=sent_on,
+        settled_at=settled_at,
+        settled_day=settled_day,
+    )
 
 
-def _outgoing(row: Row) -> Outgoing:
-    plain = {name: row[name] for name in _EFFECT}
-    return Outgoing(**plain, kind=EffectKind(row["kind"]), status=EffectStatus(row["status"]))
+def _person(read: Read) -> Person:
+    _, name, email, phone, role = read
+    return Person(name=name, email=email, phone=phone, role=role)
 
 
 def _outgoing_rows(_: int, outgoing: Outgoing) -> Iterator[tuple[Table, Row]]:

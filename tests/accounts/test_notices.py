@@ -1,9 +1,9 @@
 """The messages of an episode: what was sent, failed or is pending, and what a harsher step has to wait for."""
 
 import datetime as dt
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from arflow.accounts.entries import Account, Contact, EffectStatus, Episode, Outgoing
 from arflow.accounts.notices import Notices, notices

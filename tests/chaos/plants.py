@@ -6,10 +6,10 @@ every process that is started with that folder on its PYTHONPATH, `planted` into
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, Engine, select, update
 
 from arflow import advance, deliver

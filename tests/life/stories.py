@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import Any
 
+from msgspec import structs
+
 from arflow.accounts.entries import BEFORE_ALL, Account
 from arflow.accounts.events import parse
 from arflow.accounts.facts import Reading, snapshot
@@ -115,7 +117,7 @@ def lived(story: Story, *, every_day: bool, evaluator: Evaluator | None = None) 
     )
     changes = [_changed(change) for change in story.changes]
     payers = [_live(lines, world, until, changes) for lines in story.payers]
-    world = replace(world, ledgers={payer.account.id: payer.ledgers for payer in payers})
+    world = structs.replace(world, ledgers={payer.account.id: payer.ledgers for payer in payers})
     return _live(story.own, world, until, changes)
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from arflow import explain
 from arflow.accounts.entries import Account
@@ -28,8 +29,8 @@ def held(account: Account, world: World) -> list[tuple[Account, World]]:
     return [
         (account, world),
         (replace(account, on_hold=True), world),
-        (account, replace(world, delivering=False)),
-        (account, replace(world, delivery="recorded")),
+        (account, structs.replace(world, delivering=False)),
+        (account, structs.replace(world, delivery="recorded")),
     ]
 
 
@@ -61,5 +62,7 @@ def test_who_is_held_is_looked_at_a_few_times_only() -> None:
     for seed in range(STORIES):
         life = lived(random_story(seed), every_day=False).life
         before = len(looked)
-        explain.first_entry(Counting(life.account, replace(life.world, delivering=False)), life.account.last_instant)
+        explain.first_entry(
+            Counting(life.account, structs.replace(life.world, delivering=False)), life.account.last_instant
+        )
         assert len(looked) - before < 100

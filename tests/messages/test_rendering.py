@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from arflow.accounts.entries import BEFORE_ALL, Dispute, EffectStatus, Episode, Ledger
 from arflow.accounts.promises import Terms
@@ -196,7 +197,9 @@ def test_a_broken_promise_is_named_with_what_came_of_it(language: str) -> None:
 @pytest.mark.parametrize("language", CODES)
 def test_thanks_name_the_payment_and_what_it_settled(language: str) -> None:
     paid = {
-        "R-2": replace(OWED.invoices["R-2"], items=tuple(replace(item, open=0) for item in OWED.invoices["R-2"].items))
+        "R-2": structs.replace(
+            OWED.invoices["R-2"], items=tuple(structs.replace(item, open=0) for item in OWED.invoices["R-2"].items)
+        )
     }
     owed = ledger(*paid.values(), payments=[payment(dt.date(2026, 3, 20), ("R-2", 30_000))])
     thanks = letter("thank-you", account(language=language, ledger=owed))

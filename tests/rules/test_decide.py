@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from arflow.rules.decide import Move, Situation, acts, held_back, next_move
 from arflow.rules.loader import load_policy
@@ -55,7 +56,7 @@ def decided(asked: Policy, situation: Situation = CALM, facts: Facts = REMINDED)
 def test_a_harsher_move_is_held_back_by_its_catch_up_mode(
     changes: dict[str, bool], expected: dict[str, str | None]
 ) -> None:
-    situation = replace(CALM, **changes)  # type: ignore[arg-type]
+    situation = structs.replace(CALM, **changes)
     rule = PHONE.rules[0]
     found = {mode: held_back(replace(PHONE, catch_up=CatchUp(mode)), rule, REMINDED, situation) for mode in expected}
     assert expected == found
@@ -78,7 +79,7 @@ def test_a_move_that_is_not_harsher_never_waits(to: str) -> None:
 
 def test_a_held_move_is_passed_over_and_later_rules_get_their_turn() -> None:
     asked = policy(move("phone", "called"), move("legal", "escalated"), move("rest", "current"))
-    name, found = decided(asked, replace(CALM, awaiting=True))
+    name, found = decided(asked, structs.replace(CALM, awaiting=True))
     assert (name, found.held) == ("rest", (("phone", PENDING), ("legal", PENDING)))
 
 
@@ -113,12 +114,12 @@ def test_the_machine_refuses_and_never_forbids() -> None:
 def test_what_is_held_back_is_not_refused() -> None:
     """It is passed over before the machine is asked."""
     early = policy(move("legal", "escalated"), never=[{"id": "n", "to": "escalated", "when": "days_overdue < 30"}])
-    assert decided(early, replace(CALM, awaiting=True)) == (None, Move(held=(("legal", PENDING),)))
+    assert decided(early, structs.replace(CALM, awaiting=True)) == (None, Move(held=(("legal", PENDING),)))
 
 
 def test_all_acts_that_hold_fire_in_their_order_but_the_spent_ones() -> None:
     asked = policy(act("a"), move("phone", "called"), act("b", "days_overdue >= 99"), act("c"), act("d"))
-    found = acts(Reference(), asked, REMINDED, replace(CALM, spent=frozenset({"c"})))
+    found = acts(Reference(), asked, REMINDED, structs.replace(CALM, spent=frozenset({"c"})))
     assert [rule.id for rule in found] == ["a", "d"]
 
 
