@@ -94,6 +94,9 @@ class Present:
 
     _seen: "_Seen | None" = None
     _known_home: "_Home | None" = None
+    _latest_local: tuple[dt.datetime, ZoneInfo, dt.datetime] | None = None
+    """An instant, a zone, and the instant there: the same one is asked for over and over."""
+
     _housed: Account | None = None
     """The account for which the latest home was found right."""
 
@@ -128,7 +131,10 @@ class Present:
 
     def local(self, at: dt.datetime) -> dt.datetime:
         """`at` on the account's own clock."""
-        return at.astimezone(self.zone())
+        zone, known = self._home.zone, self._latest_local
+        if known is None or known[0] is not at or known[1] is not zone:
+            known = self._latest_local = (at, zone, at.astimezone(zone))
+        return known[2]
 
     def policy_day(self, at: dt.datetime) -> dt.date:
         """The account's policy day at `at`; it never decreases."""

@@ -5,6 +5,7 @@ the row in the database is the truth. No timeouts, no queued events, no callback
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 from transitions import EventData, Machine, MachineError
 
@@ -53,6 +54,16 @@ _MACHINE = Machine(
 
 def refusal(source: str, target: str, facts: Facts) -> str | None:
     """Why the machine refuses the move from `source` to `target`, or None when it permits it."""
+    return _asked(source, target, facts) if target in GUARDS else _unguarded(source, target)
+
+
+@cache
+def _unguarded(source: str, target: str) -> str | None:
+    """What it says of a move that no guard looks at, whatever the facts are."""
+    return _asked(source, target, None)
+
+
+def _asked(source: str, target: str, facts: Facts | None) -> str | None:
     traveller = _Traveller(str(source))
     try:
         _MACHINE.events[f"to_{target}"].trigger(traveller, facts=facts)

@@ -91,7 +91,7 @@ def _is_bytes(table: Table, column: str) -> bool:
 
 def _source(table: Table, columns: Sequence[str]) -> str:
     typed = (f"{_quoted(name)} {_type(table, name.removeprefix(_OLD))}" for name in columns)
-    return f"json_to_recordset(CAST(:rows AS json)) AS new({', '.join(typed)})"
+    return f"jsonb_to_recordset(CAST(:rows AS jsonb)) AS new({', '.join(typed)})"
 
 
 def _type(table: Table, column: str) -> str:

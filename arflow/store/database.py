@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -44,7 +45,9 @@ def connect(url: str) -> Engine:
         raise DatabaseRefused("the database URL cannot be read; write postgresql://user@host/database") from None
     if parsed.get_backend_name() != "postgresql":
         raise DatabaseRefused(f"arflow keeps its data in PostgreSQL only, not in {parsed.get_backend_name()}")
-    engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    engine = create_engine(
+        parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, json_deserializer=msgspec.json.decode
+    )
     event.listen(engine, "connect", _prepare)
     try:
         with engine.connect() as connection:
