@@ -58,6 +58,8 @@ class _Home(Struct, frozen=True):
     policy: Policy | None
     calendar: Calendar
     zone: ZoneInfo
+    floor: dt.datetime | None
+    """Before this instant nothing happens; None: all at its own moment."""
 
     @classmethod
     def of(cls, account: Account, world: World) -> "_Home":
@@ -65,8 +67,9 @@ class _Home(Struct, frozen=True):
         policy = own or next((p for p in world.policies if p.currency == account.currency), None)
         policy = policy or next(iter(world.policies), None)
         calendar = policy.calendar if policy else Calendar(timezone=ACCOUNT_ZONE)
-        zone = calendar.zone(account.timezone)
-        return cls(world, account.policy_version, account.currency, account.timezone, own, calendar, zone)
+        zone, now = calendar.zone(account.timezone), world.present
+        floor = None if now is None else calendar.act_instant(zone, calendar.policy_day(zone, now))
+        return cls(world, account.policy_version, account.currency, account.timezone, own, calendar, zone, floor)
 
     def is_of(self, account: Account) -> bool:
         """Whether `account` is as the one that this was looked up for."""
@@ -149,10 +152,8 @@ class Present:
 
     def not_before(self, due: dt.datetime) -> dt.datetime:
         """When what falls due at `due` happens: nobody is written to, or moved on, on a day that nobody worked on."""
-        if self.world.present is None:
-            return due
-        zone, calendar = self.zone(), self.calendar()
-        return max(due, calendar.act_instant(zone, calendar.policy_day(zone, self.world.present)))
+        floor = self._home.floor
+        return due if floor is None or floor < due else floor
 
     def stand_at(self, now: dt.datetime) -> None:
         """Note that `now` has come."""

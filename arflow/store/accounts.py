@@ -227,21 +227,23 @@ def save(connection: Connection, changes: Sequence[Changed]) -> None:
     if not changes:
         return
     _save_accounts(connection, changes)
-    rows: dict[str, list[Row]] = defaultdict(list)
+    new: dict[str, list[Row]] = defaultdict(list)
+    changed: dict[str, list[Row]] = defaultdict(list)
     for change in changes:
         before = change.before.account
         if change.folded_anew:
             before = evolve(before, ledger=Ledger(), promises={}, contacts=(), episodes=())
             for table in reversed(WRITE_ORDER[:8]):
                 connection.execute(delete(table).where(table.c.account_id == change.account.id))
-        for table, row in changed_rows(before, change.account):
-            rows[table.name].append(row)
+        for table, row, is_new in changed_rows(before, change.account):
+            (new if is_new else changed)[table.name].append(row)
         for table, position in gone(change.before.account, change.account):
             connection.execute(
                 delete(table).where(table.c.account_id == change.account.id, table.c.position >= position)
             )
     for table in WRITE_ORDER:
-        bulk.upsert(connection, table, rows[table.name])
+        bulk.insert(connection, table, new[table.name])
+        bulk.upsert(connection, table, changed[table.name])
 
 
 def _save_accounts(connection: Connection, changes: Sequence[Changed]) -> None:

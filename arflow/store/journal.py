@@ -44,7 +44,7 @@ def row_of(entry: Entry) -> Row:
         "at": entry.at,
         "on": entry.on,
         "clock": entry.clock,
-        "kind": entry.kind.value,
+        "kind": entry.kind,
         "cause": entry.cause,
         "actor": entry.actor,
         "rule": entry.rule,

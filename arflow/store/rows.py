@@ -70,9 +70,8 @@ def changed_columns(old: Account, new: Account) -> Row:
 
 
 _COLUMNS: Mapping[str, Callable[[Account], Any]] = MappingProxyType(
-    {name: attrgetter(name) for name in _PLAIN}
+    {name: attrgetter(name) for name in (*_PLAIN, "state")}
     | {
-        "state": lambda account: account.state.value,
         "attributes": lambda account: dict(account.attributes),
         "tags": lambda account: sorted(account.tags),
         "entered_on": lambda account: None if account.entered_on == dt.date.min else account.entered_on,
@@ -227,7 +226,7 @@ def _clearing_rows(clearing: Clearing) -> Iterator[tuple[Table, Row]]:
     yield (
         tables.clearing,
         {
-            "kind": clearing.kind.value,
+            "kind": clearing.kind,
             "id": clearing.id,
             "on": clearing.on,
             "amount": clearing.amount,
@@ -237,7 +236,7 @@ def _clearing_rows(clearing: Clearing) -> Iterator[tuple[Table, Row]]:
         | _recorded_row(clearing.recorded),
     )
     for position, part in enumerate(clearing.allocations):
-        key = {"kind": clearing.kind.value, "clearing_id": clearing.id, "position": position}
+        key = {"kind": clearing.kind, "clearing_id": clearing.id, "position": position}
         yield tables.allocation, key | {"invoice_id": part.invoice, "item": part.item, "amount": part.amount}
 
 
@@ -339,7 +338,7 @@ def _person(read: Read) -> Person:
 
 def _outgoing_rows(_: int, outgoing: Outgoing) -> Iterator[tuple[Table, Row]]:
     plain = {name: getattr(outgoing, name) for name in _EFFECT}
-    yield tables.effect, plain | {"kind": outgoing.kind.value, "status": outgoing.status.value}
+    yield tables.effect, plain | {"kind": outgoing.kind, "status": outgoing.status}
 
 
 def _person_rows(position: int, person: Person) -> Iterator[tuple[Table, Row]]:
@@ -350,13 +349,17 @@ def _person_rows(position: int, person: Person) -> Iterator[tuple[Table, Row]]:
 # --- differences -----------------------------------------------------------------------------------------------------
 
 
-def changed_rows(old: Account, new: Account) -> Iterator[tuple[Table, Row]]:
+Difference = tuple[Table, Row, bool]
+"""A row, and whether it is one of a new entry, so that no row has its key yet."""
+
+
+def changed_rows(old: Account, new: Account) -> Iterator[Difference]:
     """The rows of `new` that `old` does not have or has otherwise, table by table, without the account's own row."""
-    for table, row in _changes(old, new):
-        yield table, {"account_id": new.id} | row
+    for table, row, is_new in _changes(old, new):
+        yield table, {"account_id": new.id} | row, is_new
 
 
-def _changes(old: Account, new: Account) -> Iterator[tuple[Table, Row]]:
+def _changes(old: Account, new: Account) -> Iterator[Difference]:
     yield from _of_mapping(old.ledger.invoices, new.ledger.invoices, _invoice_rows)
     yield from _of_mapping(old.ledger.clearings, new.ledger.clearings, _clearing_rows)
     yield from _of_mapping(old.ledger.disputes, new.ledger.disputes, _dispute_rows)
@@ -369,23 +372,25 @@ def _changes(old: Account, new: Account) -> Iterator[tuple[Table, Row]]:
 
 def _of_mapping(
     old: Mapping[Any, Any], new: Mapping[Any, Any], rows: Callable[[Any], Iterator[tuple[Table, Row]]]
-) -> Iterator[tuple[Table, Row]]:
+) -> Iterator[Difference]:
     if new is old:
         return
     for key, entry in new.items():
         before = old.get(key)
         if entry is not before and entry != before:
-            yield from rows(entry)
+            for table, row in rows(entry):
+                yield table, row, before is None
 
 
 def _of_sequence(
     old: tuple[Any, ...], new: tuple[Any, ...], rows: Callable[[int, Any], Iterator[tuple[Table, Row]]]
-) -> Iterator[tuple[Table, Row]]:
+) -> Iterator[Difference]:
     if new is old:
         return
     for at, entry in enumerate(new):
         if at >= len(old) or (entry is not old[at] and entry != old[at]):
-            yield from rows(at, entry)
+            for table, row in rows(at, entry):
+                yield table, row, at >= len(old)
 
 
 def gone(old: Account, new: Account) -> Iterator[tuple[Table, int]]:
