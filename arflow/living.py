@@ -32,6 +32,7 @@ from arflow.vocabulary import State
 
 _ONE_DAY = dt.timedelta(days=1)
 _LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
+_NOBODY = frozenset[str]()
 
 
 class Engineering(Struct, frozen=True, kw_only=True):
@@ -49,6 +50,7 @@ class Living:
         self._read(ids)
         self.activations = policies.activations(connection)
         self.policy_names = {activation.version: activation.name for activation in self.activations}
+        self._latest = max((activation.id for activation in self.activations), default=0)
         self.applied: list[int] = []
         self.retried: dict[str, str] = {}
         self.placed: dict[str, tuple[State, str, str]] = {}
@@ -146,7 +148,7 @@ class Living:
             applied_to=self._applied_to(life, stored, done),
             journal_length=stored.journal_length,
             journal_head=stored.journal_head,
-            policy_seen=max([stored.policy_seen, *(a.id for a in self.activations)]),
+            policy_seen=max(stored.policy_seen, self._latest),
             folded_anew=any(batch.history for batch in done),
         )
         return changed, lived
@@ -218,7 +220,7 @@ class Living:
 
     def policies(self) -> tuple[Policy, ...]:
         """The policies that are active now."""
-        return self._active(max((activation.id for activation in self.activations), default=0))
+        return self._active(self._latest)
 
     def _active(self, upto: int) -> tuple[Policy, ...]:
         if upto not in self._policies:
@@ -246,21 +248,21 @@ class Living:
 
     def _script(self, life: Life, stored: Stored) -> tuple[Script, list[Batch]]:
         batches = self._batches(life, stored)
-        script = Script(
-            life,
-            list(batches),
-            self._changes(life, stored),
-            [cause for cause in payer_causes(self._ledgers, self._payers(stored)) if cause.at > _LONG_AGO],
-        )
-        return script, batches
+        payers = self._payers(stored)
+        theirs = [cause for cause in payer_causes(self._ledgers, payers) if cause.at > _LONG_AGO] if payers else []
+        return Script(life, list(batches), self._changes(life, stored), theirs), batches
 
     def _payers(self, stored: Stored) -> frozenset[str]:
         """Every account through which this one pays, or will as far as is known."""
-        now = {stored.account.pays_through} if stored.account.pays_through else set()
-        return payers_of(event.event for event in self.pending.get(stored.account.id, ())) | now
+        now, pending = stored.account.pays_through, self.pending.get(stored.account.id)
+        if now is None and not pending:
+            return _NOBODY
+        return payers_of(event.event for event in pending or ()) | ({now} if now else _NOBODY)
 
     def _changes(self, life: Life, stored: Stored) -> list[PolicyChange]:
         """The activations that this account has not lived through yet, as causes."""
+        if stored.policy_seen >= self._latest:
+            return []
         found = []
         for activation in self.activations:
             if activation.id > stored.policy_seen:

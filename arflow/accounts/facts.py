@@ -158,9 +158,20 @@ class Snapshot:
     day: dt.date
     facts: Facts
     notices: Notices
-    since: Mapping[str, dt.date | None]
-    until: Mapping[str, dt.date | None]
+    own: Mapping[str, dt.date | None]
+    """Where the ages begin that are not of the books."""
+
     view: _View = field(repr=False)
+
+    @worked_out
+    def since(self) -> Mapping[str, dt.date | None]:
+        """Where the ages begin."""
+        return {**self.view.since, **self.own}
+
+    @property
+    def until(self) -> Mapping[str, dt.date | None]:
+        """Where the countdowns end."""
+        return self.view.until
 
     @worked_out
     def schedule(self) -> tuple[dt.date, ...]:
@@ -193,9 +204,7 @@ def snapshot(account: Account, day: dt.date, reading: Reading, earlier: Snapshot
         "attributes": _attributes(account, reading.attributes) if reading.attributes else {},
     }
     facts = assembled(Facts, values)
-    since = {**view.since, **own}
-    told = {"day": day, "facts": facts, "notices": found, "since": since, "until": view.until, "view": view}
-    return assembled(Snapshot, told)
+    return assembled(Snapshot, {"day": day, "facts": facts, "notices": found, "own": own, "view": view})
 
 
 def _view(account: Account, day: dt.date, terms: Terms, earlier: _View | None) -> _View:

@@ -8,7 +8,7 @@ from arflow.rules.policy import Policy, Rule
 
 def spent(account: Account, policy: Policy, day: dt.date) -> frozenset[str]:
     """The ids of the acts that may not fire on the policy day `day`."""
-    return frozenset(rule.id for rule in fired(account, policy) if _is_spent(account, rule, day))
+    return frozenset([rule.id for rule in fired(account, policy) if _is_spent(account, rule, day)])
 
 
 def fired(account: Account, policy: Policy) -> list[Rule]:

@@ -31,9 +31,10 @@ def chained(entries: Iterable[Entry], length: int, head: bytes | None) -> list[R
     rows = []
     for entry in entries:
         length += 1
-        row = {**row_of(entry), "seq": length, "previous": head}
-        head = digest(row, head)
-        rows.append(row | {"hash": head})
+        row = row_of(entry)
+        row["seq"], row["previous"] = length, head
+        row["hash"] = head = digest(row, head)
+        rows.append(row)
     return rows
 
 
@@ -76,9 +77,9 @@ def _details(entry: Entry) -> Row:
 
 def facts_as_json(facts: Facts) -> Row:
     """All facts by name; sets as sorted lists."""
-    found = {**vars(facts), "tags": sorted(facts.tags)}
+    found = {**vars(facts), **facts.attributes, "tags": sorted(facts.tags)}
     del found["attributes"]
-    return {**found, **facts.attributes}
+    return found
 
 
 def facts_from_json(row: Row) -> Facts:
