@@ -30,9 +30,6 @@ from workers.standing_back import stand_back
 JOBS = 1000
 """After how many jobs a worker ends."""
 
-JOBS_UNTIL_SWEPT = 20
-"""After how many jobs a worker looks for garbage that refers to itself: almost none of it does."""
-
 SEEN_SECONDS = 20
 """How often, at least, a worker tells Redis that it is there; it also waits no longer for a job at a time."""
 
@@ -88,7 +85,7 @@ class Listener(SimpleWorker):
         self.taken += 1
         job.origin = queue.name  # whatever it says itself
         super().execute_job(job, queue)
-        if self.taken % JOBS_UNTIL_SWEPT == 0:
+        if not gc.isenabled():
             gc.collect()
         if self.evaluator is not None and self.evaluator.is_worn:
             self.ending.told()
@@ -126,7 +123,8 @@ def work(process: Process, kind: str) -> None:
     jobs.equip(jobs.Equipment(engine=engine, engineering=engineering, mail=letters, is_ending=ending.is_told))
     backoff = Backoff(ending)
     gc.freeze()  # what was imported stays: the collector would walk all of it again and again beside the accounts
-    gc.disable()  # and the accounts of a batch again and again while they are lived; it comes between jobs
+    if kind == queues.DRAIN:
+        gc.disable()  # nor the accounts of a batch while they are lived: it comes between jobs
     while not ending.is_told():
         try:
             with queues.connect(process.redis_url, patience=2 * SEEN_SECONDS) as redis:

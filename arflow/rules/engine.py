@@ -3,11 +3,11 @@
 What was measured, and is kept to here: no `$nex` and no `not`; every field always present and of one type (bools, set
 members and cut-out parts are 0 or 1, and never named after what a policy says); integers and texts only; conditions cut
 to what the library holds (`cutting.py`); a post is consumed by the rule with the lowest `pri`, so matches are read one
-after the other by moving a cursor; every rule may pass its first test at once, so a ruleset has few rules, and a long
-list of rules several rulesets; the first test that fails ends a rule, so a plain clause comes first; a lock, because
-the library is not safe with two threads; a bounded number of versions, because a ruleset is never freed. The library
-names the action that a post starts, so none is ever run: its own way of running one costs three times what the match
-does.
+after the other by moving a cursor; every rule may be under way at once, so a ruleset has few rules, and a long list of
+rules several rulesets; the first test that fails ends a rule, and rules share what they begin with alike, so plain
+clauses come first and what has several ways last; a lock, because the library is not safe with two threads; a bounded
+number of versions, because a ruleset is never freed. The library names the action that a post starts, so none is ever
+run: its own way of running one costs three times what the match does.
 """
 
 import json
@@ -205,15 +205,17 @@ _ACTION = f'{{"{_PREFIX}'
 
 
 def _rule(at: int, piece: Piece, names: Mapping[object, str]) -> _Definition:
-    """The rule of one condition: it begins with one plain clause, so that most rules end at once.
+    """The rule of one condition: its plain clauses, its cursor, then what has several ways through it.
 
-    Its cursor comes last; where there is no plain clause it comes first, so that no rule begins in several ways.
+    The first clause that fails ends it, most often at once. The library shares among rules what they begin with alike:
+    of plain clauses that opens no more ways than there are rules. The cursor, which no two rules have alike, keeps
+    every rule's own ways, and the values of its lists, apart from those of others.
     """
     pieces = piece.pieces if isinstance(piece, Group) and piece.every else (piece,)
-    plain = [inner for inner in pieces if _is_plain(inner)][:1]
-    tests = [_test(inner, names) for inner in (*plain, *(inner for inner in pieces if inner not in plain))]
-    tests.insert(len(tests) if plain else 0, {"$lte": {_CURSOR: at}})
-    return {"all": [{"m": {"$and": tests}}], "pri": at, "run": _never_run}
+    plain = [_test(inner, names) for inner in pieces if _is_plain(inner)]
+    others = [_test(inner, names) for inner in pieces if not _is_plain(inner)]
+    reached = {"$lte": {_CURSOR: at}}
+    return {"all": [{"m": {"$and": [*plain, reached, *others]}}], "pri": at, "run": _never_run}
 
 
 def _is_plain(piece: Piece) -> bool:

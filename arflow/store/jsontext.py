@@ -20,7 +20,10 @@ _escaped = re.compile("[^\x00-\x7e]")
 
 def ascii_of(content: object) -> bytes:
     """Compact, its keys in order, all but ASCII escaped."""
-    found = _encoder.encode(content)
+    try:
+        found = _encoder.encode(content)
+    except UnicodeEncodeError:  # a text that is none, whose row the database will refuse
+        return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
     if found.isascii() and b"\x7f" not in found:
         return found
     return _escaped.sub(_escape, found.decode()).encode()

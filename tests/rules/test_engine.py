@@ -95,13 +95,37 @@ def test_rules_that_all_hold_are_found_one_after_the_other(durable: DurableRules
 _WAYS = " and ".join(f"({fact} >= 1 or {fact} >= 2)" for fact in ("days_overdue", "days_in_state", "notices_sent"))
 
 
-@pytest.mark.parametrize("when", [f"on_hold and {_WAYS}", _WAYS, f"{_WAYS} and (on_hold or days_overdue >= 3)"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        f"on_hold and {_WAYS}",
+        _WAYS,
+        f"{_WAYS} and (on_hold or days_overdue >= 3)",
+        "on_hold and (days_overdue != 1{at} or days_in_state != 1{at})",
+        "on_hold and days_overdue >= 3 and (days_overdue != 1{at} or days_in_state != 1{at} or notices_sent != 1{at})",
+        "on_hold and days_overdue != 1{at} and (country != 'a{at}' or segment != 'b{at}' or risk_grade != 'c{at}')",
+        "on_hold and segment not in ({values})",
+        "on_hold and segment in ({values}, 'some')",
+    ],
+    ids=[
+        "held",
+        "ways",
+        "ways and a group",
+        "alike, then 2 ways",
+        "alike twice, then 3",
+        "own, then 3",
+        "none of many",
+        "of many",
+    ],
+)
 def test_rules_all_of_which_hold_in_many_ways_are_found(durable: DurableRules, when: str) -> None:
-    """As many rules as one ruleset takes, with every way through each of them open at once."""
-    asked, held = policy(*([when] * 41)), {"on_hold": True, "days_overdue": 9, "days_in_state": 9, "notices_sent": 9}
+    """As many as one ruleset takes, alike or with a beginning in common, with every way through them open at once."""
+    lists = [", ".join(f"'{at}-{value}'" for value in range(40)) for at in range(41)]
+    asked = policy(*(when.format(at=at, values=lists[at]) for at in range(41)))
+    held = {"on_hold": True, "segment": "some", "days_overdue": 9, "days_in_state": 9, "notices_sent": 9}
     for start in range(41):
         assert first(durable, asked, start, **held) == start
-    assert first(durable, asked, 0, **(held | {"notices_sent": 0})) is None
+    assert first(durable, asked, 0, **(held | {"on_hold": False, "days_overdue": 0})) is None
 
 
 @pytest.mark.parametrize(
