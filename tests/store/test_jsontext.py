@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arflow.store.jsontext import ascii_of, document_of, text_of
+from arflow.vocabulary import State
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text() | st.sampled_from(State),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
@@ -39,6 +40,12 @@ def test_it_is_what_the_standard_library_writes(value: object) -> None:
 def test_characters_that_are_escaped_in_one_place_and_not_in_another(text: str) -> None:
     assert json.dumps({text: text}, separators=(",", ":")).encode() == ascii_of({text: text})
     assert json.dumps({text: text}, separators=(",", ":"), ensure_ascii=False) == text_of({text: text}, _plain)
+
+
+def test_what_is_no_text_is_written_as_the_standard_library_does() -> None:
+    """The database refuses its row, and says so of that row."""
+    assert b'{"reason":"a\\udcff"}' == ascii_of({"reason": "a\udcff"})
+    assert '[{"reason": "a\\udcff"}]' == document_of([{"reason": "a\udcff"}])
 
 
 def test_what_is_no_json_is_made_plain_or_refused() -> None:
