@@ -1,21 +1,45 @@
 """A process whose work can wait stands back for those beside it on the same machine, where people wait for pages.
 
-It loses nothing on a machine with time to spare. It asks the kernel only, and does without where that cannot be asked.
+So do its database sessions, where the server is on this machine: they do much of its work. It loses nothing on a
+machine with time to spare. It asks the kernel only, and does without where that cannot be asked.
 """
 
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
 
 NICENESS = 8
 """By how much; what is as urgent as others gets six times the time of it, while there is too little for both."""
 
-_GROUP = Path("/proc/self/autogroup")
+_PROCESSES = Path("/proc")
+_SERVER = "postgres"
 
 
 def stand_back() -> None:
     """Let others go first from now on."""
     os.nice(NICENESS)
     if os.getsid(0) == os.getpid():  # Linux may weigh sessions, not processes, and this one is all of its session
+        _weigh_session(os.getpid())
+
+
+def have_sessions_stand_back(engine: Engine) -> None:
+    """Have the database sessions of `engine` let others go first as well, if the server is on this machine."""
+    event.listen(engine, "connect", _session_stands_back)
+    engine.dispose()  # those that there are, too: they are opened anew
+
+
+def _session_stands_back(connection: Any, _: object) -> None:  # noqa: ANN401  # a connection of psycopg
+    pid = connection.info.backend_pid
+    if connection.info.host.startswith("/"):  # a socket leads to this machine, though perhaps not to these processes
         with suppress(OSError):
-            _GROUP.write_text(str(NICENESS))
+            if (_PROCESSES / str(pid) / "comm").read_text().strip() == _SERVER:
+                os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+                _weigh_session(pid)
+
+
+def _weigh_session(pid: int) -> None:
+    with suppress(OSError):
+        (_PROCESSES / str(pid) / "autogroup").write_text(str(NICENESS))

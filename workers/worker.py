@@ -25,7 +25,7 @@ from arflow.rules.engine import DurableRules
 from workers import entry, jobs
 from workers.entry import Process
 from workers.patience import AWAY, FIRST, Backoff, Ending, reached
-from workers.standing_back import stand_back
+from workers.standing_back import have_sessions_stand_back, stand_back
 
 JOBS = 1000
 """After how many jobs a worker ends."""
@@ -118,6 +118,8 @@ def work(process: Process, kind: str) -> None:
     engine = reached(process.database_url, ending)
     if engine is None:
         return
+    if kind == queues.DRAIN:
+        have_sessions_stand_back(engine)
     evaluator = DurableRules()
     engineering = Engineering(evaluator=evaluator, delivery="recorded")
     jobs.equip(jobs.Equipment(engine=engine, engineering=engineering, mail=letters, is_ending=ending.is_told))

@@ -13,7 +13,7 @@ from msgspec.json import Encoder
 _Plain = Callable[[object], object]
 """Gives the JSON value of what is none by itself. Raises TypeError."""
 
-_encoder, _plainly = Encoder(order="sorted"), Encoder()
+_in_order, _as_it_comes = Encoder(order="sorted"), Encoder()
 _escaped = re.compile("[^\x00-\x7e]")
 """Whatever is escaped where only ASCII is written; control characters are, everywhere."""
 
@@ -21,7 +21,7 @@ _escaped = re.compile("[^\x00-\x7e]")
 def ascii_of(content: object) -> bytes:
     """Compact, its keys in order, all but ASCII escaped."""
     try:
-        found = _encoder.encode(content)
+        found = _in_order.encode(content)
     except UnicodeEncodeError:  # a text that is none, whose row the database will refuse
         return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
     if found.isascii() and b"\x7f" not in found:
@@ -43,7 +43,7 @@ def text_of(content: object, plain: _Plain) -> str:
 def document_of(rows: object) -> str:
     """For the database, in any spelling that means the same."""
     try:
-        return _plainly.encode(rows).decode()
+        return _as_it_comes.encode(rows).decode()
     except UnicodeEncodeError:  # a text that is none: the database says so, of the rows that hold it
         return json.dumps(rows, default=str)
 

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, text
 
-from workers.standing_back import NICENESS
+from arflow.store import database
+from workers.standing_back import NICENESS, have_sessions_stand_back
 
 _GROUP = Path("/proc/self/autogroup")
 _TOLD = """
@@ -29,3 +31,26 @@ def test_it_goes_after_others_and_takes_nobody_of_its_session_with_it(is_alone: 
     assert os.getpriority(os.PRIO_PROCESS, 0) + NICENESS == own
     if group:
         assert (f"nice {NICENESS}" if is_alone else _GROUP.read_text().strip()) in group
+
+
+@pytest.mark.database
+def test_its_database_sessions_do_so_too_where_the_server_is_here(database_url: str) -> None:
+    """Those that were open before as well; nobody else's does."""
+    engine, other = database.connect(database_url), database.connect(database_url)
+    have_sessions_stand_back(engine)
+    try:
+        assert (NICENESS, 0) == (_niceness(engine), _niceness(other))
+    finally:
+        engine.dispose()
+        other.dispose()
+
+
+def _niceness(engine: Engine) -> int:
+    """How far a session of `engine` stands back behind the one that started the server."""
+    with engine.connect() as connection:
+        pid = int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        return os.getpriority(os.PRIO_PROCESS, pid) - os.getpriority(os.PRIO_PROCESS, _parent(pid))
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
