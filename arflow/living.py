@@ -50,7 +50,7 @@ class Living:
         self._read(ids)
         self.activations = policies.activations(connection)
         self.policy_names = {activation.version: activation.name for activation in self.activations}
-        self._latest = max((activation.id for activation in self.activations), default=0)
+        self._latest_activation = max((activation.id for activation in self.activations), default=0)
         self.applied: list[int] = []
         self.retried: dict[str, str] = {}
         self.placed: dict[str, tuple[State, str, str]] = {}
@@ -148,7 +148,7 @@ class Living:
             applied_to=self._applied_to(life, stored, done),
             journal_length=stored.journal_length,
             journal_head=stored.journal_head,
-            policy_seen=max(stored.policy_seen, self._latest),
+            policy_seen=max(stored.policy_seen, self._latest_activation),
             folded_anew=any(batch.history for batch in done),
         )
         return changed, lived
@@ -220,7 +220,7 @@ class Living:
 
     def policies(self) -> tuple[Policy, ...]:
         """The policies that are active now."""
-        return self._active(self._latest)
+        return self._active(self._latest_activation)
 
     def _active(self, upto: int) -> tuple[Policy, ...]:
         if upto not in self._policies:
@@ -261,7 +261,7 @@ class Living:
 
     def _changes(self, life: Life, stored: Stored) -> list[PolicyChange]:
         """The activations that this account has not lived through yet, as causes."""
-        if stored.policy_seen >= self._latest:
+        if stored.policy_seen >= self._latest_activation:
             return []
         found = []
         for activation in self.activations:
