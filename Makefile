@@ -8,6 +8,8 @@ STRICT ?= 0
 QUICK ?= 0
 SERVERS ?= embedded
 python := "$(VENV)/bin/python"
+# What is compiled is kept, whatever the surroundings say: the tests start some 300 programs.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help run test test-long chaos check fix bench clean lock setup
 

@@ -27,7 +27,7 @@ from arflow.accounts.events import Event, parse
 from arflow.advance import Engineering
 from arflow.ledger import importing
 from arflow.rules.engine import DurableRules
-from arflow.store import database, embedded, events, tables
+from arflow.store import database, embedded, events, migrating, tables
 from benchmarks.measured import Say
 from benchmarks.size import Size
 from tests.production import activate, run, standard, turn, write_events
@@ -216,7 +216,7 @@ def _template(plan: Plan, say: Say) -> str:
     say(f"making a company of {plan.accounts:,} accounts")
     _rule(f"CREATE DATABASE {name}")
     engine = database.connect(_url(name))
-    database.migrate(engine)
+    migrating.migrate(engine)
     engine.dispose()
     engine = database.connect(settable(_url(name)))
     models = [_model(zone, number) for zone, _ in plan.zones for number in range(_MODELS)]

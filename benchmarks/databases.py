@@ -7,7 +7,7 @@ from itertools import count
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from arflow.store import database
+from arflow.store import database, migrating
 from benchmarks import company
 from tests.set_clock import settable
 
@@ -21,7 +21,7 @@ def migrated() -> Iterator[str]:
     _rule(f"CREATE DATABASE {name}")
     url = make_url(company.server()).set(database=name).render_as_string(hide_password=False)
     engine = database.connect(url)
-    database.migrate(engine)
+    migrating.migrate(engine)
     engine.dispose()
     settable(url)
     try:

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
 
-from arflow.store import database, embedded
+from arflow.store import database, embedded, migrating
 from tests.servers import ON_DEBIAN, end_at_once, postgresql
 
 pytest_plugins = ["tests.sizes"]
@@ -80,7 +80,7 @@ def template(server: str) -> str:
         for setting in _CARELESS:
             connection.execute(text(f"ALTER SYSTEM SET {setting}"))
         connection.execute(text("SELECT pg_reload_conf()"))
-    database.migrate(engine)
+    migrating.migrate(engine)
     engine.dispose()
     return server
 

@@ -9,7 +9,7 @@ from arflow import config, logs
 from arflow.config import Settings
 from arflow.errors import ArflowError
 from workers import lifeline
-from workers.patience import Ending
+from workers.ending import Ending
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,4 @@
-"""How a process waits: for its next turn, or for a server that is away; and how it is told to end."""
-
-import signal
-import threading
-from types import FrameType
+"""How a process waits for a server that is away."""
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -11,44 +7,12 @@ from arflow import queues
 from arflow.errors import DatabaseRefused
 from arflow.logs import failure, log
 from arflow.store import database
+from workers.ending import Ending
 
 FIRST, LONGEST = 0.25, 2.0
 
 AWAY = (*queues.Unreachable, DBAPIError, DatabaseRefused)
 """What is raised while PostgreSQL or Redis is away. It is logged and tried again, for ever."""
-
-
-class Stopped(BaseException):
-    """Told to end before the work could begin."""
-
-
-class Ending:
-    """Whether this process was told to end; SIGTERM and SIGINT tell it."""
-
-    def __init__(self) -> None:
-        self._told = threading.Event()
-
-    def listen(self) -> None:
-        """Take the signals from now on."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self.told)
-
-    def told(self, *_: int | FrameType | None) -> None:
-        """End as soon as it can be done in order."""
-        self._told.set()
-
-    def is_told(self) -> bool:
-        """Whether it was told to end."""
-        return self._told.is_set()
-
-    def stop_if_told(self) -> None:
-        """Raise Stopped when it was told to end."""
-        if self.is_told():
-            raise Stopped
-
-    def wait(self, seconds: float) -> bool:
-        """Wait; gives whether it was told to end meanwhile."""
-        return self._told.wait(seconds)
 
 
 class Backoff:

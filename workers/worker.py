@@ -23,8 +23,9 @@ from arflow.logs import failure, log
 from arflow.queues import KINDS, ForeignJob
 from arflow.rules.engine import DurableRules
 from workers import entry, jobs
+from workers.ending import Ending
 from workers.entry import Process
-from workers.patience import AWAY, FIRST, Backoff, Ending, reached
+from workers.patience import AWAY, FIRST, Backoff, reached
 from workers.standing_back import have_sessions_stand_back, stand_back
 
 JOBS = 1000

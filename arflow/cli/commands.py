@@ -27,7 +27,7 @@ from arflow.ledger.profiles import Profile
 from arflow.replay import Request, read_policy
 from arflow.rules.prove_compile import prove_compile
 from arflow.sharing import processes_for, replayed
-from arflow.store import database
+from arflow.store import migrating
 
 
 @click.group(
@@ -144,7 +144,7 @@ def advance(*, until: dt.date | None, form: str) -> None:
 def migrate(*, form: str) -> None:
     """Bring the database's schema up to date."""
     with opened(current=False) as engine:
-        before, after = database.migrate(engine)
+        before, after = migrating.migrate(engine)
     was = "already" if before == after else f"now, it was at {before or 'nothing'}"
     told.said(f"the schema is at {after} {was}", {"before": before, "after": after}, form)
 

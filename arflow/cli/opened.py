@@ -10,7 +10,7 @@ from arflow import config
 from arflow.advance import Engineering
 from arflow.clock import Now
 from arflow.rules.engine import DurableRules
-from arflow.store import database, embedded
+from arflow.store import database, embedded, migrating
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def opened(*, current: bool = True) -> Iterator[Engine]:
         with engine.connect() as connection:
             empty = database.schema_version(connection) is None
         if empty:
-            database.migrate(engine)
+            migrating.migrate(engine)
         if current:
             database.require_current(engine)
         yield engine

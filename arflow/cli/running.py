@@ -15,7 +15,7 @@ from arflow.desk import links
 from arflow.errors import Refused
 from arflow.stack import sample_company, supervisor
 from arflow.stack.supervisor import Options
-from workers.patience import Stopped
+from workers.ending import Stopped
 
 _WORKERS = click.IntRange(1, 64)
 _LOOK_SECONDS = 5.0

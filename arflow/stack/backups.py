@@ -24,7 +24,7 @@ from arflow.advance import BATCH, Delivery, deliver_results, turn_delivery
 from arflow.errors import DatabaseRefused, Refused
 from arflow.stack import programs
 from arflow.stack.programs import Command
-from arflow.store import database, desk_tables, tables
+from arflow.store import database, desk_tables, migrating, tables
 
 DUMP, MANIFEST = "arflow.dump", "manifest.json"
 ACTOR = "restore"
@@ -169,7 +169,7 @@ def _settle(engine: Engine, made: Manifest) -> None:
         raise DatabaseRefused(
             f"table `{wrong[0]}` has {came[wrong[0]]} rows after the restore, not {made.rows[wrong[0]]}"
         )
-    database.migrate(engine)
+    migrating.migrate(engine)
     reason = f"restored from a backup of {made.made_at}"
     with engine.begin() as connection:
         _keep_off(connection, reason)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from arflow.logs import log
-from workers.patience import Ending
+from workers.ending import Ending
 
 LOOK_SECONDS = 0.5
 

@@ -14,8 +14,9 @@ from arflow.web import Settings, create_app
 from arflow.web.app import LARGEST_BODY
 from arflow.web.key import of_home
 from workers import entry
+from workers.ending import Ending
 from workers.entry import Process
-from workers.patience import AWAY, Ending, reached
+from workers.patience import AWAY, reached
 
 THREADS = 8
 LOOK_SECONDS = 5.0

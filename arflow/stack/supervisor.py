@@ -23,8 +23,9 @@ from arflow.logs import failure, log
 from arflow.stack.children import Child, Plan, Surroundings
 from arflow.stack.locks import Locks
 from arflow.stack.places import Places
-from arflow.store import database
-from workers.patience import AWAY, Ending
+from arflow.store import database, migrating
+from workers.ending import Ending
+from workers.patience import AWAY
 
 ADDRESS = "127.0.0.1"
 LOOK_SECONDS, END_SECONDS, SERVERS_END_SECONDS = 0.2, 10.0, 40.0
@@ -108,7 +109,7 @@ def _engine(environment: dict[str, str]) -> Iterator[Engine]:
     """The database, checked and migrated."""
     engine = database.connect(environment[config.DATABASE_URL])
     try:
-        database.migrate(engine)
+        migrating.migrate(engine)
         database.require_current(engine)
         yield engine
     finally:

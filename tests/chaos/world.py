@@ -28,7 +28,7 @@ from arflow.advance import activate, turn_delivery
 from arflow.errors import DatabaseRefused
 from arflow.ledger import importing
 from arflow.rules.loader import load_policy
-from arflow.store import database, embedded
+from arflow.store import database, embedded, migrating
 from tests.chaos.letterbox import Flight, Letterbox
 from tests.production import write_events
 from tests.random_events import random_events
@@ -224,7 +224,7 @@ class World:
     def _found(self) -> None:
         """A database on a stepped clock with the policy, the first accounts and everything that will happen to them."""
         self.engine = database.connect(embedded.start(self.home))
-        database.migrate(self.engine)
+        migrating.migrate(self.engine)
         self.books.events = self.ledgers(self.size.accounts, START)
         file = write_events(self.folder / "founding.jsonl", self.books.events)
         with self.engine.begin() as connection:

@@ -34,7 +34,8 @@ from tests.test_deliver import POLICY as LETTERS
 from tests.test_deliver import rows as messages
 from tests.test_doors import REAL
 from tests.workers.books import open_account
-from workers.patience import Ending, Stopped, reached
+from workers.ending import Ending, Stopped
+from workers.patience import reached
 
 pytestmark = pytest.mark.database
 

