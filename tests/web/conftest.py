@@ -12,12 +12,14 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sqlalchemy import Engine, text
 from waitress.server import create_server
@@ -110,11 +112,30 @@ class Site:
             return result.all() if result.returns_rows else []
 
 
+class _Compiled(BytecodeCache):
+    """The templates that some app of this process has compiled; the next one need not do it again."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give what was compiled of the same text, if anything."""
+        bucket.code = self._codes.get(f"{bucket.key} {bucket.checksum}")
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self._codes[f"{bucket.key} {bucket.checksum}"] = bucket.code
+
+
+_TEMPLATES = _Compiled()
+
+
 @pytest.fixture
 def site(engine: Engine) -> Site:
     """The app on a migrated database of this test alone; a mistake of ours is raised, not shown as a page."""
     app = create_app(settings_for(engine))
     app.testing = True
+    app.jinja_env.bytecode_cache = _TEMPLATES
     return Site(app=app, engine=engine)
 
 
