@@ -123,7 +123,7 @@ def resolved(given: list[str]) -> tuple[click.Command, list[str], list[str]]:
 
 
 def unknown_options(command: click.Command, given: list[str]) -> list[str]:
-    context = click.Context(command, help_option_names=["-h", "--help"])
+    context = click.Context(command, **cli.context_settings)
     known = {option for parameter in command.get_params(context) for option in parameter.opts}
     return [word for word in given if word.startswith("-") and word.partition("=")[0] not in known]
 
@@ -136,7 +136,7 @@ ALL_MENTIONED = [(page, line) for page in PAGES for line in mentioned(page)]
 def test_every_command_line_that_is_shown_would_be_understood(page: Path, line: str) -> None:
     """Parsed with the command's own tree and not run: the command exists, its options too, and nothing is missing."""
     command, words, given = resolved(arguments(line))
-    command.make_context(" ".join(words), given).close()
+    command.make_context(" ".join(words), given, **cli.context_settings).close()
 
 
 @pytest.mark.parametrize(("page", "line"), ALL_MENTIONED, ids=[f"{name_of(p)}: {line}" for p, line in ALL_MENTIONED])
