@@ -18,6 +18,7 @@ WRONG_INPUT, STOPPED = 2, 130
 
 def main() -> None:
     """Run the command line of this process."""
+    cli.commands.get("".join(sys.argv[1:2]))  # loads what is asked for
     gc.freeze()  # what was imported stays: the collector would walk all of it again and again beside the accounts
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name of a file may be any bytes

@@ -1,14 +1,14 @@
-"""`arflow policy`: check, test and activate policies."""
+"""`arflow policy`: check and test policies; who activates one is in `activating.py`. No database here."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from arflow.cli import told
-from arflow.cli.arguments import FILE, TEXT, examples, text_format
-from arflow.cli.driven import activate
-from arflow.cli.opened import opened
-from arflow.cli.output import progress
+from arflow.cli.arguments import FILE, examples, text_format
+from arflow.cli.loading import Loaded
+from arflow.cli.output import on_one_line
+from arflow.cli.told import said
 from arflow.errors import Refused, SaysNo
 from arflow.examples import Failure, failures
 from arflow.rules.engine import DurableRules
@@ -18,47 +18,42 @@ from arflow.rules.prove_compile import prove_compile
 from arflow.rules.templates import KNOWN
 
 
-@click.group(epilog=examples("arflow policy test trade-us.yaml"))
+@click.group(
+    epilog=examples("arflow policy test trade-us.yaml"),
+    commands=Loaded(
+        {
+            "activate": "arflow.cli.activating:activate",
+            "check": "arflow.cli.policy_commands:check",
+            "test": "arflow.cli.policy_commands:test",
+        }
+    ),
+)
 def policy() -> None:
     """Check, test and activate policies."""
 
 
-@policy.command("check", epilog=examples("arflow policy check trade-us.yaml"))
+@click.command("check", epilog=examples("arflow policy check trade-us.yaml"))
 @click.argument("file", type=FILE)
 @text_format
-def policy_check(*, file: Path, form: str) -> None:
+def check(*, file: Path, form: str) -> None:
     """Check a policy: its language, its limits, and that its rules compile."""
-    read = _checked(file)
-    told.checked(file, read, form)
+    read = checked(file)
+    _say_checked(file, read, form)
 
 
-@policy.command("test", epilog=examples("arflow policy test trade-us.yaml"))
+@click.command("test", epilog=examples("arflow policy test trade-us.yaml"))
 @click.argument("file", type=FILE)
 @text_format
-def policy_test(*, file: Path, form: str) -> None:
+def test(*, file: Path, form: str) -> None:
     """Run the examples that a policy brings along; exit status 1 when one fails."""
-    read = _checked(file)
+    read = checked(file)
     failed = failures(read, DurableRules())
-    told.tested(read, failed, form)
-    _refuse_failed(file, read, failed)
+    _say_tested(read, failed, form)
+    refuse_failed(file, read, failed)
 
 
-@policy.command("activate", epilog=examples('arflow policy activate trade-us.yaml --message "call a week earlier"'))
-@click.argument("file", type=FILE)
-@click.option("--message", type=TEXT, default="", help="Why, for those who read it later.")
-@click.option("--actor", type=TEXT, default="command line", show_default=True, help="Who activates it.")
-@text_format
-def policy_activate(*, file: Path, message: str, actor: str, form: str) -> None:
-    """Make a policy the active version of its name; its examples must pass. Every account is looked at anew."""
-    read = _checked(file)
-    _refuse_failed(file, read, failures(read, DurableRules()))
-    with opened() as engine, progress() as bar:
-        looks = activate(engine, read, message, actor, bar.at)
-    facts = {"policy": read.name, "version": read.version, "looks": looks}
-    told.said(f"{read.name} is active in version {read.version[:12]}; {looks:,} accounts were looked at", facts, form)
-
-
-def _checked(file: Path) -> Policy:
+def checked(file: Path) -> Policy:
+    """The policy in `file`, whose rules compile. Raises Refused."""
     try:
         with file.open("rb") as opened_file:
             text = opened_file.read(MAX_BYTES + 1)
@@ -69,7 +64,7 @@ def _checked(file: Path) -> Policy:
     return read
 
 
-def _refuse_failed(file: Path, read: Policy, failed: list[Failure]) -> None:
+def refuse_failed(file: Path, read: Policy, failed: list[Failure]) -> None:
     """Raise SaysNo when examples fail, with the first failure and the names of all."""
     if failed:
         names = list(dict.fromkeys(f"`{failure.example}`" for failure in failed))
@@ -77,3 +72,35 @@ def _refuse_failed(file: Path, read: Policy, failed: list[Failure]) -> None:
             f"{file} line {failed[0].line}: {len(names)} of {len(read.examples)} examples fail "
             f"({', '.join(names)}); {names[0]}: {failed[0].what}"
         )
+
+
+def _say_checked(file: Path, policy: Policy, form: str) -> None:
+    """That a policy has no errors; its warnings go to standard error."""
+    if form == "text":
+        for warning in policy.warnings:
+            click.echo(on_one_line(f"{file} {warning}"), err=True)
+    count = len(policy.rules)
+    facts = {
+        "policy": policy.name,
+        "version": policy.version,
+        "currency": policy.currency,
+        "rules": count,
+        "examples": len(policy.examples),
+        "warnings": list(policy.warnings),
+    }
+    said(f"{policy.name}: {count:,} rules, version {policy.version[:12]}, no errors", facts, form)
+
+
+def _say_tested(policy: Policy, failed: Sequence[Failure], form: str) -> None:
+    """Which examples of a policy fail, and how."""
+    total = len(policy.examples)
+    passed = total - len({failure.example for failure in failed})
+    facts = {
+        "policy": policy.name,
+        "version": policy.version,
+        "examples": total,
+        "passed": passed,
+        "failures": [{"example": f.example, "line": f.line, "what": f.what} for f in failed],
+    }
+    lines = [f"example `{failure.example}` (line {failure.line}): {failure.what}" for failure in failed]
+    said("\n".join([*lines, f"{policy.name}: {passed} of {total} examples pass"]), facts, form)

@@ -8,7 +8,7 @@ import click
 
 from arflow import anchors, clock, config
 from arflow.audit import verify_all
-from arflow.cli import told
+from arflow.cli import answers, told
 from arflow.cli.arguments import DATE, FILE, TEXT, examples, table_format, text_format
 from arflow.cli.opened import engineering, opened
 from arflow.cli.output import console, progress, show
@@ -30,9 +30,9 @@ def explain(*, account: str, at: dt.date | None, form: str) -> None:
     with opened() as engine, engine.connect() as connection:
         explanation = explained(connection, account, at, engineering(clock.read(connection)))
     if form == "json":
-        click.echo(json.dumps(told.explanation_json(explanation), ensure_ascii=False, indent=2, default=str))
+        click.echo(json.dumps(answers.explanation_json(explanation), ensure_ascii=False, indent=2, default=str))
     else:
-        console(stderr=False).print(told.explanation_text(explanation), soft_wrap=True)
+        console(stderr=False).print(answers.explanation_text(explanation), soft_wrap=True)
 
 
 @click.group(epilog=examples("arflow report pipeline", "arflow report ageing --as-of 2026-03-31 --format csv"))
@@ -88,7 +88,7 @@ def audit_verify(*, kept: tuple[str, ...], files: tuple[Path, ...], form: str) -
     with opened() as engine, progress() as bar, database.one_moment(engine) as connection:
         looked_at = verify_all(connection, files, bar.at)
         anchored = anchors.verify(connection, config.from_environment().home, kept)
-    told.audited(looked_at, anchored, form)
+    answers.audited(looked_at, anchored, form)
     if looked_at.findings:
         first = looked_at.findings[0]
         raise SaysNo(f"journal row {first.seq} of account `{first.account}`: {first.what}")
