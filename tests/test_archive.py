@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_audit_finds_what_was_changed_in_the_archive(lived: Engine, tmp_path: Pa
     """Facts that somebody edited there do not make the hash."""
     file = tmp_path / "a.sqlite"
     _moved(lived, file)
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(
             "UPDATE decision SET made_on = replace(made_on, '\"days_overdue\": ', '\"days_overdue\": 1')"
         )
@@ -195,7 +196,7 @@ def test_killed_in_between_it_is_in_both(lived: Engine, tmp_path: Path, monkeypa
             _moved(lived, file)
     assert rows == _journals(lived)
     moved = _moved(lived, file)
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         assert moved.decisions == connection.execute("SELECT count(*) FROM decision").fetchone()[0]
     assert not _verified(lived, file).unchecked
 
@@ -215,7 +216,7 @@ def test_accounts_that_somebody_holds_are_not_waited_for(lived: Engine, tmp_path
 def test_a_file_of_something_else_is_refused(lived: Engine, tmp_path: Path) -> None:
     """Neither a text, nor another program's database, nor a folder is written into; one to read has to be there."""
     (tmp_path / "text").write_text("Dear Ann," * 1000)
-    with sqlite3.connect(tmp_path / "other.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "other.sqlite")) as connection, connection:
         connection.execute("CREATE TABLE mine (a)")
     for name in ("text", "other.sqlite", "nowhere/a.sqlite", "."):
         with pytest.raises(Refused):
@@ -233,7 +234,7 @@ def test_the_page_says_where_a_text_is(lived: Engine, tmp_path: Path) -> None:
     with lived.connect() as connection:
         entries = timeline.page(connection, view, offset=0, limit=50)
     assert "About I1\n\nThe text of this letter is in an archive." in [entry.body for entry in entries]
-    with sqlite3.connect(tmp_path / "a.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as connection, connection:
         assert [("A0001", "Dear Ann")] == connection.execute("SELECT account, text FROM letter").fetchall()
 
 
@@ -246,7 +247,7 @@ def test_the_archive_is_its_owners_alone(lived: Engine, tmp_path: Path) -> None:
 def test_what_leaves_can_be_read_by_anything(lived: Engine, tmp_path: Path) -> None:
     """It is SQLite and JSON: the facts of a decision by name."""
     _moved(lived, tmp_path / "a.sqlite")
-    with sqlite3.connect(tmp_path / "a.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as connection, connection:
         (made_on,) = connection.execute("SELECT made_on FROM decision ORDER BY account, seq").fetchone()
     assert "current" == json.loads(made_on)["facts"]["state"]
 
