@@ -234,8 +234,8 @@ def test_the_page_says_where_a_text_is(lived: Engine, tmp_path: Path) -> None:
     with lived.connect() as connection:
         entries = timeline.page(connection, view, offset=0, limit=50)
     assert "About I1\n\nThe text of this letter is in an archive." in [entry.body for entry in entries]
-    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as connection, connection:
-        assert [("A0001", "Dear Ann")] == connection.execute("SELECT account, text FROM letter").fetchall()
+    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as kept, kept:
+        assert [("A0001", "Dear Ann")] == kept.execute("SELECT account, text FROM letter").fetchall()
 
 
 def test_the_archive_is_its_owners_alone(lived: Engine, tmp_path: Path) -> None:
@@ -247,8 +247,8 @@ def test_the_archive_is_its_owners_alone(lived: Engine, tmp_path: Path) -> None:
 def test_what_leaves_can_be_read_by_anything(lived: Engine, tmp_path: Path) -> None:
     """It is SQLite and JSON: the facts of a decision by name."""
     _moved(lived, tmp_path / "a.sqlite")
-    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as connection, connection:
-        (made_on,) = connection.execute("SELECT made_on FROM decision ORDER BY account, seq").fetchone()
+    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as kept, kept:
+        (made_on,) = kept.execute("SELECT made_on FROM decision ORDER BY account, seq").fetchone()
     assert "current" == json.loads(made_on)["facts"]["state"]
 
 

@@ -4,8 +4,10 @@
 is committed, batch by batch, and whatever it did not do is still a row that waits.
 """
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -48,10 +50,22 @@ def run(kind: str) -> None:
 
     take = {DRAIN: _drain, DELIVER: _deliver}[kind]
     batches = handled = 0
-    while not is_over() and (taken := take(equipment, is_over)):
-        batches, handled = batches + 1, handled + taken
+    with _collected_after() if kind == DRAIN else nullcontext():
+        while not is_over() and (taken := take(equipment, is_over)):
+            batches, handled = batches + 1, handled + taken
     if batches:
         log(__name__).info("done", kind=kind, batches=batches, handled=handled)
+
+
+@contextmanager
+def _collected_after() -> Iterator[None]:
+    """Have the collector wait until the work is done: it would walk the accounts of a batch while they are lived."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect()
 
 
 def _drain(equipment: Equipment, _: Callable[[], bool]) -> int:

@@ -5,8 +5,10 @@ machine with time to spare. It asks the kernel only, and does without where that
 """
 
 import os
+import socket
 from contextlib import suppress
 from pathlib import Path
+from struct import Struct
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -15,7 +17,8 @@ NICENESS = 8
 """By how much; what is as urgent as others gets six times the time of it, while there is too little for both."""
 
 _PROCESSES = Path("/proc")
-_SERVER = "postgres"
+_CREDENTIALS = Struct("3i")
+"""Process, user, group."""
 
 
 def stand_back() -> None:
@@ -35,9 +38,20 @@ def _session_stands_back(connection: Any, _: object) -> None:  # noqa: ANN401  #
     pid = connection.info.backend_pid
     if connection.info.host.startswith("/"):  # a socket leads to this machine, though perhaps not to these processes
         with suppress(OSError):
-            if (_PROCESSES / str(pid) / "comm").read_text().strip() == _SERVER:
+            if _parent(pid) == _listener(connection.fileno()):
                 os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
                 _weigh_session(pid)
+
+
+def _parent(pid: int) -> int:
+    return int((_PROCESSES / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[1])
+
+
+def _listener(connected: int) -> int:
+    """Who listens at the other end of a unix socket, as the kernel knows it: the parent of all its sessions."""
+    with socket.socket(fileno=os.dup(connected)) as copy:
+        credentials = copy.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(credentials)[0])
 
 
 def _weigh_session(pid: int) -> None:

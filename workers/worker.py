@@ -86,8 +86,6 @@ class Listener(SimpleWorker):
         self.taken += 1
         job.origin = queue.name  # whatever it says itself
         super().execute_job(job, queue)
-        if not gc.isenabled():
-            gc.collect()
         if self.evaluator is not None and self.evaluator.is_worn:
             self.ending.told()
             self._stop_requested = True
@@ -126,8 +124,6 @@ def work(process: Process, kind: str) -> None:
     jobs.equip(jobs.Equipment(engine=engine, engineering=engineering, mail=letters, is_ending=ending.is_told))
     backoff = Backoff(ending)
     gc.freeze()  # what was imported stays: the collector would walk all of it again and again beside the accounts
-    if kind == queues.DRAIN:
-        gc.disable()  # nor the accounts of a batch while they are lived: it comes between jobs
     while not ending.is_told():
         try:
             with queues.connect(process.redis_url, patience=2 * SEEN_SECONDS) as redis:

@@ -48,6 +48,18 @@ def test_what_is_no_text_is_written_as_the_standard_library_does() -> None:
     assert '[{"reason": "a\\udcff"}]' == document_of([{"reason": "a\udcff"}])
 
 
+class _More(str):
+    """A text of a library's own, as several have one."""
+
+    __slots__ = ()
+
+
+def test_a_text_that_is_more_than_a_text_is_written_as_what_it_says() -> None:
+    value = {"rule": _More("a rule"), "of": [_More("ü")]}
+    assert json.dumps(value, sort_keys=True, separators=(",", ":")).encode() == ascii_of(value)
+    assert value == json.loads(document_of(value))
+
+
 def test_what_is_no_json_is_made_plain_or_refused() -> None:
     given_ = {"on": dt.date(2026, 1, 5), "of": MappingProxyType({"b": 2**64, "a": 1})}
     assert '{"of":{"a":1,"b":18446744073709551616},"on":"2026-01-05"}' == text_of(given_, _plain)

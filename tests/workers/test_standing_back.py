@@ -5,17 +5,22 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
 from arflow.store import database
+from workers import standing_back
 from workers.standing_back import NICENESS, have_sessions_stand_back
 
 _GROUP = Path("/proc/self/autogroup")
 _TOLD = """
 import json, os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from workers.standing_back import stand_back
 stand_back()
 group = Path("/proc/self/autogroup")
@@ -43,6 +48,30 @@ def test_its_database_sessions_do_so_too_where_the_server_is_here(database_url: 
     finally:
         engine.dispose()
         other.dispose()
+
+
+@pytest.mark.database
+def test_a_process_that_is_no_session_of_that_server_is_left_alone(database_url: str) -> None:
+    """A server in another container names its sessions by numbers that are strangers' here; names may be any bytes."""
+    engine = database.connect(database_url)
+    program = 'import ctypes; ctypes.CDLL(None).prctl(15, b"caf\\xe9"); input()'
+    stranger = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE)
+    try:
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            standing_back._session_stands_back(_Saying(driver, stranger.pid), None)
+        assert os.getpriority(os.PRIO_PROCESS, 0) == os.getpriority(os.PRIO_PROCESS, stranger.pid)
+    finally:
+        stranger.communicate()
+        engine.dispose()
+
+
+class _Saying:
+    """A connection to a server that calls its session by another number."""
+
+    def __init__(self, connection: Any, pid: int) -> None:  # noqa: ANN401  # psycopg's
+        self.info = SimpleNamespace(backend_pid=pid, host=connection.info.host)
+        self.fileno = connection.fileno
 
 
 def _niceness(engine: Engine) -> int:

@@ -1,6 +1,7 @@
 """A worker takes batch after batch until nothing is left, ends in order, and waits for servers that are away."""
 
 import datetime as dt
+import gc
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 
 from arflow import mail, queues
 from arflow.advance import Engineering
@@ -55,6 +56,28 @@ def test_a_job_takes_batches_until_nothing_is_left_or_the_process_is_to_end(
     jobs.run(DRAIN)
     jobs.run(DELIVER)
     assert is_ending == _is_due(engine)
+
+
+def test_the_collector_waits_while_accounts_are_lived_and_comes_afterwards(engine: Engine, tmp_path: Path) -> None:
+    """Also when a job ends in an error; a worker that has nothing to do, or waits for a server, has its collector."""
+    open_account(engine)
+    _make_due(engine)
+    _equip(engine, tmp_path, is_ending=False)
+    seen = list[bool]()
+    event.listen(engine, "before_cursor_execute", lambda *_: seen.append(gc.isenabled()))
+    jobs.run(DRAIN)
+    assert ({False}, True) == (set(seen), gc.isenabled())
+    seen.clear()
+    jobs.run(DELIVER)
+    assert {True} == set(seen)
+    event.listen(engine, "before_cursor_execute", _fail)
+    with pytest.raises(ZeroDivisionError):
+        jobs.run(DRAIN)
+    assert gc.isenabled()
+
+
+def _fail(*_: object) -> None:
+    raise ZeroDivisionError
 
 
 @pytest.fixture
