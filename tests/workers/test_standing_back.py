@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -19,8 +18,6 @@ _GROUP = Path("/proc/self/autogroup")
 _TOLD = """
 import json, os
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 from workers.standing_back import stand_back
 stand_back()
 group = Path("/proc/self/autogroup")
@@ -59,27 +56,17 @@ def test_a_process_that_is_no_session_of_that_server_is_left_alone(database_url:
     try:
         with engine.connect() as connection:
             driver = connection.connection.driver_connection
-            standing_back._session_stands_back(_Saying(driver, stranger.pid), None)
+            assert driver is not None
+            saying = SimpleNamespace(backend_pid=stranger.pid, host=driver.info.host)
+            standing_back._session_stands_back(SimpleNamespace(info=saying, fileno=driver.fileno), None)
         assert os.getpriority(os.PRIO_PROCESS, 0) == os.getpriority(os.PRIO_PROCESS, stranger.pid)
     finally:
         stranger.communicate()
         engine.dispose()
 
 
-class _Saying:
-    """A connection to a server that calls its session by another number."""
-
-    def __init__(self, connection: Any, pid: int) -> None:  # noqa: ANN401  # psycopg's
-        self.info = SimpleNamespace(backend_pid=pid, host=connection.info.host)
-        self.fileno = connection.fileno
-
-
 def _niceness(engine: Engine) -> int:
     """How far a session of `engine` stands back behind the one that started the server."""
     with engine.connect() as connection:
         pid = int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
-        return os.getpriority(os.PRIO_PROCESS, pid) - os.getpriority(os.PRIO_PROCESS, _parent(pid))
-
-
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        return os.getpriority(os.PRIO_PROCESS, pid) - os.getpriority(os.PRIO_PROCESS, standing_back._parent(pid))
