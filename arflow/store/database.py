@@ -15,9 +15,6 @@ from arflow.errors import ArflowError, Conflict, DatabaseRefused
 OLDEST = 150000
 """PostgreSQL 15, as `server_version_num` writes it."""
 
-MIGRATING = 7238160
-"""The advisory lock of a migration: of two first commands one makes the schema, and the other one finds it."""
-
 _RESTORING = "arflow_restoring"
 """A table that is there while a backup is being restored; no backup holds it."""
 

@@ -6,6 +6,9 @@ from sqlalchemy import Engine
 
 from arflow.store import database
 
+MIGRATING = 7238160
+"""The advisory lock of a migration: of two first commands one makes the schema, and the other one finds it."""
+
 
 def migrate(engine: Engine) -> tuple[str | None, str]:
     """Bring the schema up to date; gives the versions before and after. All or nothing."""

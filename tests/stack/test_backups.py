@@ -25,7 +25,7 @@ from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
 from arflow.stack import backups
 from arflow.stack.sample_company import OPENED_ON
-from arflow.store import database, leases, switch
+from arflow.store import database, leases, migrating, switch
 from tests.production import activate, known_ids, run, turn, write_events
 from tests.servers import PATIENCE, PROGRAM, until
 from tests.sizes import size
@@ -251,7 +251,7 @@ def test_killed_in_the_middle_of_a_restore_nobody_can_use_the_copy(
     assert 0 == command(database_url, "backup", tmp_path / "backup")[0]
     engine = create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:  # the restore waits for it once all rows are there
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": database.MIGRATING})
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": migrating.MIGRATING})
         environment = os.environ | {"ARFLOW_DATABASE_URL": empty_url, "ARFLOW_HOME": str(command.home)}
         with subprocess.Popen([PROGRAM, "restore", tmp_path / "backup"], env=environment) as restoring:
             waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")

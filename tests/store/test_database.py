@@ -161,13 +161,13 @@ def test_two_first_commands_make_one_schema(empty_url: str) -> None:
     env = os.environ | {"ARFLOW_DATABASE_URL": empty_url}
     engine = _engine(empty_url)
     with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": database.MIGRATING})
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": migrating.MIGRATING})
         started = [
             subprocess.Popen([PROGRAM, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             for words in (["migrate"], ["report", "pipeline"])
         ]
         _wait_until(connection, "SELECT count(*) = 2 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": database.MIGRATING})
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": migrating.MIGRATING})
         said = [process.communicate(timeout=60)[1] for process in started]
     engine.dispose()
     assert ["", ""] == said

@@ -162,7 +162,7 @@ def nobody_migrates(engine: Engine) -> bool:
     """Whether the lock of migrations is free: the server has seen that who held it is gone."""
     query = text("SELECT pg_try_advisory_xact_lock(:key)")
     with engine.connect() as connection:
-        return bool(connection.execute(query, {"key": database.MIGRATING}).scalar_one())
+        return bool(connection.execute(query, {"key": migrating.MIGRATING}).scalar_one())
 
 
 def test_of_two_upgrades_at_once_one_is_made(old: Engine) -> None:
@@ -170,11 +170,11 @@ def test_of_two_upgrades_at_once_one_is_made(old: Engine) -> None:
     there = columns(old)
     kept = contents(old, there)
     with old.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": database.MIGRATING})
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": migrating.MIGRATING})
         both = [upgrading(old) for _ in range(2)]
         waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
         until(lambda: connection.execute(waiting).scalar() == 2, PATIENCE)
-        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": database.MIGRATING})
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": migrating.MIGRATING})
         said = [process.communicate(timeout=PATIENCE)[0] for process in both]
     assert [0, 0] == [process.returncode for process in both], said
     assert kept == contents(old, there)

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import text
 
-from arflow.store.database import MIGRATING
+from arflow.store.migrating import MIGRATING
 from arflow.store.tables import metadata
 
 with context.config.attributes["engine"].begin() as connection:
