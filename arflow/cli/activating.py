@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from arflow.cli import driven, told
+from arflow.cli import driven
 from arflow.cli.arguments import FILE, TEXT, examples, text_format
 from arflow.cli.opened import opened
-from arflow.cli.output import progress
+from arflow.cli.output import progress, said
 from arflow.cli.policy_commands import checked, refuse_failed
 from arflow.examples import failures
 from arflow.rules.engine import DurableRules
@@ -25,4 +25,4 @@ def activate(*, file: Path, message: str, actor: str, form: str) -> None:
     with opened() as engine, progress() as bar:
         looks = driven.activate(engine, read, message, actor, bar.at)
     facts = {"policy": read.name, "version": read.version, "looks": looks}
-    told.said(f"{read.name} is active in version {read.version[:12]}; {looks:,} accounts were looked at", facts, form)
+    said(f"{read.name} is active in version {read.version[:12]}; {looks:,} accounts were looked at", facts, form)

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from arflow import money
 from arflow.anchors import Troubles
 from arflow.audit import Verified
-from arflow.cli.output import on_one_line
-from arflow.cli.told import said
+from arflow.cli.output import on_one_line, said
 from arflow.explain import Clause, Explanation, sentence, shown, waiting_sentence
 from arflow.rules.policy import Policy
 from arflow.vocabulary import FactValue

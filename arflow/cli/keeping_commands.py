@@ -11,10 +11,9 @@ from sqlalchemy import Engine
 
 from arflow import anchors, clock, config, forecast, queues
 from arflow import archive as archives
-from arflow.cli import told
 from arflow.cli.arguments import DATE, FILE, examples, text_format
 from arflow.cli.opened import engineering, opened, unprepared
-from arflow.cli.output import Bar, progress
+from arflow.cli.output import Bar, progress, said
 from arflow.desk import users, worklist
 from arflow.errors import Refused, SaysNo
 from arflow.queues import RedisRefused
@@ -66,7 +65,7 @@ def status(*, form: str) -> None:
     shown = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in numbers.items())
     lines = [*(f"needs a person: {need.text}" for need in needs), shown]
     facts = {"needs": [asdict(need) for need in needs], **numbers}
-    told.said("\n".join(lines), facts, form)
+    said("\n".join(lines), facts, form)
     if needs:
         raise SaysNo(f"{len(needs)} {'things need' if len(needs) > 1 else 'thing needs'} a person")
 
@@ -191,7 +190,7 @@ def archive(*, file: Path, before: dt.date, form: str) -> None:
             _require_old(before, clock.read(connection).today)
         moved = archives.move(engine, file, before, bar.at)
     text = f"{file} took the facts of {moved.decisions:,} decisions and the texts of {moved.letters:,} letters"
-    told.said(text, asdict(moved), form)
+    said(text, asdict(moved), form)
 
 
 def _require_old(before: dt.date, today: dt.date) -> None:
@@ -204,4 +203,4 @@ def _require_old(before: dt.date, today: dt.date) -> None:
 def _say(made: backups.Manifest, what: str, form: str) -> None:
     facts: Mapping[str, object] = json.loads(json.dumps(asdict(made)))
     rows = f"{made.rows['account']:,} accounts, {made.rows['event']:,} events, {made.rows['journal']:,} journal rows"
-    told.said(f"{what} {rows}, as of {made.made_at}, schema {made.schema}", facts, form)
+    said(f"{what} {rows}, as of {made.made_at}, schema {made.schema}", facts, form)

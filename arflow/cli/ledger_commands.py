@@ -9,11 +9,10 @@ from sqlalchemy import Connection
 
 from arflow import advance as doors
 from arflow import clock, money
-from arflow.cli import told
 from arflow.cli.arguments import DATE, FILE, examples, text_format
 from arflow.cli.driven import run_now, step_through
 from arflow.cli.opened import engineering, opened
-from arflow.cli.output import progress
+from arflow.cli.output import progress, said
 from arflow.clock import Now
 from arflow.errors import Refused
 from arflow.ledger import importing, profileloader
@@ -78,7 +77,7 @@ def payments_complete(*, through: dt.date | None, form: str) -> None:
             doors.complete_payments(connection, actor="", through=through)
         run_now(engine, now, engineering(now), bar.at)
     until = f"through {through}" if through else "until now"
-    told.said(f"payments are complete {until}", {"through": through.isoformat() if through else None}, form)
+    said(f"payments are complete {until}", {"through": through.isoformat() if through else None}, form)
 
 
 def _refuse_a_demo(connection: Connection) -> None:
@@ -125,7 +124,7 @@ def migrate(*, form: str) -> None:
     with opened(current=False) as engine:
         before, after = migrating.migrate(engine)
     was = "already" if before == after else f"now, it was at {before or 'nothing'}"
-    told.said(f"the schema is at {after} {was}", {"before": before, "after": after}, form)
+    said(f"the schema is at {after} {was}", {"before": before, "after": after}, form)
 
 
 # --- what they say ----------------------------------------------------------------------------------------------------
@@ -133,15 +132,15 @@ def migrate(*, form: str) -> None:
 
 def _say_advanced(looks: int, now: Now, form: str) -> None:
     """How many times an account was looked at, and where the clock stands: at the end of a day, or at an instant."""
-    clock = now.day.isoformat() if now.day else now.start.isoformat(timespec="seconds")
-    text = f"accounts were looked at {looks:,} times; the clock stands at {clock}"
-    told.said(text, {"looks": looks, "clock": clock}, form)
+    stands = now.day.isoformat() if now.day else now.start.isoformat(timespec="seconds")
+    text = f"accounts were looked at {looks:,} times; the clock stands at {stands}"
+    said(text, {"looks": looks, "clock": stands}, form)
 
 
 def _say_imported(report: Report, form: str, *, dry_run: bool, corrections: bool) -> None:
     """What an import did, or would do."""
     text = "\n".join(_import_lines(report, dry_run=dry_run, corrections=corrections))
-    told.said(text, _import_facts(report, dry_run=dry_run, corrections=corrections), form)
+    said(text, _import_facts(report, dry_run=dry_run, corrections=corrections), form)
 
 
 def _import_facts(report: Report, *, dry_run: bool, corrections: bool) -> Mapping[str, object]:

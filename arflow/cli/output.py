@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
@@ -25,6 +25,12 @@ def show(records: Sequence[Record], form: str, *, title: str = "") -> None:
         click.echo(as_csv(records), nl=False)
     else:
         _table(records, title)
+
+
+def said(text: str, facts: Mapping[str, object], form: str) -> None:
+    """Say one thing as text, or its facts as JSON."""
+    lines = "\n".join(map(on_one_line, text.split("\n")))
+    click.echo(json.dumps(facts, ensure_ascii=False, indent=2) if form == "json" else lines)
 
 
 def on_one_line(text: str) -> str:

@@ -7,8 +7,7 @@ import click
 
 from arflow.cli.arguments import FILE, examples, text_format
 from arflow.cli.loading import Loaded
-from arflow.cli.output import on_one_line
-from arflow.cli.told import said
+from arflow.cli.output import on_one_line, said
 from arflow.errors import Refused, SaysNo
 from arflow.examples import Failure, failures
 from arflow.rules.engine import DurableRules

@@ -8,10 +8,10 @@ import click
 
 from arflow import anchors, clock, config
 from arflow.audit import verify_all
-from arflow.cli import answers, told
+from arflow.cli import answers
 from arflow.cli.arguments import DATE, FILE, TEXT, examples, table_format, text_format
 from arflow.cli.opened import engineering, opened
-from arflow.cli.output import console, progress, show
+from arflow.cli.output import console, progress, said, show
 from arflow.errors import SaysNo
 from arflow.explain import explained
 from arflow.reports import ageing as ageings
@@ -112,4 +112,4 @@ def audit_anchor(*, form: str) -> None:
         f"anchor {made['anchor']} of {made['at']}, over {made['rows']:,} journal rows of {made['accounts']:,} "
         f"accounts: {made['digest']}"
     )
-    told.said(text, made, form)
+    said(text, made, form)

@@ -6,9 +6,9 @@ import click
 from sqlalchemy import Connection
 
 from arflow import clock, departures
-from arflow.cli import told
 from arflow.cli.arguments import TEXT, examples, text_format
 from arflow.cli.opened import engineering, opened
+from arflow.cli.output import said
 from arflow.desk import links, queues, users
 from arflow.errors import Refused
 from arflow.store.desk_tables import ROLES
@@ -53,7 +53,7 @@ def user_add(
             _join(connection, queue, name)
         link = None if password else _link(connection, name)
     text = f"{made.name} is made, as {' and '.join(sorted(made.roles))}{_invited(link)}"
-    told.said(text, {"user": name, "roles": sorted(made.roles), "queues": sorted(set(joined)), "link": link}, form)
+    said(text, {"user": name, "roles": sorted(made.roles), "queues": sorted(set(joined)), "link": link}, form)
 
 
 @user.command("disable", epilog=examples("arflow user disable carla"))
@@ -73,7 +73,7 @@ def user_disable(*, name: str, form: str) -> None:
             if not batch:
                 break
     text = f"{name} is disabled, {given:,} account{'' if given == 1 else 's'} went back"
-    told.said(text, {"user": name, "accounts": given}, form)
+    said(text, {"user": name, "accounts": given}, form)
 
 
 @user.command("password", epilog=examples("arflow user password carla"))
@@ -87,7 +87,7 @@ def user_password(*, name: str, password_stdin: bool, form: str) -> None:
             users.set_password(connection, name, _password())
         link = None if password_stdin else _link(connection, name)
     text = f"{name} has another password, and is logged out" if link is None else f"for {name}{_invited(link)}"
-    told.said(text, {"user": name, "link": link}, form)
+    said(text, {"user": name, "link": link}, form)
 
 
 def _join(connection: Connection, queue: str, name: str) -> None:
