@@ -23,7 +23,7 @@ from arflow.errors import Conflict, SaysNo, WornOut
 from arflow.life.life import Life
 from arflow.life.lives import Lived, minute_after
 from arflow.life.records import Entry, EntryKind
-from arflow.living import Engineering, Living, Looking
+from arflow.living import Advancing, Engineering, Living, Looking
 from arflow.messages.recipients import has_address
 from arflow.rules.policy import Policy
 from arflow.store import accounts, cash, database, events, fuse, journal, outbox, policies, switch
@@ -80,7 +80,7 @@ def advance(connection: Connection, ids: Sequence[str], now: Now, engineering: E
 
 
 def _advance_locked(connection: Connection, locked: Sequence[str], now: Now, engineering: Engineering) -> Advanced:
-    living = Living(connection, locked, now, engineering)
+    living = Advancing(connection, locked, now, engineering)
     return _write(connection, living, living.live())
 
 

@@ -70,9 +70,13 @@ class Living:
 
     def _read(self, ids: Sequence[str]) -> None:
         """Read the accounts, and what is recorded of them that they have not lived through."""
-        self.stored = accounts.load(self.connection, ids)
         self.pending = events.pending(self.connection, ids, self.now.last_day)
         self.later = events.next_pending(self.connection, ids, self.now.last_day)
+        self.stored = accounts.load(self.connection, ids, self._whose_people())
+
+    def _whose_people(self) -> Sequence[str] | None:
+        """Of which accounts people are read; None: of all."""
+        return None
 
     def forget(self) -> None:
         """Take every account back to its beginning, with everything recorded still to come, each at its own moment."""
@@ -341,6 +345,13 @@ class Living:
         for event in self.pending.get(stored.account.id, ()):
             if event.was is not None and event.row in self.applied:
                 yield causes.correction(event, lived.life)
+
+
+class Advancing(Living):
+    """The accounts of one transaction that go on living: whom to reach there is read only where events can change it."""
+
+    def _whose_people(self) -> Sequence[str]:
+        return sorted(self.pending)
 
 
 class Looking(Living):

@@ -47,7 +47,7 @@ _READ_ORDER: Mapping[Table, tuple[str, ...]] = MappingProxyType(
     {
         tables.person: ("position",),
         tables.invoice: ("recorded_at", "recorded_place"),
-        tables.item: ("invoice_id", "number"),
+        tables.item: ("number",),
         tables.clearing: ("recorded_at", "recorded_place"),
         tables.allocation: ("position",),
         tables.dispute: ("recorded_at", "recorded_place"),
@@ -160,17 +160,20 @@ def _texts_of(document: BindParameter[str]) -> ColumnElement[str]:
     return func.json_array_elements_text(cast(document, JSON))
 
 
-def load(connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
-    """The accounts `ids`, each with its payer's ledger where it pays through another that is among `ids`."""
+def load(connection: Connection, ids: Sequence[str], people_of: Sequence[str] | None = None) -> dict[str, Stored]:
+    """The accounts `ids`, with nobody's people but those of `people_of` when that is given: no rule looks at people."""
     given = {"ids": json.dumps(list(ids))}
     found = connection.execute(_accounts(), given)
     names = tuple(found.keys())
     own = [dict(zip(names, row, strict=True)) for row in found.all()]
     parts: dict[str, Parts] = defaultdict(lambda: Parts(**{table.name: [] for table in PARTS}))
     for table in PARTS:
-        part = attrgetter(table.name)
-        for read in connection.execute(_parts(table), given).all():
-            part(parts[read[0]]).append(read)
+        wanted = people_of if table is tables.person else None
+        if wanted is None or wanted:
+            part = attrgetter(table.name)
+            which = given if wanted is None else {"ids": json.dumps(list(wanted))}
+            for read in connection.execute(_parts(table), which).all():
+                part(parts[read[0]]).append(read)
     return {row["id"]: _stored(row, parts[row["id"]]) for row in own}
 
 
