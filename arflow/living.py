@@ -348,7 +348,7 @@ class Living:
 
 
 class Advancing(Living):
-    """The accounts of one transaction that go on living: whom to reach there is read only where events can change it."""
+    """The accounts of one transaction that live on: people are read of those only whom an event may give others."""
 
     def _whose_people(self) -> Sequence[str]:
         return sorted(self.pending)
