@@ -1,6 +1,7 @@
 """Forms: what was typed is read, all that is wrong is said at once, and shown again with mistakes beside the fields."""
 
 import datetime as dt
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -67,7 +68,7 @@ class Reading:
         """An amount of money in minor units; thousands may be set apart by commas, spaces or apostrophes."""
         text = self.text(name, required=True)
         try:
-            return money.parse(text.translate(_APART), currency)
+            return money.parse(_joined(text, currency), currency)
         except Refused as refused:
             self.refuse(name, refused.reason)
             return 0
@@ -119,7 +120,24 @@ class Reading:
         self._mistakes.setdefault(name, reason)
 
 
-_APART = str.maketrans("", "", ", '\u00a0\u202f\u2019")
+_GROUPED = re.compile(r"-?\d{1,3}(?P<mark>[, '\u00a0\u202f\u2019])\d{3}(?:(?P=mark)\d{3})*(?:\.\d+)?", re.ASCII)
+
+
+def _joined(text: str, currency: str) -> str:
+    """An amount without its marks of thousands; left as it is, to be refused, where one may mark decimals.
+
+    `50,00` is fifty to many: read as thousands it would be a hundred times what was meant. So is `1,250` in dinars.
+    """
+    grouped = _GROUPED.fullmatch(text)
+    if grouped is None:
+        return text
+    mark = grouped["mark"]
+    may_be_decimals = mark == "," and text.count(mark) == 1 and "." not in text and money.exponent(currency) == _GROUP
+    return text if may_be_decimals else text.replace(mark, "")
+
+
+_GROUP = 3
+"""How many digits stand between two marks of thousands."""
 
 
 @dataclass(frozen=True, kw_only=True)

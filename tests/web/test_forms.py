@@ -4,12 +4,12 @@ import datetime as dt
 import re
 
 import pytest
-from flask import render_template_string, request
+from flask import Flask, render_template_string, request
 
 from arflow.errors import Conflict, Refused, SaysNo
 from arflow.web import create_app
 from arflow.web.app import BLUEPRINTS
-from arflow.web.forms import Reading
+from arflow.web.forms import Mistyped, Reading
 from arflow.web.pages import Pages
 from arflow.web.transactions import connection
 from tests.web.conftest import PASSWORD, Site, Visitor, settings_for
@@ -289,3 +289,36 @@ def test_reading_says_no_more_than_it_was_asked(cara: Visitor) -> None:
         with pytest.raises(Refused) as refused:
             read.check()
         assert {"day", "number", "missing"} == set(refused.value.mistakes)  # type: ignore[attr-defined]
+
+
+def amount(text: str, currency: str) -> int:
+    """What a form reads as an amount. Raises Mistyped."""
+    with Flask(__name__).test_request_context(method="POST", data={"amount": text}):
+        read = Reading()
+        found = read.amount("amount", currency)
+        read.check()
+    return found
+
+
+@pytest.mark.parametrize(
+    "text", ["1234567.5", "1,234,567.50", "1 234 567.50", "1\u202f234\u202f567.5", "1\u2019234\u2019567.5"]
+)
+def test_thousands_may_be_set_apart(text: str) -> None:
+    assert 123456750 == amount(text, "EUR")
+
+
+@pytest.mark.parametrize(
+    "text", ["50,00", "12,5", "1234,50", "1.234,50", "1,23,456.00", ",50", "1,2345", "1,234,56", "1,234'567"]
+)
+def test_a_comma_never_multiplies_money(text: str) -> None:
+    """Many write decimals after it: as a mark of thousands, fifty would be five thousand."""
+    with pytest.raises(Mistyped, match=re.escape('write a decimal string such as "50.00"')):
+        amount(text, "EUR")
+
+
+def test_where_a_mark_of_thousands_may_be_one_of_decimals_it_is_refused() -> None:
+    assert 123400 == amount("1,234", "EUR")
+    assert 1234567000 == amount("1,234,567", "KWD")
+    assert 1234500 == amount("1,234.500", "KWD")
+    with pytest.raises(Mistyped):
+        amount("1,234", "KWD")
