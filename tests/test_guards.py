@@ -19,7 +19,7 @@ from arflow.rules.guards import FEWEST, StormFuse
 from arflow.rules.loader import load_policy
 from arflow.rules.policy import Policy
 from arflow.rules.reference import Reference
-from arflow.store import accounts, fuse
+from arflow.store import accounts, fuse, leases
 from tests.production import activate, run, states, turn, write_events
 from tests.test_doors import REAL
 from tests.test_real_clock import ledger, today
@@ -226,6 +226,22 @@ def test_discarded_nothing_of_it_ever_leaves_and_the_rules_know(storm: Engine, t
         assert [("lena", "looked at")] == [tuple(row) for row in connection.execute(text(said))]
         failed = "SELECT DISTINCT error FROM message WHERE status = 'failed'"
         assert ["discarded by lena: looked at"] == connection.execute(text(failed)).scalars().all()
+    assert sound(storm)
+
+
+def test_discarded_is_also_what_somebody_had_claimed(storm: Engine, tmp_path: Path) -> None:
+    """Who had it may have died, and may be handing it over: it is theirs no more, and said to have perhaps left."""
+    with storm.begin() as connection:
+        connection.execute(text("UPDATE message SET policy = 'of no fuse'"))
+        claimed = leases.claim(connection, limit=2, seconds=600, domain="hill.example")
+        connection.execute(text("UPDATE message SET policy = 'p'"))
+    mend(storm, is_released=False)
+    assert 0 == deliver_batch(storm, mail(tmp_path / "mail"))
+    with storm.begin() as connection:
+        assert [False] * 2 == [leases.settle(connection, one, "sent") for one in claimed]
+        query = "SELECT id FROM message WHERE status = 'failed' AND error LIKE '%: looked at; % may have left'"
+        assert {one.id for one in claimed} == set(connection.execute(text(query)).scalars())
+    assert {"dropped": 12, "sent": 3, "failed": 3} == left(storm)
     assert sound(storm)
 
 

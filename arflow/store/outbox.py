@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from arflow.life.records import Entry, EntryKind
@@ -42,12 +42,22 @@ def _is_mail(entry: Entry) -> bool:
 
 
 def discard(connection: Connection, policy: str, error: str) -> list[Row]:
-    """End the messages of a policy that nobody is handing over just now; gives what is to be told to the rules."""
+    """End the messages of a policy that have not left; gives what is to be told to the rules.
+
+    One that somebody claimed is theirs no more. It may be leaving at this moment, which its error says.
+    """
     table = desk_tables.message
+    is_claimed = table.c.status == "sending"
     ended = connection.execute(
         update(table)
-        .where(table.c.policy == policy, table.c.status == "queued")
-        .values(status="failed", settled_at=func.now(), error=error)
+        .where(table.c.policy == policy, table.c.settled_at.is_(None))
+        .values(
+            status="failed",
+            settled_at=func.now(),
+            leased_until=None,
+            lease=table.c.lease + 1,
+            error=case((is_claimed, f"{error}; it was being handed over, and may have left"), else_=error),
+        )
         .returning(table.c.account_id, table.c.number, table.c.template, table.c.decided_at, table.c.zone)
     )
     return [
