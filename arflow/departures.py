@@ -1,8 +1,8 @@
 """When a person leaves: out at once, and what they own goes back to their queue, through the one door, in batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, Engine, func, literal, select
 
 from arflow import advance
 from arflow.accounts.entries import EffectStatus
@@ -10,24 +10,42 @@ from arflow.advance import BATCH, Engineering
 from arflow.desk import users
 from arflow.desk.users import User
 from arflow.errors import Refused
-from arflow.store import desk_tables
+from arflow.store import accounts, desk_tables
 from arflow.store.tables import account, effect
 from arflow.vocabulary import EffectKind
 
 
-def give_back(connection: Connection, name: str, *, actor: str, engineering: Engineering, limit: int = BATCH) -> int:
-    """Give up to `limit` accounts that `name` owns back to their queue; gives how many. 0: they own none any more.
+def give_back(engine: Engine, name: str, *, actor: str, engineering: Engineering, limit: int = BATCH) -> Iterator[int]:
+    """Give the accounts that `name` owns back to their queue, up to `limit` a transaction; yields how many each took.
 
     That is the person's only queue; of several the one that called the account last, else the first by name; without
-    any queue the account is assigned to nobody. Raises Refused for a person who works here.
+    any queue the account is assigned to nobody. Each is looked at once: one of a demo that awaits a delivery goes back
+    later. Raises Refused for a person who works here.
     """
-    person = users.find(connection, name)
-    if person.disabled_at is None:
-        raise Refused(f"{name} is let in again, and keeps the accounts that are left")
-    found = _owned(connection, person, limit)
+    after = ""
+    while True:
+        with engine.begin() as connection:
+            person = users.find(connection, name)
+            if person.disabled_at is None:
+                raise Refused(f"{name} is let in again, and keeps the accounts that are left")
+            owned = select(account.c.id).where(account.c.owner == name, account.c.id > after)
+            ids = connection.execute(owned.order_by(account.c.id).limit(limit)).scalars().all()
+            if not ids:
+                return
+            given = _given_back(connection, person, ids, actor=actor, engineering=engineering)
+        yield given
+        after = ids[-1]
+
+
+def _given_back(
+    connection: Connection, person: User, ids: Sequence[str], *, actor: str, engineering: Engineering
+) -> int:
+    """How many of `ids` went back; those that somebody has given to another meanwhile stay there."""
+    accounts.lock(connection, ids)
+    found = _owned(connection, person, ids)
     for queue in sorted({queue for _, queue in found}):
-        owner, ids = {"event": "account", "owner": queue}, [key for key, given in found if given == queue]
-        advance.record_for_each(connection, ids, owner, actor=actor, engineering=engineering)
+        owner, theirs = {"event": "account", "owner": queue}, [key for key, given in found if given == queue]
+        advance.record_for_each(connection, theirs, owner, actor=actor, engineering=engineering)
     return len(found)
 
 
@@ -43,8 +61,8 @@ def owned_by_disabled(connection: Connection) -> dict[str, int]:
     return {row.name: row.accounts for row in connection.execute(query)}
 
 
-def _owned(connection: Connection, user: User, limit: int) -> Sequence[tuple[str, str]]:
-    """Accounts of a user, each with the queue that it goes back to."""
+def _owned(connection: Connection, user: User, ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+    """Those of `ids` that a user owns, each with the queue that it goes back to."""
     called_last = (
         select(effect.c.name)
         .where(
@@ -59,6 +77,8 @@ def _owned(connection: Connection, user: User, limit: int) -> Sequence[tuple[str
         .scalar_subquery()
     )
     first = literal(next(iter(user.queues), ""))
-    query = select(account.c.id, func.coalesce(called_last, first)).where(account.c.owner == user.name)
-    rows = connection.execute(query.order_by(account.c.id).limit(limit))
+    mine = (account.c.id.in_(accounts.listed(ids)), account.c.owner == user.name)
+    rows = connection.execute(
+        select(account.c.id, func.coalesce(called_last, first)).where(*mine).order_by(account.c.id)
+    )
     return [(key, queue) for key, queue in rows]

@@ -61,17 +61,11 @@ def user_add(
 @text_format
 def user_disable(*, name: str, form: str) -> None:
     """Let a person in no more, out at once, and give their accounts back to their queue."""
-    given = 0
     with opened() as engine:
         with engine.begin() as connection:
             users.disable(connection, name)
             how = engineering(clock.read(connection))
-        while True:
-            with engine.begin() as connection:
-                batch = departures.give_back(connection, name, actor=_ACTOR, engineering=how)
-            given += batch
-            if not batch:
-                break
+        given = sum(departures.give_back(engine, name, actor=_ACTOR, engineering=how))
     text = f"{name} is disabled, {given:,} account{'' if given == 1 else 's'} went back"
     said(text, {"user": name, "accounts": given}, form)
 

@@ -2,13 +2,14 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, select, text
 
 from arflow import departures
-from arflow.advance import Engineering
+from arflow.advance import Engineering, record
 from arflow.desk import access, queues, users
 from arflow.desk.users import User
 from arflow.errors import Refused, SaysNo
@@ -16,6 +17,7 @@ from arflow.rules.reference import Reference
 from arflow.store import tables
 from tests.desk.conftest import OWNERS
 from tests.production import step, take_in, write_events
+from tests.servers import until
 
 pytestmark = pytest.mark.database
 
@@ -100,11 +102,11 @@ def test_the_accounts_of_a_person_who_leaves_go_back_to_their_queue(
             queues.add(connection, name=queue, members=["cara"])
         users.disable(connection, "cara")
         assert {"cara": 1} == departures.owned_by_disabled(connection)
-        assert 1 == departures.give_back(connection, "cara", actor="boss", engineering=ENGINEERING)
-        assert 0 == departures.give_back(connection, "cara", actor="boss", engineering=ENGINEERING)
-        assert {} == departures.owned_by_disabled(connection)
+    assert [1] == given_back(shop)
+    assert [] == given_back(shop)
     assert OWNERS | {"CARA": owner} == owners(shop)
     with shop.connect() as connection:
+        assert {} == departures.owned_by_disabled(connection)
         told = connection.execute(
             text("SELECT actor FROM event WHERE content ->> 'owner' = :owner AND actor <> ''"), {"owner": owner}
         )
@@ -115,9 +117,58 @@ def test_who_works_here_again_keeps_what_is_left(shop: Engine) -> None:
     """The button of a page that was opened before must not take an active person's accounts away."""
     with shop.begin() as connection:
         users.add(connection, name="cara", roles=["caller"])
-        with pytest.raises(Refused, match="let in again"):
-            departures.give_back(connection, "cara", actor="boss", engineering=ENGINEERING)
+    with pytest.raises(Refused, match="let in again"):
+        given_back(shop)
     assert OWNERS == owners(shop)
+
+
+def test_what_a_lead_gives_to_another_meanwhile_stays_there(shop: Engine) -> None:
+    """Who leaves owned it when it was looked for; the lead had it first."""
+    gone(shop)
+    with ThreadPoolExecutor(1) as pool, shop.begin() as lead:
+        to_carl = {"event": "account", "owner": "carl"}
+        record(lead, "CARA", [to_carl], actor="lena", engineering=ENGINEERING)
+        waiting = pool.submit(given_back, shop)
+        until(lambda: is_waiting(shop), seconds=30)
+        lead.commit()
+        assert [0] == waiting.result(timeout=30)
+    assert OWNERS | {"CARA": "carl"} == owners(shop)
+
+
+def test_an_account_that_stands_still_is_not_given_back_for_ever(shop: Engine) -> None:
+    """That of a demo, say, which awaits the result of a delivery: what is recorded of it is taken in later."""
+    gone(shop)
+    with shop.begin() as connection:
+        connection.execute(text(LEFT))
+    assert [1] == given_back(shop)
+    assert OWNERS == owners(shop)
+
+
+LEFT = """
+INSERT INTO effect (account_id, number, kind, name, rule, stay, overdue_then, decided_at, decided_on, status, sent_at,
+    sent_on)
+SELECT id, 1, 'send', 'reminder', 'r', stay, false, last_instant, policy_day, 'sent', last_instant, policy_day
+FROM account WHERE id = 'CARA'
+"""
+
+
+def gone(engine: Engine) -> None:
+    """Cara has left."""
+    with engine.begin() as connection:
+        users.add(connection, name="cara", roles=["caller"])
+        users.disable(connection, "cara")
+
+
+def given_back(engine: Engine) -> list[int]:
+    """How many of her accounts went back, transaction by transaction."""
+    return list(departures.give_back(engine, "cara", actor="boss", engineering=ENGINEERING))
+
+
+def is_waiting(engine: Engine) -> bool:
+    """Whether somebody waits for a lock of this database."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with engine.connect() as connection:
+        return bool(connection.execute(text(query)).scalar_one())
 
 
 def test_a_queue_that_owns_accounts_stays(shop: Engine) -> None:

@@ -113,12 +113,10 @@ def enable(name: str) -> ResponseReturnValue:
 
 def _give_back(name: str) -> ResponseReturnValue:
     """Give accounts back, batch by batch, each in a transaction of its own, as long as a person waits for it."""
-    given, until, actor = 0, monotonic() + _PATIENCE, current_user().name
-    while monotonic() < until:
-        with settings().engine.begin() as own:
-            batch = departures.give_back(own, name, actor=actor, engineering=settings().engineering, limit=_AT_ONCE)
+    given, until, actor, own = 0, monotonic() + _PATIENCE, current_user().name, settings()
+    for batch in departures.give_back(own.engine, name, actor=actor, engineering=own.engineering, limit=_AT_ONCE):
         given += batch
-        if batch < _AT_ONCE:
+        if monotonic() >= until:
             break
     if given:
         flash(f"{given:,} account{'' if given == 1 else 's'} went back to their queue.", "info")
