@@ -214,10 +214,15 @@ def _admins() -> Select[str]:
 
 @contextmanager
 def _an_admin_left(connection: Connection, name: str) -> Iterator[None]:
-    """Change `name` in here. Raises Refused when that was the last admin, SaysNo when there is no such user."""
+    """Change `name` in here. Raises Refused when that was the last admin, SaysNo when there is no such user.
+
+    Who never set a password does not count while somebody else could log in.
+    """
     connection.execute(select(func.pg_advisory_xact_lock(_PEOPLE_LOCK)))
-    was_admin = "admin" in find(connection, name).roles
+    was_admin, somebody_could = "admin" in find(connection, name).roles, has_admin(connection)
     yield
+    if was_admin and somebody_could and not has_admin(connection):
+        raise Refused("this is the last admin who can log in; let another one set a password first")
     if was_admin and not connection.execute(_admins().limit(1)).first():
         raise Refused("this is the last admin; make another one first")
 

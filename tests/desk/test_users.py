@@ -88,15 +88,27 @@ def test_the_password_is_kept_as_an_argon2_hash_only(connection: Connection) -> 
 
 
 def test_the_last_admin_stays(connection: Connection) -> None:
-    users.add(connection, name="one", roles=["admin"])
+    users.add(connection, name="one", roles=["admin"], password=GOOD)
     with pytest.raises(Refused, match="the last admin"):
         users.disable(connection, "one")
 
 
 def test_the_last_admin_stays_admin(connection: Connection) -> None:
-    users.add(connection, name="one", roles=["admin"])
+    users.add(connection, name="one", roles=["admin"], password=GOOD)
     with pytest.raises(Refused, match="the last admin"):
         users.change(connection, "one", full_name="", email="", roles=["caller"])
+
+
+def test_an_admin_who_never_set_a_password_does_not_count(connection: Connection) -> None:
+    """Nobody could log in as admin any more."""
+    users.add(connection, name="one", roles=["admin"], password=GOOD)
+    users.add(connection, name="invited", roles=["admin"])
+    with connection.begin_nested() as attempt:
+        with pytest.raises(Refused, match="the last admin who can log in"):
+            users.disable(connection, "one")
+        attempt.rollback()
+    users.disable(connection, "invited")
+    assert users.has_admin(connection)
 
 
 def test_another_password_logs_out_everywhere(connection: Connection) -> None:
