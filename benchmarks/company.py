@@ -46,6 +46,11 @@ ZONES = (
 )  # fmt: skip
 """Those in which the morning comes before it does in New York, in its order."""
 
+LATER_ZONES = (
+    "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Anchorage", "Pacific/Honolulu",
+)  # fmt: skip
+"""Those in which it comes after it."""
+
 _BEFORE, _EVE = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC), dt.datetime(2026, 1, 12, 18, 30, tzinfo=dt.UTC)
 """When the models come in, and until when they live: nowhere is it the morning yet."""
 
@@ -64,28 +69,29 @@ _numbers = count(1)
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How many accounts there are: `slices[i]` of them wake with the morning of ZONES[i], `herd` with New York's."""
+    """How many accounts there are, zone by zone: `slices` wake before New York, `herd` with it, and `later` behind it."""
 
     slices: tuple[int, ...] = ()
     herd: int = 0
+    later: tuple[int, ...] = ()
 
     @property
     def accounts(self) -> int:
         """All of them."""
-        return sum(self.slices) + self.herd
+        return sum(self.slices) + self.herd + sum(self.later)
 
     @property
     def zones(self) -> tuple[tuple[str, int], ...]:
         """Each zone and its accounts, in the order of its mornings."""
-        given = (*zip(ZONES, self.slices, strict=False), (HERD_ZONE, self.herd))
+        before, after = zip(ZONES, self.slices, strict=False), zip(LATER_ZONES, self.later, strict=False)
+        given = (*before, (HERD_ZONE, self.herd), *after)
         return tuple((zone, number) for zone, number in given if number)
 
 
 def large(size: Size) -> Plan:
-    """The company of the whole size: slices for growth (and to warm up), slices for the drain, and the herd."""
-    if size.quick:
-        return Plan(slices=(1_000,) * size.rounds + (3_000,) * 2 * size.rounds, herd=12_000)
-    return Plan(slices=(10_000,) * size.rounds + (15_000,) * 2 * size.rounds, herd=1_000_000)
+    """The company of the whole size: slices for growth (and to warm up), for the drain, the herd, and some behind it."""
+    few, many, herd = (1_000, 3_000, 12_000) if size.quick else (10_000, 15_000, 1_000_000)
+    return Plan(slices=(few,) * size.rounds + (many,) * 2 * size.rounds, herd=herd, later=(many,) * size.rounds)
 
 
 def smaller(size: Size) -> tuple[Plan, Plan]:

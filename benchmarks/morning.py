@@ -2,7 +2,8 @@
 
 Zone by zone accounts become due and are worked off: by arflow's workers, one or two; by the limit, in a copy of the
 company; and by the peers, a slice as large as takes them some seconds, in that copy too. In the end a million wake at
-once, while payments come in, and what stands in the database is checked.
+once, while payments come in; then slices follow again, for the machine's pace changes within the hour; and what stands
+in the database is checked.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from benchmarks import beside, checking, crew, herding, limit, written
-from benchmarks.company import ZONES, Company, checkpoint, large, morning, opened
+from benchmarks.company import LATER_ZONES, ZONES, Company, checkpoint, large, morning, opened
 from benchmarks.measured import Rounds, Say
 from benchmarks.size import Size
 
@@ -28,6 +29,9 @@ class Morning:
     slice: int
     sides: Mapping[str, Rounds]
     herd: herding.Herd
+    after: tuple[float, ...]
+    """What arflow's two workers did a second in the slices that followed the herd."""
+
     checked: checking.Checked
 
 
@@ -75,6 +79,7 @@ def _live(size: Size, say: Say) -> Morning:
                 found[name].append(sides[name]())
             say(f"drain: round {at + 1}: " + ", ".join(f"{name} {values[-1]:,.0f}" for name, values in found.items()))
         herd = herding.run(size, crews[2], say)
+        after = tuple(_afterwards(size, crews[2], say))
         checked = checking.checked(size, company, crews[2].home, herd, say)
     settings = {peer.name: peer.settings for peer in peers}
     return Morning(
@@ -85,8 +90,17 @@ def _live(size: Size, say: Say) -> Morning:
             for name, values in found.items()
         },
         herd=herd,
+        after=after,
         checked=checked,
     )
+
+
+def _afterwards(size: Size, crew: crew.Crew, say: Say) -> Iterator[float]:
+    """The rates of the slices that follow the herd."""
+    for zone in LATER_ZONES[: size.rounds]:
+        checkpoint()
+        yield crew.work_off(zone).rate
+    say("drain: and once more behind the herd")
 
 
 def _turned(names: list[str], by: int) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks import told
 from benchmarks.__main__ import MODULES
-from benchmarks.company import HERD_ZONE, ZONES, large, morning, smaller
+from benchmarks.company import HERD_ZONE, LATER_ZONES, ZONES, large, morning, smaller
 from benchmarks.measured import Floor, Measured, Rounds, figure
 from benchmarks.peers import writes
 from benchmarks.size import Size
@@ -114,14 +114,15 @@ def test_the_results_that_are_kept_are_of_these_benchmarks() -> None:
 
 @pytest.mark.parametrize("quick", [False, True])
 def test_a_company_wakes_zone_by_zone(quick: bool) -> None:
-    """The herd comes last, there is a slice for each round of each side, and the same number is due at each size."""
+    """There is a slice for each round of each side before the herd, and one behind it, and as many due at each size."""
     size = Size(quick=quick)
-    assert list(ZONES) == sorted(ZONES, key=morning)
-    assert morning(ZONES[-1]) < morning(HERD_ZONE)
+    in_order = [*ZONES, HERD_ZONE, *LATER_ZONES]
+    assert in_order == sorted(in_order, key=morning)
     assert dt.time(8, 0, 1) == morning(HERD_ZONE).astimezone(ZoneInfo(HERD_ZONE)).time()
     plan = large(size)
-    assert (HERD_ZONE, plan.herd) == plan.zones[-1]
+    assert (HERD_ZONE, plan.herd) == plan.zones[len(plan.slices)]
     assert 3 * size.rounds == len(plan.slices) <= len(ZONES)
+    assert size.rounds == len(plan.later) <= len(LATER_ZONES)
     assert {plan.slices[0]} == {other.slices[0] for other in smaller(size)}
     assert [100_000, 10_000] == sorted((other.accounts for other in smaller(Size())), reverse=True)
 
