@@ -69,7 +69,7 @@ _numbers = count(1)
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How many accounts there are, zone by zone: `slices` wake before New York, `herd` with it, and `later` behind it."""
+    """How many accounts there are, zone by zone: `slices` wake before New York, `herd` with it, `later` behind it."""
 
     slices: tuple[int, ...] = ()
     herd: int = 0
@@ -89,7 +89,7 @@ class Plan:
 
 
 def large(size: Size) -> Plan:
-    """The company of the whole size: slices for growth (and to warm up), for the drain, the herd, and some behind it."""
+    """The company of the whole size: slices for growth (and to warm up), for the drain, the herd, some behind it."""
     few, many, herd = (1_000, 3_000, 12_000) if size.quick else (10_000, 15_000, 1_000_000)
     return Plan(slices=(few,) * size.rounds + (many,) * 2 * size.rounds, herd=herd, later=(many,) * size.rounds)
 
