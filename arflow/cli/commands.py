@@ -3,29 +3,36 @@
 import click
 
 from arflow.cli.arguments import examples
-from arflow.cli.loading import Loaded
+from arflow.cli.loading import Listing, Loaded, Place
 
 
 @click.group(
+    cls=Listing,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog=examples("arflow import invoices.csv --profile plain", "arflow policy activate trade-us.yaml"),
     commands=Loaded(
         {
-            "advance": "arflow.cli.ledger_commands:advance",
-            "archive": "arflow.cli.keeping_commands:archive",
-            "audit": "arflow.cli.questions:audit",
-            "backup": "arflow.cli.keeping_commands:backup",
-            "explain": "arflow.cli.questions:explain",
-            "import": "arflow.cli.ledger_commands:import_",
-            "migrate": "arflow.cli.ledger_commands:migrate",
-            "payments-complete": "arflow.cli.ledger_commands:payments_complete",
-            "policy": "arflow.cli.policy_commands:policy",
-            "replay": "arflow.cli.replaying:replay",
-            "report": "arflow.cli.questions:report",
-            "restore": "arflow.cli.keeping_commands:restore",
-            "status": "arflow.cli.keeping_commands:status",
-            "up": "arflow.cli.running:up",
-            "user": "arflow.cli.user_commands:user",
+            "advance": Place(
+                "arflow.cli.ledger_commands:advance", "Run everything that is due, in order, up to a date."
+            ),
+            "archive": Place(
+                "arflow.cli.keeping_commands:archive", "Move what old decisions were made on into an archive."
+            ),
+            "audit": Place("arflow.cli.questions:audit", "Check what was journalled."),
+            "backup": Place("arflow.cli.keeping_commands:backup", "Back everything up into a new file."),
+            "explain": Place("arflow.cli.questions:explain", "Say why an account stands where it stands."),
+            "import": Place("arflow.cli.ledger_commands:import_", "Import a ledger (CSV) or events (JSON lines)."),
+            "migrate": Place("arflow.cli.ledger_commands:migrate", "Bring the database's schema up to date."),
+            "payments-complete": Place(
+                "arflow.cli.ledger_commands:payments_complete", "Say that every payment is recorded."
+            ),
+            "policy": Place("arflow.cli.policy_commands:policy", "Check, test and activate policies."),
+            "replay": Place("arflow.cli.replaying:replay", "Replay a file of events under a policy."),
+            "report": Place("arflow.cli.questions:report", "Report as of the end of any date, per currency."),
+            "restore": Place("arflow.cli.keeping_commands:restore", "Restore a backup into an empty database."),
+            "status": Place("arflow.cli.keeping_commands:status", "Say what needs a person, and how the work stands."),
+            "up": Place("arflow.cli.running:up", "Run everything on this machine until Ctrl-C."),
+            "user": Place("arflow.cli.user_commands:user", "Make, disable and let in the people who use the pages."),
         }
     ),
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from arflow.cli.arguments import FILE, examples, text_format
-from arflow.cli.loading import Loaded
+from arflow.cli.loading import Listing, Loaded, Place
 from arflow.cli.output import on_one_line, said
 from arflow.errors import Refused, SaysNo
 from arflow.examples import Failure, failures
@@ -18,12 +18,15 @@ from arflow.rules.templates import KNOWN
 
 
 @click.group(
+    cls=Listing,
     epilog=examples("arflow policy test trade-us.yaml"),
     commands=Loaded(
         {
-            "activate": "arflow.cli.activating:activate",
-            "check": "arflow.cli.policy_commands:check",
-            "test": "arflow.cli.policy_commands:test",
+            "activate": Place("arflow.cli.activating:activate", "Make a policy the active version of its name."),
+            "check": Place(
+                "arflow.cli.policy_commands:check", "Check a policy: language, limits, and that it compiles"
+            ),
+            "test": Place("arflow.cli.policy_commands:test", "Run the examples that a policy brings along."),
         }
     ),
 )

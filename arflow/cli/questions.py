@@ -72,6 +72,7 @@ def audit() -> None:
 
 @audit.command(
     "verify",
+    short_help="Recompute every chain and anchor, and every decision.",
     epilog=examples(
         "arflow audit verify",
         "arflow audit verify --kept 5f0c... --format json",

@@ -56,7 +56,11 @@ def user_add(
     said(text, {"user": name, "roles": sorted(made.roles), "queues": sorted(set(joined)), "link": link}, form)
 
 
-@user.command("disable", epilog=examples("arflow user disable carla"))
+@user.command(
+    "disable",
+    short_help="Let a person in no more, and give their accounts back.",
+    epilog=examples("arflow user disable carla"),
+)
 @click.argument("name", type=TEXT)
 @text_format
 def user_disable(*, name: str, form: str) -> None:

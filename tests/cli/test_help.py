@@ -1,5 +1,7 @@
 """Every command explains itself with an example, and wrong arguments are refused in one line."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
@@ -28,6 +30,27 @@ def test_help_has_an_example_of_the_command(nowhere: Command, words: tuple[str, 
     _, _, examples = said.out.partition("Examples:\n")
     assert any(line.strip().startswith(" ".join(("arflow", *words))) for line in examples.splitlines())
     assert said == nowhere(*words, "-h")
+
+
+GROUPS = [words for words, command in TREE if isinstance(command, click.Group)]
+
+
+@pytest.mark.parametrize("words", GROUPS, ids=" ".join)
+def test_a_list_of_commands_says_of_each_what_it_does(nowhere: Command, words: tuple[str, ...]) -> None:
+    """On one line that is not cut off."""
+    _, _, listed = nowhere(*words, "--help").out.partition("Commands:\n")
+    lines = listed.partition("\n\n")[0].splitlines()
+    below = [inner for inner, _ in TREE if inner[:-1] == words and inner != words]
+    assert sorted(inner[-1] for inner in below) == [line.split()[0] for line in lines]
+    assert [] == [line for line in lines if line.endswith("...") or len(line.split()) < 2]
+
+
+@pytest.mark.parametrize("group", ["cli", "cli.commands['policy']"])
+def test_a_list_of_commands_loads_none_of_them(group: str) -> None:
+    """All of them together take a second."""
+    looks = f"from arflow.cli.commands import cli; {group}(['--help'], standalone_mode=False)"
+    lines = f"import sys; {looks}; sys.exit('sqlalchemy' in sys.modules or 'arflow.cli.questions' in sys.modules)"
+    assert 0 == subprocess.run([sys.executable, "-c", lines], check=False, capture_output=True).returncode
 
 
 @pytest.mark.parametrize(("words", "command"), TREE, ids=[" ".join(words) for words, _ in TREE])
