@@ -50,3 +50,10 @@ def show(minor: int, currency: str) -> str:
     digits = str(abs(minor)).rjust(places + 1, "0")
     text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
     return f"-{text}" if minor < 0 else text
+
+
+def grouped(minor: int, currency: str) -> str:
+    """The same as people read it: `1,234.50`, and what is owed the other way with a true minus."""
+    whole, point, decimals = show(abs(minor), currency).partition(".")
+    sign = "\u2212" if minor < 0 else ""
+    return f"{sign}{int(whole):,}{point}{decimals}"

@@ -66,3 +66,18 @@ def test_an_amount_that_was_shown_is_read_as_the_same(minor: int, currency: str)
 )
 def test_an_amount_is_shown_with_all_its_decimals(minor: int, currency: str, expected: str) -> None:
     assert expected == money.show(minor, currency)
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "expected"),
+    [
+        (123450, "USD", "1,234.50"),
+        (-50, "USD", "\u22120.50"),
+        (-123450, "USD", "\u22121,234.50"),
+        (0, "USD", "0.00"),
+        (-5000, "JPY", "\u22125,000"),
+    ],
+)
+def test_people_read_it_in_groups_and_with_its_sign(minor: int, currency: str, expected: str) -> None:
+    """A debt and a credit of less than one never look alike."""
+    assert expected == money.grouped(minor, currency)

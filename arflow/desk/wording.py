@@ -18,8 +18,7 @@ def day(date: dt.date) -> str:
 
 def amount(minor: int, currency: str) -> str:
     """An amount with its currency: `1,234.50 USD`."""
-    whole, point, decimals = money.show(minor, currency).partition(".")
-    return f"{int(whole):,}{point}{decimals} {currency}"
+    return f"{money.grouped(minor, currency)} {currency}"
 
 
 def _written(text: object, currency: str) -> str:

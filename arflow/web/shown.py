@@ -7,6 +7,7 @@ from flask import Flask
 from markupsafe import Markup, escape
 
 from arflow import money
+from arflow.desk import wording
 
 _TONES = {
     "current": "calm",
@@ -23,22 +24,15 @@ def amount(minor: int | None, currency: str) -> Markup:
     """Exact money: `1,234.50 USD`, all decimals of the currency, digits of one width."""
     if minor is None:
         return Markup("")
-    return Markup('<span class="money">{}&nbsp;<small>{}</small></span>').format(figures(minor, currency), currency)
-
-
-def figures(minor: int, currency: str) -> str:
-    """Exact money where its currency is said already: `1,234.50`."""
-    text = money.show(minor, currency)
-    sign, digits = ("\u2212", text[1:]) if text.startswith("-") else ("", text)
-    whole, point, decimals = digits.partition(".")
-    return f"{sign}{int(whole):,}{point}{decimals}"
+    figures = money.grouped(minor, currency)
+    return Markup('<span class="money">{}&nbsp;<small>{}</small></span>').format(figures, currency)
 
 
 def day(date: dt.date | None) -> Markup:
     """A date: `1 Mar 2026`."""
     if date is None:
         return Markup("")
-    return Markup('<time datetime="{}">{}</time>').format(date.isoformat(), f"{date.day} {date:%b %Y}")
+    return Markup('<time datetime="{}">{}</time>').format(date.isoformat(), wording.day(date))
 
 
 def instant(at: dt.datetime | None, zone: str = "UTC") -> Markup:
@@ -49,7 +43,7 @@ def instant(at: dt.datetime | None, zone: str = "UTC") -> Markup:
         local = at.astimezone(ZoneInfo(zone or "UTC"))
     except (ZoneInfoNotFoundError, ValueError):
         local = at.astimezone(dt.UTC)
-    text = f"{local.day} {local:%b %Y, %H:%M} {local.tzname()}"
+    text = f"{wording.day(local)}, {local:%H:%M} {local.tzname()}"
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), text)
 
 
@@ -91,7 +85,7 @@ def teach(app: Flask) -> None:
     """Let the templates of `app` show values so."""
     app.jinja_env.filters.update(
         money=amount,
-        figures=figures,
+        figures=money.grouped,
         day=day,
         instant=instant,
         span=span,

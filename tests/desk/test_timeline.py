@@ -100,6 +100,13 @@ def test_entries_carry_reasons_texts_verdicts_and_notes(book: Engine) -> None:
     assert "Price or rate is wrong: too much" == found["Dispute over 300.00 USD of invoice A1-1"].body
 
 
+def test_a_small_credit_note_is_not_told_as_a_debt(book: Engine, tmp_path: Path) -> None:
+    who = {"account": "A1", "date": TODAY.isoformat(), "due": TODAY.isoformat()}
+    note = {"event": "invoice", **who, "id": "N1", "amount": "-0.50"}
+    take_in(book, write_events(tmp_path / "note.jsonl", [note]))
+    assert ("Invoice N1 of \u22120.50 USD, due 24 Jan 2026", "") in titles(book)
+
+
 def test_what_is_new_since_a_mark_is_told(book: Engine) -> None:
     """A mark survives its way through a form; whatever else a form holds is no mark."""
     with book.connect() as connection:
