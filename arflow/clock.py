@@ -12,6 +12,9 @@ from arflow.errors import Refused
 from arflow.store import accounts, desk_tables, switch, tables
 
 _LAST_MINUTE = dt.time(23, 59)
+_FURTHEST_EAST = dt.timezone(dt.timedelta(hours=14))
+"""Where days begin first on earth."""
+
 _FASTEST, _SLOWEST = 0.2, 86_400
 
 
@@ -57,6 +60,10 @@ class Now:
     def last_day(self) -> dt.date:
         """The last local date on which anything anywhere may be due now."""
         return self.day or (self.latest + dt.timedelta(days=1)).date()
+
+    def has_begun(self, day: dt.date, where: dt.tzinfo = _FURTHEST_EAST) -> bool:
+        """Whether the local date `day` has begun in the zone `where`; without one, anywhere on earth."""
+        return day <= (self.day or self.start.astimezone(where).date())
 
     @property
     def latest(self) -> dt.datetime:

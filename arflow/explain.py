@@ -19,7 +19,7 @@ from arflow.errors import Refused, SaysNo
 from arflow.life.life import Life, reading
 from arflow.life.records import Entry, EntryKind, Part
 from arflow.machines.stepping import refusal
-from arflow.rules.calendar import instant
+from arflow.rules.calendar import ONE_DAY, instant
 from arflow.rules.decide import Situation, held_back
 from arflow.rules.expressions import All, Any, Comparison, Expression, Not, compare, comparisons
 from arflow.rules.policy import Policy, Rule
@@ -97,18 +97,19 @@ class Explanation:
 
 
 def explained(connection: Connection, account: str, at: dt.date | None, engineering: Engineering) -> Explanation:
-    """The explanation of an account now, or at the end of the past date `at`.
+    """The explanation of an account now, or at the end of the past date `at`; of its own today, as it stands now.
 
-    Raises SaysNo when the account is unknown then, Refused when `at` is still to come.
+    Raises SaysNo when the account is unknown then, Refused when `at` is still to come where it lives.
     """
-    now = clock.read(connection)
-    if at is not None and at > now.last_day:
-        raise Refused(f"{at} is still to come; an explanation looks back, and says itself what comes next")
-    until = Now(day=at) if at is not None else now
-    lives = standing if at is None else rehearse
-    life = lives(connection, [account], until, engineering).get(account)
+    until = clock.read(connection)
+    life = standing(connection, [account], until, engineering).get(account)
     if life is None:
         raise SaysNo(f"there is no account `{account}`")
+    if at is not None and not until.has_begun(at, life.zone()):
+        raise Refused(f"{at} is still to come; an explanation looks back, and says itself what comes next")
+    if at is not None and until.has_begun(at + ONE_DAY, life.zone()):
+        until = Now(day=at)
+        life = rehearse(connection, [account], until, engineering)[account]
     if not life.account.born:
         raise SaysNo(f"nothing was recorded of account `{account}` by then")
     last = journal.last_step(connection, account, at or dt.date.max)

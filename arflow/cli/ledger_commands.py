@@ -72,8 +72,8 @@ def payments_complete(*, through: dt.date | None, form: str) -> None:
     with opened() as engine, progress() as bar:
         with engine.begin() as connection:
             now = clock.read(connection)
-            if through is not None and through > now.last_day:
-                raise Refused(f"{through} is still to come; payments are complete through a date that has passed")
+            if through is not None and not now.has_begun(through):
+                raise Refused(f"{through} is still to come; nobody knows yet what will be paid on it")
             doors.complete_payments(connection, actor="", through=through)
         run_now(engine, now, engineering(now), bar.at)
     until = f"through {through}" if through else "until now"

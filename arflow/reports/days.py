@@ -7,9 +7,6 @@ from sqlalchemy import Connection
 from arflow import clock
 from arflow.errors import Refused
 
-_FURTHEST_EAST = dt.timedelta(hours=14)
-"""How far the first place on earth is ahead of UTC."""
-
 
 def today(connection: Connection) -> dt.date:
     """The date of the business clock: that of a stepped clock, else today's in UTC."""
@@ -22,6 +19,6 @@ def asked_for(connection: Connection, day: dt.date | None) -> dt.date:
     Raises Refused for one that has not begun anywhere yet: what is going to be paid by then is not known.
     """
     now = clock.read(connection)
-    if day is not None and day > (now.day or (now.latest + _FURTHEST_EAST).date()):
+    if day is not None and not now.has_begun(day):
         raise Refused(f"{day} is still to come, today is {now.today}; a report looks back")
     return day or now.today

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from arflow.reports.sheets import as_csv
-from tests.cli.books import contents
+from tests.cli.books import POLICY, contents, invoice
 from tests.cli.conftest import Command
 from tests.production import write_events
+from tests.set_clock import put, settable
 
 pytestmark = pytest.mark.database
 
@@ -137,6 +138,33 @@ def test_an_account_that_is_not_there_is_a_no(asked: Command, arguments: tuple[s
 def test_an_explanation_looks_back_only(asked: Command) -> None:
     """A day that has not come yet is refused: nobody knows what will be recorded until then."""
     assert "2026-03-01 is still to come" in asked("explain", "A", "--at", "2026-03-01").refused()
+
+
+def test_on_the_real_clock_an_explanation_looks_back_too(
+    arflow: Command, engine: Engine, database_url: str, tmp_path: Path
+) -> None:
+    """Tomorrow is refused where the account lives, though it has begun elsewhere; of today it says what is so now."""
+    settable(database_url)
+    put(engine, dt.datetime(2026, 3, 10, 8, 30, tzinfo=dt.UTC))
+    (tmp_path / "bakery.yaml").write_text(
+        POLICY.replace("rules:", "calendar: {act_at: '09:00', timezone: account}\nrules:")
+    )
+    late = [event | {"due": "2026-03-07", "date": "2026-03-01"} for event in (invoice("A"), invoice("K"))]
+    far = {"event": "account", "account": "K", "date": "2026-03-01", "timezone": "Pacific/Kiritimati"}
+    assert 0 == arflow("policy", "activate", tmp_path / "bakery.yaml").status
+    assert 0 == arflow("import", write_events(tmp_path / "e.jsonl", [far, *late])).status
+    for day in ("2026-03-11", "2026-03-12"):
+        assert f"{day} is still to come" in arflow("explain", "A", "--at", day).refused()
+        assert f"{day} is still to come" in arflow("payments-complete", "--through", day).refused()
+    assert "state: current from the start" in arflow("explain", "A", "--at", "2026-03-10").out
+    put(engine, dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC))
+    assert 0 == arflow("advance").status
+    assert "state: reminded since 2026-03-10" in arflow("explain", "A", "--at", "2026-03-10").out
+    assert "2026-03-11 is still to come" in arflow("explain", "A", "--at", "2026-03-11").refused()
+    assert 0 == arflow("explain", "K", "--at", "2026-03-11").status
+    assert "2026-03-12 is still to come" in arflow("explain", "K", "--at", "2026-03-12").refused()
+    put(engine, dt.datetime(2026, 3, 11, 8, tzinfo=dt.UTC))
+    assert "state: reminded since 2026-03-10" in arflow("explain", "A", "--at", "2026-03-10").out
 
 
 def test_what_others_recorded_steers_no_terminal(asked: Command, tmp_path: Path) -> None:

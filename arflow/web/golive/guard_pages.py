@@ -43,7 +43,7 @@ def payments() -> ResponseReturnValue:
     """Say that every payment is recorded, through a date or until now."""
     read = Reading()
     through = read.day_if_any("through")
-    if through is not None and through > clock.read(connection()).last_day:
+    if through is not None and not clock.read(connection()).has_begun(through):
         read.refuse("through", "this date is still to come")
     read.check()
     advance.complete_payments(connection(), actor=current_user().name, through=through)
