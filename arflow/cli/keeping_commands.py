@@ -115,8 +115,8 @@ def _messages(found: system.System) -> Iterator[Need]:
 def _processes(found: system.System) -> Iterator[Need]:
     seen = found.seen.get(ticker.NAME)
     if seen is None or seen > _TICKER_SILENT:
-        when = "never" if seen is None else f"{_ago(seen)} ago"
-        yield Need(what="ticker", text=f"the ticker was last seen {when}; start `arflow up`")
+        when = "has not been seen yet" if seen is None else f"was last seen {_ago(seen)} ago"
+        yield Need(what="ticker", text=f"the ticker {when}; start `arflow up`")
         return
     settings = config.from_environment()
     url = settings.redis_url or queues.unix_url(str(Places(home=settings.home).socket))
