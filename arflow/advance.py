@@ -19,7 +19,7 @@ from arflow.accounts.entries import Parked
 from arflow.accounts.events import Event, parse
 from arflow.clock import Now
 from arflow.desk import tasks
-from arflow.errors import Conflict, SaysNo, WornOut
+from arflow.errors import Conflict, NotNow, SaysNo, WornOut
 from arflow.life.life import Life
 from arflow.life.lives import Lived, minute_after
 from arflow.life.records import Entry, EntryKind
@@ -292,7 +292,7 @@ def _event_of(result: Delivery, now: Now) -> Event:
 def retry(connection: Connection, account: str, *, actor: str, engineering: Engineering) -> Advanced:
     """Run a pass over a parked account again, because a person asked for it.
 
-    Raises SaysNo when there is no such account, or it still cannot be read, lived or kept.
+    Raises SaysNo when there is no such account, NotNow when it still cannot be read, lived or kept.
     """
     locked, now = accounts.lock(connection, [account]), clock.read(connection)
     if account not in locked:
@@ -304,7 +304,7 @@ def retry(connection: Connection, account: str, *, actor: str, engineering: Engi
     except Exception as error:
         if not is_its_own(error):
             raise
-        raise SaysNo(f"account `{account}` {_reason(error)}") from error
+        raise NotNow(f"account `{account}` {_reason(error)}") from error
 
 
 def place(
@@ -312,10 +312,10 @@ def place(
 ) -> Advanced:
     """Let accounts begin in `to` before go-live, without any message; those that the machine refuses stay.
 
-    What waited is dropped. Raises SaysNo once delivery is on.
+    What waited is dropped. Raises NotNow once delivery is on.
     """
     if switch.is_on(connection):
-        raise SaysNo("accounts are placed before delivery is turned on; turn it off first")
+        raise NotNow("accounts are placed before delivery is turned on; turn it off first")
     locked, now = accounts.lock(connection, ids), clock.read(connection)
     living = Living(connection, locked, now, engineering)
     living.placed.update(dict.fromkeys(ids, (to, actor, reason)))

@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 from arflow import advance, clock
 from arflow.accounts.entries import Account, EffectStatus
 from arflow.clock import Now
-from arflow.errors import ArflowError, SaysNo
+from arflow.errors import ArflowError, NotNow
 from arflow.life.present import reading
 from arflow.mail import Fate, Letter, Mail, Post, Result
 from arflow.messages.notices import notice
@@ -169,23 +169,23 @@ def failed(connection: Connection, limit: int = 100) -> list[Failed]:
 
 
 def retry(connection: Connection, number: int, actor: str) -> None:
-    """Queue a failed message once more, because a person asked for it. Raises SaysNo when it cannot be.
+    """Queue a failed message once more, because a person asked for it. Raises NotNow when it cannot be.
 
     What the rules have been told stays: the delivery failed. A letter that arrives now is not told to them again.
     """
     message = desk_tables.message
     row = connection.execute(select(message).where(message.c.id == number).with_for_update()).mappings().first()
     if row is None or row["status"] != "failed":
-        raise SaysNo(f"message {number} is not one that failed; look at the list again")
+        raise NotNow(f"message {number} is not one that failed; look at the list again")
     if _is_unknown(connection, row["account_id"], row["number"]):
-        raise SaysNo(f"that message {number} failed is still being taken in; repeat it in a moment")
+        raise NotNow(f"that message {number} failed is still being taken in; repeat it in a moment")
     leases.queue_again(connection, number, f"tried again by {actor}; before: {row['error']}")
 
 
 def clear_address(connection: Connection, address: str, actor: str) -> None:
-    """Let letters go to an address again that was refused, because a person says so. Raises SaysNo when it is not."""
+    """Let letters go to an address again that was refused, because a person says so. Raises NotNow when it is not."""
     if not refusals.clear(connection, address, actor):
-        raise SaysNo(f"`{address}` is not refused; look at the list again")
+        raise NotNow(f"`{address}` is not refused; look at the list again")
 
 
 # --- claiming and reading ---------------------------------------------------------------------------------------------

@@ -63,6 +63,10 @@ class SaysNo(ArflowError):
     exit_code = 1
 
 
+class NotNow(SaysNo):
+    """What is to be done is known, and cannot be done as things stand; nothing has changed."""
+
+
 def _seen(text: str) -> str:
     """The text on one line that people can read: of one that repeats a whole document, its two ends."""
     if len(text) > _LONGEST:

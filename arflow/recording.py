@@ -39,8 +39,9 @@ def carry_out(
         done = record(connection, account, doing.contents, actor=user.name, engineering=engineering, seen=seen)
         about = done.events[0]
         _require_moved(account, doing, done)
-    today, _ = clock.local_moment(clock.read(connection), ZoneInfo(zone))
-    _write_down(connection, account, doing, user=user, today=today, about=about)
+    home = ZoneInfo(zone)
+    today, _ = clock.local_moment(clock.read(connection), home)
+    _write_down(connection, account, doing, user=user, home=home, today=today, about=about)
 
 
 def _require_moved(account: str, doing: Doing, done: Recorded) -> None:
@@ -52,7 +53,14 @@ def _require_moved(account: str, doing: Doing, done: Recorded) -> None:
 
 
 def _write_down(
-    connection: Connection, account: str, doing: Doing, *, user: User, today: dt.date, about: int | None
+    connection: Connection,
+    account: str,
+    doing: Doing,
+    *,
+    user: User,
+    home: ZoneInfo,
+    today: dt.date,
+    about: int | None,
 ) -> None:
     actor = user.name
     if doing.note:
@@ -61,16 +69,23 @@ def _write_down(
         tasks.finish_due(connection, account, by=actor, today=today)
     if doing.follow_up is not None:
         planned, keeper = doing.follow_up, access.keeper(connection, user, account)
-        tasks.follow_up(connection, account, assignee=keeper, due_on=planned.due_on, text=planned.text, made_by=actor)
+        tasks.follow_up(
+            connection,
+            account,
+            assignee=keeper,
+            due_on=planned.due_on,
+            zone=home,
+            text=planned.text,
+            made_by=actor,
+        )
 
 
 def assign(
     connection: Connection, account: str, owner: str, *, actor: str, engineering: Engineering, seen: int | None = None
 ) -> None:
-    """Give an account, and what is still to be done about it, to `owner`: a user, a queue or, if empty, nobody."""
+    """Give an account to `owner`: a user, a queue or, if empty, nobody; its follow-ups go along."""
     content = {"event": "account", "owner": owner}
     record(connection, account, [content], actor=actor, engineering=engineering, seen=seen)
-    tasks.hand_over(connection, [account], owner)
 
 
 def assign_many(
@@ -78,4 +93,3 @@ def assign_many(
 ) -> None:
     """Give many accounts to `owner`, whatever happened to them meanwhile; they are lived on as one batch."""
     record_for_each(connection, ids, {"event": "account", "owner": owner}, actor=actor, engineering=engineering)
-    tasks.hand_over(connection, ids, owner)

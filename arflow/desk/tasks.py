@@ -8,12 +8,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
+from arflow.clock import Now
 from arflow.desk import users
 from arflow.desk.users import User
 from arflow.errors import Conflict, Refused, SaysNo
+from arflow.rules.calendar import instant
 from arflow.store import accounts, desk_tables, tables
 
 LONGEST_TEXT = 500
@@ -77,9 +80,10 @@ def may_settle(user: User, task: Task) -> bool:
     return task.kind in _STAYS_WITH_ACCOUNT or user.is_any_of("lead", "admin") or task.assignee in names_of(user)
 
 
-def is_due(user: User, today: dt.date) -> ColumnElement[bool]:
-    """Whether a task is open, for `user`, and due up to `today`."""
-    return _task.c.done_at.is_(None) & (_task.c.due_on <= today) & is_for(user)
+def is_due(user: User, now: Now) -> ColumnElement[bool]:
+    """Whether a task is open, for `user`, and due up to today where its account lives."""
+    has_come = _task.c.due_at <= now.at if now.day is None else _task.c.due_on <= now.day
+    return _task.c.done_at.is_(None) & has_come & is_for(user)
 
 
 def open_of(connection: Connection, ids: Sequence[str], user: User | None = None) -> dict[str, list[Task]]:
@@ -102,14 +106,16 @@ def find(connection: Connection, number: int) -> Task:
     return Task(**row)
 
 
-def follow_up(connection: Connection, account: str, *, assignee: str, due_on: dt.date, text: str, made_by: str) -> None:
-    """Set a follow-up; the same one twice, as when a form is sent twice, is one."""
+def follow_up(
+    connection: Connection, account: str, *, assignee: str, due_on: dt.date, zone: ZoneInfo, text: str, made_by: str
+) -> None:
+    """Set a follow-up of an account that lives in `zone`; the same one twice, as when a form is sent twice, is one."""
     if len(text) > LONGEST_TEXT:
         raise Refused(f"what is to be done has at most {LONGEST_TEXT} characters")
     row = {"account_id": account, "kind": "follow_up", "assignee": assignee, "due_on": due_on, "text": text}
     same = [_task.c[name] == value for name, value in row.items()]
     if not connection.execute(select(_task.c.id).where(*same, _task.c.done_at.is_(None))).first():
-        connection.execute(insert(_task).values(**row, made_by=made_by))
+        connection.execute(insert(_task).values(**row, due_at=_begin(due_on, zone), made_by=made_by))
 
 
 def finish(connection: Connection, number: int, by: str) -> None:
@@ -117,9 +123,13 @@ def finish(connection: Connection, number: int, by: str) -> None:
     _change(connection, number, done_at=func.now(), done_by=by)
 
 
-def postpone(connection: Connection, number: int, to: dt.date) -> None:
-    """Put a task off. Raises Conflict when somebody has done it meanwhile."""
-    _change(connection, number, due_on=to)
+def postpone(connection: Connection, number: int, to: dt.date, zone: ZoneInfo) -> None:
+    """Put a task of an account that lives in `zone` off. Raises Conflict when somebody has done it meanwhile."""
+    _change(connection, number, due_on=to, due_at=_begin(to, zone))
+
+
+def _begin(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    return instant(zone, day, dt.time(0))
 
 
 def _change(connection: Connection, number: int, **values: object) -> None:
@@ -134,14 +144,11 @@ def finish_due(connection: Connection, account: str, *, by: str, today: dt.date)
     connection.execute(update(_task).where(*due, _task.c.done_at.is_(None)).values(done_at=func.now(), done_by=by))
 
 
-def hand_over(connection: Connection, ids: Sequence[str], to: str) -> None:
-    """Give what is still to be done about accounts to their new owner; notices of rules stay with whom they name."""
-    mine = (_task.c.account_id.in_(accounts.listed(ids)), _task.c.kind.in_(_STAYS_WITH_ACCOUNT))
-    connection.execute(update(_task).where(*mine, _task.c.done_at.is_(None)).values(assignee=to))
-
-
 def go_with_accounts(connection: Connection, ids: Sequence[str]) -> None:
-    """The same for accounts that have another owner by now, whoever gave them away: a person, a rule or an import."""
+    """Give what is still to be done about accounts to the owners that they have by now.
+
+    It is the same whoever gave them away: a person, a rule or an import. Notices of rules stay with whom they name.
+    """
     if ids:
         account = tables.account
         mine = (_task.c.account_id.in_(accounts.listed(ids)), _task.c.kind.in_(_STAYS_WITH_ACCOUNT))

@@ -35,6 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 
 from arflow.accounts.entries import ClearingKind
+from arflow.clock import Now
 from arflow.desk import access, tasks
 from arflow.desk.users import User
 from arflow.life.records import EntryKind
@@ -83,7 +84,7 @@ class LastStep:
     reason: str
 
 
-def mine(user: User, day: dt.date) -> Which:
+def mine(user: User, now: Now) -> Which:
     """Whether an account is for `user` to work: theirs, or with a task due for them that they reach.
 
     What a caller reaches is theirs to work. Of what others reach, each kind is looked up by itself: a condition that
@@ -93,12 +94,12 @@ def mine(user: User, day: dt.date) -> Which:
         return true()
     task = desk_tables.task
     theirs = [select(_account.c.id).where(kind).correlate(None) for kind in access.kinds_of_reach(user)]
-    return _account.c.id.in_(union_all(*theirs, select(task.c.account_id).where(tasks.is_due(user, day))))
+    return _account.c.id.in_(union_all(*theirs, select(task.c.account_id).where(tasks.is_due(user, now))))
 
 
-def _has_task(account: ColumnElement[str], user: User, day: dt.date) -> ColumnElement[bool]:
+def _has_task(account: ColumnElement[str], user: User, now: Now) -> ColumnElement[bool]:
     task = desk_tables.task
-    return select(task.c.id).where(task.c.account_id == account, tasks.is_due(user, day)).exists()
+    return select(task.c.id).where(task.c.account_id == account, tasks.is_due(user, now)).exists()
 
 
 def everything() -> Which:
@@ -126,23 +127,23 @@ def page(
     connection: Connection,
     user: User,
     which: Which,
-    day: dt.date,
+    now: Now,
     *,
     currency: str = "",
     offset: int,
     limit: int,
 ) -> Worklist:
-    """The accounts of `which` that `user` reaches, in the order of their work on `day`."""
+    """The accounts of `which` that `user` reaches, in the order of their work today."""
     asks = _asked if access.reaches_all(user) else _asked_again
-    rows = connection.execute(asks(user, which, day, currency, (offset, limit))).all()
+    rows = connection.execute(asks(user, which, now, currency, (offset, limit))).all()
     return Worklist(places=[_place(row) for row in rows if row.account is not None], currencies=rows[0].known or ())
 
 
-def _asked(user: User, which: Which, day: dt.date, currency: str, window: tuple[int, int]) -> Select[Any]:
+def _asked(user: User, which: Which, now: Now, currency: str, window: tuple[int, int]) -> Select[Any]:
     reached = _reached(user, which)
     wanted = reached.c.currency == currency if currency else true()
-    chosen = select(reached, _has_task(reached.c.id, user, day).label("has_task")).where(wanted).cte("chosen")
-    ranked = _ranked(_Chosen(accounts=chosen, are_few=not access.reaches_all(user)), day).subquery("ranked")
+    chosen = select(reached, _has_task(reached.c.id, user, now).label("has_task")).where(wanted).cte("chosen")
+    ranked = _ranked(_Chosen(accounts=chosen, are_few=not access.reaches_all(user)), now.today).subquery("ranked")
     shown = select(ranked).order_by(*_order(ranked)).offset(window[0]).limit(window[1]).subquery("shown")
     known = select(func.array_agg(aggregate_order_by(reached.c.currency.distinct(), reached.c.currency)).label("known"))
     every = known.subquery("every")

@@ -122,6 +122,13 @@ task = Table(
     _text("kind"),
     _text("assignee"),
     Column("due_on", Date, nullable=False),
+    Column(
+        "due_at",
+        Instant,
+        nullable=False,
+        server_default=_NOW,
+        comment="when `due_on` begins where the account lives; a stepped clock knows dates alone",
+    ),
     _text("text"),
     _text("made_by"),
     Column("made_at", Instant, nullable=False, server_default=_NOW),

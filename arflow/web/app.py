@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
@@ -46,6 +47,17 @@ class RowNumber(IntegerConverter):
         super().__init__(map, max=2**63 - 1)
 
 
+class FormSecrets(CSRFProtect):  # type: ignore[misc]  # Flask-WTF has no types
+    """Flask-WTF's check of forms; a page before that is no address is none of ours."""
+
+    def protect(self, **options: Any) -> None:  # noqa: ANN401  # Flask-WTF's
+        """Raise CSRFError unless the form of this request holds its secret and, by https, stood on a page of ours."""
+        try:
+            super().protect(**options)
+        except ValueError as error:
+            raise CSRFError("The referrer is no address.") from error
+
+
 class Application(Flask):
     """Flask, with the transaction of each request ended before its answer leaves."""
 
@@ -76,7 +88,7 @@ def create_app(settings: Settings, blueprints: tuple[Pages, ...] = BLUEPRINTS) -
         WTF_CSRF_TIME_LIMIT=None,  # a form lasts as long as the session
     )
     guard(app, directory)
-    CSRFProtect(app)
+    FormSecrets(app)
     layout.lay_out(app, directory)
     answer_failures(app, directory)
     add_headers(app)

@@ -6,7 +6,7 @@ say something they never typed. Passwords are never carried.
 """
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from flask import Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -37,7 +37,7 @@ def ask_to_log_in() -> ResponseReturnValue:
     """The log-in, on the way to where the request wanted to go."""
     if request.method not in ("GET", "HEAD"):
         return log_in_page(status=401, carrying=pack(), goes_to=_page_before())
-    asked = urlsplit(request.headers.get("HX-Current-URL", "")).path or request.full_path.rstrip("?")
+    asked = _parts(request.headers.get("HX-Current-URL", "")).path or request.full_path.rstrip("?")
     there = url_for("sign_in.log_in", next=asked if asked != "/" else None)
     if "HX-Request" in request.headers:
         return Response(headers={"HX-Redirect": there})
@@ -46,7 +46,7 @@ def ask_to_log_in() -> ResponseReturnValue:
 
 def _page_before() -> str:
     """The page on which the form stood, where one goes on when there is nothing to be carried."""
-    before = urlsplit(request.referrer or "")
+    before = _parts(request.referrer or "")
     if before.netloc != request.host:
         return "/"
     return local_path(f"{before.path}?{before.query}" if before.query else before.path)
@@ -107,12 +107,20 @@ def came_from_here() -> bool:
         return site == "same-origin"
     origin = request.headers.get("Origin")
     if origin is not None:
-        return urlsplit(origin).netloc == request.host
+        return _parts(origin).netloc == request.host
     try:
         validate_csrf(request.form.get("csrf_token"))
     except ValidationError:
         return False
     return True
+
+
+def _parts(address: str) -> SplitResult:
+    """The parts of an address that a header holds; empty ones of what is none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def local_path(text: str) -> str:

@@ -14,7 +14,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import BadHost, HTTPException
 
-from arflow.errors import ArflowError, Conflict, DatabaseRefused, Refused, SaysNo, WornOut
+from arflow.errors import ArflowError, Conflict, DatabaseRefused, NotNow, Refused, SaysNo, WornOut
 from arflow.store import database
 from arflow.web import carried
 from arflow.web.forms import Mistyped, Typed
@@ -26,6 +26,7 @@ STATUSES: Mapping[type[ArflowError], HTTPStatus] = MappingProxyType(
     {
         Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
         Conflict: HTTPStatus.CONFLICT,
+        NotNow: HTTPStatus.CONFLICT,
         SaysNo: HTTPStatus.NOT_FOUND,
         DatabaseRefused: HTTPStatus.SERVICE_UNAVAILABLE,
         WornOut: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -51,8 +52,8 @@ _TEXTS: Mapping[int, tuple[str, str]] = MappingProxyType(
 _NO_HOST = ("This request names a host that can be none.\n", 400, {"Content-Type": "text/plain; charset=utf-8"})
 """No page knows its addresses then."""
 
-_KEEPS_FORM = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT)
-_LISTS_FORM = (*_KEEPS_FORM, HTTPStatus.NOT_FOUND)
+_KEEP_FORM = (Refused, Conflict, SaysNo)
+_LISTS_FORM = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND)
 
 
 def status_of(error: ArflowError) -> HTTPStatus:
@@ -65,14 +66,13 @@ def answer_failures(app: Flask, directory: Directory) -> None:
 
     @app.errorhandler(ArflowError)
     def said_no(error: ArflowError) -> ResponseReturnValue:
-        status = status_of(error)
         again = directory.again(current_app, request.endpoint or "", request.view_args or {})
-        if request.method == "POST" and status in _KEEPS_FORM:
+        if request.method == "POST" and isinstance(error, _KEEP_FORM):
             read_anew()
             if again is not None:
                 g.typed = _typed(error)
-                return _shown_again(again, status)
-        return page(status, str(error))
+                return _shown_again(again, error)
+        return _said(error)
 
     @app.errorhandler(DBAPIError)
     def database_failed(error: DBAPIError) -> ResponseReturnValue:
@@ -102,27 +102,44 @@ def answer_failures(app: Flask, directory: Directory) -> None:
         return _NO_HOST if isinstance(error, BadHost) else page(error.code or 500)
 
 
-def _shown_again(again: Callable[[], Any], status: HTTPStatus) -> ResponseReturnValue:
-    """The page of a refused form; what it is about may be gone, or somebody else's, by now."""
+def _shown_again(again: Callable[[], Any], error: ArflowError) -> ResponseReturnValue:
+    """The page of a refused form; what it is about may be gone, or somebody else's, by now.
+
+    A no stands on top of it: the button that it is about may be gone, or on another page of a list.
+    """
+    g.said_no = _sentence(str(error)) if isinstance(error, SaysNo) else ""
     try:
-        return make_response(again(), status)
+        return make_response(again(), status_of(error))
     except ArflowError as gone:
-        return page(status_of(gone), str(gone))
+        g.said_no = ""
+        return _said(gone)
 
 
-def page(status: int, text: str = "") -> ResponseReturnValue:
+def _said(error: ArflowError) -> ResponseReturnValue:
+    """The page that says an error. A no is about what somebody tried to do or see; its page itself is there."""
+    if not isinstance(error, SaysNo):
+        return page(status_of(error), str(error))
+    heading = "That cannot be done" if request.method == "POST" else "This cannot be shown"
+    return page(status_of(error), str(error), heading)
+
+
+def page(status: int, text: str = "", heading: str = "") -> ResponseReturnValue:
     """The page of an error. When the fault is ours, it needs nothing that may be broken."""
-    heading, advice = _TEXTS.get(status, _TEXTS[400])
+    usual, advice = _TEXTS.get(status, _TEXTS[400])
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         settle(is_good=False)
         broken = current_app.jinja_env.get_template("broken.html")  # without what other pages look up
-        return make_response(broken.render(heading=heading, text=advice), status)
+        return make_response(broken.render(heading=usual, text=advice), status)
     read_anew()
     fields = carried.form_fields() if status in _LISTS_FORM and request.method == "POST" else []
     return make_response(
-        render_template("failure.html", heading=heading, text=text[:1].upper() + text[1:] or advice, fields=fields),
+        render_template("failure.html", heading=heading or usual, text=_sentence(text) or advice, fields=fields),
         status,
     )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _typed(error: ArflowError) -> Typed:
@@ -130,7 +147,7 @@ def _typed(error: ArflowError) -> Typed:
         endpoint=request.endpoint or "",
         arguments=request.view_args or {},
         values=request.form,
-        reason=str(error),
+        reason="" if isinstance(error, SaysNo) else str(error),
         mistakes=error.mistakes if isinstance(error, Mistyped) else {},
         is_conflict=isinstance(error, Conflict),
     )

@@ -1,6 +1,6 @@
 """Long lists in pages: how much of the list this request shows, and where the rest is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import quote, urlencode
@@ -33,21 +33,28 @@ class Paged(Generic[T]):
         return _address(self.number + 1) if self.has_next else None
 
 
-def page_number() -> int:
+def paged(read: Callable[[int, int], Sequence[T]], size: int = SIZE) -> Paged[T]:
+    """The page that is asked for of what `read` gives, by offset and limit.
+
+    When nothing is there any more, as after somebody has worked all of it, it is the page before, or the first.
+    """
+    asked = _page_number()
+    for number in sorted({asked, max(asked - 1, 1), 1}, reverse=True):
+        if rows := read((number - 1) * size, size + 1):  # one more than are shown: whether there are more
+            break
+    return Paged(rows=rows[:size], number=number, has_next=len(rows) > size)
+
+
+def paged_of(rows: Sequence[T]) -> Paged[T]:
+    """The page that is asked for of `rows`, of which all are known."""
+    return paged(lambda offset, limit: rows[offset : offset + limit])
+
+
+def _page_number() -> int:
     """The number of the page that is asked for, from 1."""
     text = request.args.get("page", "1")
     is_number = text.isascii() and text.isdigit() and len(text) <= _LONGEST
     return max(min(int(text), _LAST), 1) if is_number else 1
-
-
-def window(size: int = SIZE) -> tuple[int, int]:
-    """Offset and limit of the rows to read: one more than are shown, to see whether there are more."""
-    return (page_number() - 1) * size, size + 1
-
-
-def paged(rows: Sequence[T], size: int = SIZE) -> Paged[T]:
-    """The page of `rows` that were read with `window`."""
-    return Paged(rows=rows[:size], number=page_number(), has_next=len(rows) > size)
 
 
 def _address(number: int) -> str:

@@ -3,18 +3,21 @@
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, text
 
+from arflow import clock
 from arflow.accounts.entries import Account
 from arflow.desk import actions, notes, outcomes, reasons, tasks, timeline
 from arflow.desk.actions import Doing, FollowUp
 from arflow.desk.users import User
 from arflow.errors import Conflict, Refused
-from arflow.recording import assign, carry_out
+from arflow.recording import assign, assign_many, carry_out
 from arflow.vocabulary import OUTCOMES, State
-from tests.desk.books import REAL, TODAY, copied_book, go_to, look, person
+from tests.desk.books import REAL, TODAY, copied_book, go_to, look, open_book, person
+from tests.production import run
 
 DAY = dt.timedelta(days=1)
 CARA = User(name="cara", roles=frozenset({"caller"}))
@@ -184,6 +187,31 @@ def test_a_new_owner_takes_over_what_is_still_to_be_done(book: Engine) -> None:
     assert "carl" == look(book, "A1").account.owner
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_follow_ups_change_hands_when_their_account_does(engine: Engine, tmp_path: Path, many: bool) -> None:
+    """While an account waits for what became of a letter, its new owner is recorded, and comes with all else later."""
+    open_book(engine, tmp_path, TODAY - 12 * DAY)
+    person(engine, "cara", "caller", queue="collections")
+    do(engine, "A1", Doing(follow_up=FollowUp(due_on=TODAY, text="call")))
+    with engine.begin() as connection:
+        clock.step_to(connection, TODAY - 11 * DAY)
+    run(engine, REAL)
+    with engine.begin() as connection:
+        if many:
+            assign_many(connection, ["A1", "A2"], "carl", actor="lena", engineering=REAL)
+        else:
+            assign(connection, "A1", "carl", actor="lena", engineering=REAL)
+    assert ("collections", "collections") == (look(engine, "A1").account.owner, _assignee(engine))
+    go_to(engine, TODAY - 11 * DAY)
+    assert ("carl", "carl") == (look(engine, "A1").account.owner, _assignee(engine))
+
+
+def _assignee(engine: Engine) -> str:
+    with engine.connect() as connection:
+        (task,) = tasks.open_of(connection, ["A1"])["A1"]
+    return task.assignee
+
+
 def test_a_note_or_follow_up_sent_twice_is_one(book: Engine) -> None:
     """A double click records once; another text is another note; a note has a limit."""
     twice = Doing(note="Nice people.", follow_up=FollowUp(due_on=TODAY, text="call"))
@@ -201,7 +229,7 @@ def test_a_task_is_done_once(book: Engine) -> None:
     do(book, "A1", Doing(follow_up=FollowUp(due_on=TODAY, text="call")))
     with book.begin() as connection:
         number = tasks.open_of(connection, ["A1"])["A1"][0].id
-        tasks.postpone(connection, number, TODAY + DAY)
+        tasks.postpone(connection, number, TODAY + DAY, ZoneInfo("UTC"))
         tasks.finish(connection, number, "cara")
         with pytest.raises(Conflict, match="meanwhile"):
             tasks.finish(connection, number, "carl")

@@ -3,19 +3,29 @@
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, event
 
-from arflow.desk import actions, tasks, worklist
-from arflow.desk.actions import Doing
+from arflow import clock
+from arflow.clock import Now
+from arflow.desk import actions, tasks, users, worklist
+from arflow.desk.actions import Doing, FollowUp
 from arflow.desk.users import User
 from arflow.outlook import outlooks
 from arflow.recording import carry_out
+from arflow.rules.loader import load_policy
+from arflow.store import database
+from tests.conftest import copied_database
 from tests.desk.books import REAL, TODAY, copied_book, go_to, look, person
-from tests.production import take_in, write_events
+from tests.production import activate, run, take_in, write_events
+from tests.set_clock import put, settable
 
 pytestmark = pytest.mark.database
+
+NOW = Now(day=TODAY)
+"""That of the book, whose clock is stepped."""
 
 
 @pytest.fixture
@@ -28,8 +38,9 @@ def book(template: str, tmp_path: Path) -> Iterator[Engine]:
 
 def listed(engine: Engine, user: User, day: dt.date = TODAY) -> list[tuple[str, bool, bool]]:
     """The accounts of a person's list: id, whether a call is due, whether a task is."""
+    now = Now(day=day)
     with engine.connect() as connection:
-        places = worklist.page(connection, user, worklist.mine(user, day), day, offset=0, limit=50).places
+        places = worklist.page(connection, user, worklist.mine(user, now), now, offset=0, limit=50).places
     return [(place.account, place.has_call, place.has_task) for place in places]
 
 
@@ -62,6 +73,7 @@ def test_a_list_has_what_is_due_first_and_then_the_largest_of_each_currency(book
     ] == (listed(book, cara))
 
 
+UTC = ZoneInfo("UTC")
 DAY = dt.timedelta(days=1)
 
 
@@ -75,9 +87,9 @@ def test_a_caller_has_their_own_accounts_their_queues_and_the_calls_on_them(book
     assert ["C1"] == [key for key, _, _ in listed(book, carl)]
     assert [] == listed(book, lena)
     with book.connect() as connection:
-        every = worklist.page(connection, lena, worklist.everything(), TODAY, offset=0, limit=50).places
+        every = worklist.page(connection, lena, worklist.everything(), NOW, offset=0, limit=50).places
         assert (5, 0, 5) == (len(every), every[0].of_due, every[0].of)
-        none = worklist.page(connection, carl, worklist.everything(), TODAY, offset=0, limit=50).places
+        none = worklist.page(connection, carl, worklist.everything(), NOW, offset=0, limit=50).places
         assert ["C1"] == [place.account for place in none]
 
 
@@ -86,7 +98,7 @@ def test_what_nobody_here_has_is_unassigned(book: Engine) -> None:
     person(book, "cara", "caller", queue="collections")
     lena = person(book, "lena", "lead")
     with book.connect() as connection:
-        found = worklist.page(connection, lena, worklist.unassigned(), TODAY, offset=0, limit=50).places
+        found = worklist.page(connection, lena, worklist.unassigned(), NOW, offset=0, limit=50).places
         assert ["B1", "C1"] == [place.account for place in found]
 
 
@@ -126,12 +138,12 @@ def test_a_list_comes_in_pages_and_by_currency(book: Engine) -> None:
         paged = [
             place.account
             for offset in (0, 2, 4)
-            for place in worklist.page(connection, lena, worklist.everything(), TODAY, offset=offset, limit=2).places
+            for place in worklist.page(connection, lena, worklist.everything(), NOW, offset=offset, limit=2).places
         ]
         assert ["A1", "A2", "B1", "C1", "E1"] == sorted(paged)
-        euros = worklist.page(connection, lena, worklist.everything(), TODAY, currency="EUR", offset=0, limit=9)
-        beyond = worklist.page(connection, lena, worklist.everything(), TODAY, currency="EUR", offset=5, limit=9)
-        nothing = worklist.page(connection, lena, worklist.owned_by("nobody"), TODAY, offset=0, limit=9)
+        euros = worklist.page(connection, lena, worklist.everything(), NOW, currency="EUR", offset=0, limit=9)
+        beyond = worklist.page(connection, lena, worklist.everything(), NOW, currency="EUR", offset=5, limit=9)
+        nothing = worklist.page(connection, lena, worklist.owned_by("nobody"), NOW, offset=0, limit=9)
     assert (["E1"], ["EUR", "USD"]) == ([place.account for place in euros.places], euros.currencies)
     assert ([], ["EUR", "USD"]) == (beyond.places, beyond.currencies)
     assert ([], []) == (nothing.places, list(nothing.currencies))
@@ -147,7 +159,7 @@ def test_the_order_follows_what_is_collectible_as_the_facts_say(book: Engine) ->
     facts = look(book, "A1").seen.facts
     assert (20000, 100000) == (facts.overdue_amount, facts.gross_overdue_amount)
     with book.connect() as connection:
-        places = worklist.page(connection, cara, worklist.everything(), TODAY, currency="USD", offset=0, limit=9).places
+        places = worklist.page(connection, cara, worklist.everything(), NOW, currency="USD", offset=0, limit=9).places
         seen = outlooks(connection, [place.account for place in places], REAL)
     amounts = [seen[place.account].seen.facts.overdue_amount for place in places]
     assert ([50000, 40000, 30000, 20000], "A1") == (amounts, places[-1].account)
@@ -166,8 +178,8 @@ def test_a_promise_that_was_paid_hides_no_other_debt(book: Engine, tmp_path: Pat
         look(book, "C1").seen.facts.overdue_amount,
     )
     with book.connect() as connection:
-        day = TODAY + DAY
-        places = worklist.page(connection, lena, worklist.everything(), day, currency="USD", offset=0, limit=9).places
+        now = Now(day=TODAY + DAY)
+        places = worklist.page(connection, lena, worklist.everything(), now, currency="USD", offset=0, limit=9).places
     assert ["A1", "B1", "A2", "C1"] == [place.account for place in places]
 
 
@@ -182,7 +194,7 @@ def test_a_page_takes_a_fixed_number_of_queries(book: Engine) -> None:
                 connection, "before_cursor_execute", lambda *arguments, asked=asked: asked.append(arguments[2])
             )
             places = worklist.page(
-                connection, lena, worklist.everything(), TODAY, currency="USD", offset=0, limit=limit
+                connection, lena, worklist.everything(), NOW, currency="USD", offset=0, limit=limit
             ).places
             outlooks(connection, [place.account for place in places], REAL)
             counts.append((len(places), len(asked)))
@@ -195,7 +207,7 @@ def test_notices_go_to_a_role_a_queue_or_whoever_leads(book: Engine) -> None:
     lena, carl = person(book, "lena", "lead"), person(book, "carl", "caller")
     with book.begin() as connection:
         for key, assignee in (("A1", "finance-lead"), ("B1", "cash-application"), ("C1", "carl")):
-            tasks.follow_up(connection, key, assignee=assignee, due_on=TODAY, text="look", made_by="")
+            tasks.follow_up(connection, key, assignee=assignee, due_on=TODAY, zone=UTC, text="look", made_by="")
         connection.exec_driver_sql("UPDATE task SET kind = 'notice'")
     assert {"A1", "B1"} == {key for key, _, has_task in listed(book, lena) if has_task}
     assert [("C1", False, True)] == [(key, False, has_task) for key, _, has_task in listed(book, carl)]
@@ -221,3 +233,60 @@ def test_an_account_without_a_call_left_is_not_due(book: Engine) -> None:
     assert {("A1", False, False), ("A2", False, False), ("E1", False, False)} == (
         set(listed(book, cara, dt.date(2026, 3, 20)))
     )
+
+
+ZONES = ("America/Los_Angeles", "Europe/Berlin", "Asia/Kolkata", "Pacific/Auckland", "Mars/Olympus", "")
+CALENDARS = {
+    "USD": "{timezone: account, default_timezone: America/New_York}",
+    "EUR": "{timezone: Asia/Tokyo}",
+    "GBP": "",
+}
+"""Of the policies; there is none for British pounds: those accounts live by the first one."""
+
+
+@pytest.fixture
+def world(template: str, tmp_path: Path) -> Iterator[Engine]:
+    """An account in each currency and zone, on a real clock that a test sets; on each the lead has a follow-up."""
+    engine = database.connect(settable(copied_database(template, "world")))
+    put(engine, dt.datetime(2026, 3, 9, tzinfo=dt.UTC))
+    for currency, calendar in CALENDARS.items():
+        if calendar:
+            rule = "{id: old, from: current, when: days_overdue >= 9, to: called, why: Old.}"
+            document = f"policy: {currency.lower()}\ncurrency: {currency}\ncalendar: {calendar}\nrules: [{rule}]"
+            activate(engine, load_policy(document, file="test"))
+    opened = [
+        {"event": "account", "account": f"{currency} {zone}", "date": "2026-03-01", "currency": currency}
+        | {"timezone": zone}
+        for currency in CALENDARS
+        for zone in ZONES
+    ]
+    take_in(engine, write_events(tmp_path / "world.jsonl", opened))
+    run(engine, REAL)
+    lena = person(engine, "lena", "lead")
+    with engine.begin() as connection:
+        planned = FollowUp(due_on=dt.date(2026, 3, 11), text="call")
+        for key, one in outlooks(connection, [event["account"] for event in opened], REAL).items():
+            carry_out(connection, key, Doing(follow_up=planned), user=lena, zone=one.zone, engineering=REAL)
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.parametrize("hour", [*range(0, 48, 5), 47])
+def test_a_follow_up_comes_up_on_its_day_where_the_account_lives(world: Engine, hour: int) -> None:
+    """Not a day early in California, nor half a day late in New Zealand; the list and its count say what the row says.
+
+    An account whose zone nobody knows lives by its policy's, and one without a policy by the first in its currency.
+    """
+    put(world, dt.datetime(2026, 3, 10, 0, 30, tzinfo=dt.UTC) + hour * dt.timedelta(hours=1))
+    with world.connect() as connection:
+        lena, now = users.find(connection, "lena"), clock.read(connection)
+        found = [
+            worklist.page(connection, lena, which, now, offset=0, limit=50).places
+            for which in (worklist.everything(), worklist.mine(lena, now))
+        ]
+        seen = outlooks(connection, [place.account for place in found[0]], REAL)
+    due = {key for key, one in seen.items() if one.today >= dt.date(2026, 3, 11)}
+    assert len(CALENDARS) * len(ZONES) == len(seen)
+    for places in found:
+        assert due == {place.account for place in places if place.has_task}
+        assert {len(due)} == {place.of_due for place in places} or not due

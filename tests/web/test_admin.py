@@ -2,6 +2,7 @@
 
 import datetime as dt
 import html
+import re
 import shutil
 import tempfile
 from email.message import EmailMessage
@@ -20,6 +21,7 @@ from tests.production import activate, run, step, take_in, write_events
 from tests.servers import valkey
 from tests.test_doors import REAL
 from tests.web.conftest import PASSWORD, Site, Visitor, settings_for
+from tests.web.pagecheck import Page
 
 pytestmark = pytest.mark.database
 
@@ -150,7 +152,9 @@ def test_a_parked_account_that_cannot_be_read_is_shown_and_says_why_again(
     run(site.engine, REAL)
     assert "cannot be decided" in boss.get("/admin/parked/").text
     answer = boss.post("/admin/parked/CARA/retry")
-    assert (404, True) == (answer.status_code, "cannot be decided" in answer.text)
+    assert (409, True) == (answer.status_code, "Account <code>CARA</code> cannot be decided" in answer.text)
+    assert ["Parked accounts"] == re.findall("<h1>(.*)</h1>", answer.text)
+    assert "/admin/parked/CARA/retry" in Page(answer.text).forms  # so it can be tried again at once
 
 
 def test_an_account_that_cannot_be_read_hides_no_other(site: Site, tmp_path: Path) -> None:
@@ -167,6 +171,7 @@ def test_an_account_that_cannot_be_read_hides_no_other(site: Site, tmp_path: Pat
     assert 'href="/accounts/CARA"' not in page.text
     answer = lead.get("/accounts/CARA")
     assert (404, True) == (answer.status_code, "because it cannot be read" in answer.text)
+    assert ["This cannot be shown"] == re.findall("<h1>(.*)</h1>", answer.text)
 
 
 def test_a_failed_message_is_queued_again(site: Site, boss: Visitor, tmp_path: Path) -> None:
@@ -178,8 +183,39 @@ def test_a_failed_message_is_queued_again(site: Site, boss: Visitor, tmp_path: P
     assert "mailbox &lt;full&gt;" in boss.get("/admin/failed/").text
     (row,) = site.sql("SELECT id FROM message WHERE status = 'failed'")
     assert 303 == boss.post(f"/admin/failed/{row.id}/retry").status_code
-    assert 404 == boss.post(f"/admin/failed/{row.id}/retry").status_code
-    assert "None failed." in boss.get("/admin/failed/").text
+    late = boss.post(f"/admin/failed/{row.id}/retry")
+    assert (409, True) == (late.status_code, f"Message {row.id} is not one that failed" in late.text)
+    assert "None failed." in late.text
+
+
+def test_accounts_that_stand_still_or_got_no_letter_are_a_click_away(site: Site, boss: Visitor, tmp_path: Path) -> None:
+    """Both lists are for people who may open any account."""
+    shop_with(site.engine, tmp_path)
+    parked = '{"reason": "no", "rule": null, "to": null, "at": "2026-01-20T08:00:00+00:00"}'
+    site.sql("UPDATE account SET wake = NULL, parked = :why WHERE id = 'CARL'", why=parked)
+    site.sql(
+        """INSERT INTO message (account_id, template, recipient, decided_at, status, error, settled_at)
+           VALUES ('CARA', 'notice', 'boss', now(), 'failed', 'mailbox full', now())"""
+    )
+    for path, account in (("/admin/parked/", "CARL"), ("/admin/failed/", "CARA")):
+        assert f"/accounts/{account}" in Page(boss.get(path).text).links
+        assert 200 == boss.get(f"/accounts/{account}").status_code
+
+
+def test_what_the_rules_are_still_told_is_repeated_from_the_list(site: Site, boss: Visitor, tmp_path: Path) -> None:
+    shop_with(site.engine, tmp_path)
+    site.sql(
+        """INSERT INTO effect (account_id, number, kind, name, rule, stay, overdue_then, decided_at, decided_on, status,
+                               sent_at, sent_on)
+           VALUES ('CARA', 99, 'send', 'letter', 'r', 1, true, now(), '2026-01-20', 'sent', now(), '2026-01-20')"""
+    )
+    (row,) = site.sql(
+        """INSERT INTO message (account_id, number, template, recipient, decided_at, status, error, settled_at)
+           VALUES ('CARA', 99, 'letter', 'x@example.com', now(), 'failed', 'full', now()) RETURNING id"""
+    )
+    answer = boss.post(f"/admin/failed/{row.id}/retry")
+    assert (409, True) == (answer.status_code, "repeat it in a moment" in answer.text)
+    assert f"/admin/failed/{row.id}/retry" in Page(answer.text).forms
 
 
 def test_a_refused_address_is_shown_to_callers_and_cleared_by_leads(site: Site, tmp_path: Path) -> None:
@@ -197,7 +233,7 @@ def test_a_refused_address_is_shown_to_callers_and_cleared_by_leads(site: Site, 
     assert 303 == lead.post("/admin/failed/clear", {"address": "ann@bright.example"}).status_code
     assert shown not in lead.get("/accounts/CARA").text
     assert [("lena",)] == [tuple(row) for row in site.sql("SELECT cleared_by FROM refused_address")]
-    assert 404 == lead.post("/admin/failed/clear", {"address": "ann@bright.example"}).status_code
+    assert 409 == lead.post("/admin/failed/clear", {"address": "ann@bright.example"}).status_code
     assert 422 == lead.post("/admin/failed/clear", {"address": " "}).status_code
 
 

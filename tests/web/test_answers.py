@@ -1,6 +1,7 @@
 """What every answer says to browsers, the files that pages load, errors and health."""
 
 import hashlib
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -68,6 +69,15 @@ def test_templates_have_nothing_inline() -> None:
         for word in ("<style", " style=", " onclick=", " onchange=", "hx-on", "javascript:", "| safe"):
             assert word not in text, (path.name, word)
         assert text.count("<script") == text.count("<script src="), path.name
+
+
+def test_links_in_what_is_replaced_have_an_id() -> None:
+    """By it htmx gives the focus back; without, whoever uses the keyboard begins at the top of the page."""
+    parts = [path for path in (assets.FOLDER.parent / "templates").rglob("*.html") if "hx-swap=" in path.read_text()]
+    assert parts
+    for path in parts:
+        links = re.findall(r"<a\b[^>]*>", path.read_text("utf-8"))
+        assert [] == [link for link in links if " id=" not in link], path.name
 
 
 def test_the_theme_is_kept_without_javascript(site: Site) -> None:

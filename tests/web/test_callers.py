@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from arflow.web.callers import lists
 from tests.desk.books import TODAY, copied_book, go_to, look
 from tests.production import take_in, write_events
 from tests.web.conftest import Site, Visitor
@@ -212,8 +213,19 @@ def test_notes_and_follow_ups(site: Site, cara: Visitor) -> None:
     assert 404 == cara.post(f"/accounts/do/task-done/{number}/A2").status_code
     assert 303 == cara.post(f"/accounts/do/task-later/{number}/A1", {"due_on": days(5)}).status_code
     assert 303 == cara.post(f"/accounts/do/task-done/{number}/A1").status_code
-    assert 404 == cara.post(f"/accounts/do/task-done/{number}/A1").status_code
+    late = cara.post(f"/accounts/do/task-done/{number}/A1")
+    assert (404, True) == (late.status_code, "This task is done already" in late.text)
+    assert "Log a call" in late.text  # on the account's page, where one goes on
     assert 404 == cara.post(f"/accounts/do/task-done/{10**30}/A1").status_code  # no column holds that number
+
+
+def test_what_was_tried_and_what_was_to_be_seen_are_refused_as_such(site: Site) -> None:
+    """The page of an account that is not there for somebody, and a form for it; only an address is no such page."""
+    dora, headings = site.user("dora", "caller"), []
+    for answer in (dora.get(PAGE.format("A1")), dora.post("/accounts/do/note/A1", {"text": "x"}), dora.get("/nothing")):
+        assert 404 == answer.status_code
+        headings += re.findall("<h1>(.*)</h1>", answer.text)
+    assert ["This cannot be shown", "That cannot be done", "There is no such page"] == headings
 
 
 def test_a_notice_is_settled_by_whom_it_names(site: Site, cara: Visitor) -> None:
@@ -246,6 +258,29 @@ def test_a_lead_assigns_one_or_many(site: Site, cara: Visitor) -> None:
     assert 404 == dora.get(PAGE.format("C1")).status_code
     assert "A1 Limited" in lena.get("/lists/all?owner=collections").text
     assert "B1 Limited" not in lena.get("/lists/all?owner=collections").text
+
+
+def test_who_assigns_the_last_page_of_a_list_sees_what_is_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page that is empty now is not the list: the one before it is shown, as the last that there is."""
+    monkeypatch.setattr(lists, "SIZE", 2)
+    site.sql("UPDATE account SET owner = ''")
+    lena = site.user("lena", "lead")
+    site.add("dora", "caller")
+    count = site.sql("SELECT count(*) FROM account WHERE born")[0][0]
+    assert count >= 4
+    last = (count + 1) // 2
+    there = f"/lists/unassigned?page={last}"
+    chosen = re.findall(r'name="accounts" value="([^"]+)"', lena.get(there).text)
+    sent = lena.post(there, {"owner": "dora", "accounts": chosen})
+    assert there == sent.location
+    shown = lena.get(there).text
+    assert "Every account has an owner" not in shown
+    assert f"{count - len(chosen)} accounts have no owner" in shown
+    assert (f"<span>Page {last - 1}</span>" in shown, 2) == (last > 2, shown.count('name="accounts"'))
+    assert f"page={last}" not in shown.partition('class="pager"')[2]
+    assert "There are no accounts yet" not in lena.get("/lists/all?page=99").text
+    assert "No account is assigned" not in site.logged_in("dora").get("/accounts?page=99").text
+    assert "There is nothing of this kind" not in lena.get(PAGE.format("A1") + "?page=99").text
 
 
 def test_search_leads_to_the_account(site: Site, cara: Visitor) -> None:

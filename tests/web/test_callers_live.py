@@ -58,6 +58,22 @@ def test_a_caller_logs_in_calls_and_sees_the_account_promised(live: Live) -> Non
     look_at(page, "callers-promised-dark")
 
 
+def test_the_focus_stays_on_the_filter_that_was_chosen(live: Live) -> None:
+    """Whoever tries one after the other by keyboard does not begin at the top of the page each time."""
+    live.site.add("cara", "caller", queue="collections")
+    page = live.page("cara")
+    page.goto("/accounts/A1")
+    filters = page.get_by_role("navigation", name="What the timeline shows")
+    filters.get_by_role("link", name="Everything").focus()
+    for name in ("Steps", "Messages"):
+        page.keyboard.press("Tab")
+        expect(filters.get_by_role("link", name=name)).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(filters.locator("[aria-current]")).to_have_text(name)
+        expect(filters.get_by_role("link", name=name)).to_be_focused()
+    assert [] == violations(page)
+
+
 def test_another_caller_sees_an_account_only_once_it_is_theirs(live: Live) -> None:
     """404 by address and by form; a lead reassigns it on the page; from then on the other caller has it."""
     live.site.add("carl", "caller")

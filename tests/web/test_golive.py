@@ -4,18 +4,24 @@ import csv
 import datetime as dt
 import io
 import re
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Page as BrowserPage
 from playwright.sync_api import expect
 from sqlalchemy import select
 
 from arflow import advance
+from arflow.forecast import Forecast, forecast
 from arflow.store import desk_tables, switch
-from arflow.web.golive import looking
+from arflow.web.golive import looking, old_debts
 from tests.production import activate, standard, step, take_in, write_events
 from tests.random_events import Line
 from tests.web.conftest import Live, Site, look_at, settings_for, violations
+from tests.web.pagecheck import Page
 
 pytestmark = pytest.mark.database
 
@@ -45,6 +51,24 @@ def book(site: Site, tmp_path: Path) -> Site:
     activate(site.engine, standard("standard-usd"))
     take_in(site.engine, write_events(tmp_path / "events.jsonl", ledger()))
     return site
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Lets nobody who looks ahead come to an end before it is set."""
+    may_end = threading.Event()
+
+    def wait(*given: Any, **named: Any) -> Forecast:  # noqa: ANN401  # whatever the real one takes
+        may_end.wait(60)
+        return forecast(*given, **named)
+
+    monkeypatch.setattr(looking, "PATIENCE", 0.0)
+    monkeypatch.setattr(looking, "forecast", wait)
+    yield may_end
+    may_end.set()
+    for thread in threading.enumerate():
+        if thread.name == "looking-ahead":
+            thread.join()  # else it still reads while the database goes away
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -148,6 +172,22 @@ def test_old_debts_begin_where_a_lead_says_without_a_message(book: Site) -> None
     assert not {row["what"] for row in again if row["account"] == "OLD1"} & {"first-reminder", "second-reminder"}
 
 
+def test_what_is_left_of_old_debts_needs_the_button_only(book: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time was up after one of two: the page comes back with the reason in its field, one for one decision."""
+    monkeypatch.setattr(old_debts, "SECONDS", 0.0)
+    monkeypatch.setattr(old_debts, "BATCH", 1)
+    lena, reason = book.user("lena", "lead"), "chased by <the old> system"
+    answer = lena.post(OLD, {"reason": reason})
+    shown = answer if answer.status_code == 200 else lena.get(answer.location)
+    assert "1 account now begins in called. 1 is left: press the button again." in shown.text
+    assert "Let 1 account begin in called" in shown.text
+    fields = Page(shown.text).forms[OLD]
+    assert {reason} == fields["reason"]
+    assert 303 == lena.post(OLD, {"reason": fields["reason"].pop()}).status_code
+    journal = book.sql("SELECT details FROM journal WHERE cause = 'go_live' AND kind = 'step'")
+    assert [reason, reason] == [row.details["reason"] for row in journal]
+
+
 def test_who_pays_through_an_old_debtor_begins_there_too(book: Site, tmp_path: Path) -> None:
     """The rules see the payer's debts, so a child left behind would get a courtesy note; money counts once."""
     child = {"event": "account", "account": "CHILD", "date": "2026-01-02", "currency": "USD", "pays_through": "OLD1"}
@@ -188,6 +228,12 @@ def test_what_fails_while_looking_ahead_is_told_and_tried_again(book: Site) -> N
     assert (True, False) == (found.is_current, found.is_looking)
 
 
+def test_a_list_that_is_not_known_yet_is_not_called_a_page_that_is_not_there(book: Site, held: threading.Event) -> None:
+    answer = book.user("lena", "lead").get("/go-live/forecast/list")
+    assert (404, True) == (answer.status_code, "still being looked at" in answer.text)
+    assert ["This cannot be shown"] == re.findall("<h1>(.*)</h1>", answer.text)
+
+
 def test_an_answer_is_kept_until_something_changes(book: Site) -> None:
     """The same forecast as long as nothing was recorded; a turned switch makes it anew."""
     doors = settings_for(book.engine).engineering
@@ -215,6 +261,42 @@ def test_a_long_look_shows_how_far_it_is(live: Live, book: Site, monkeypatch: py
     page.get_by_role("table", name="Messages and calls by day").wait_for()
     expect(page.locator("#right-away")).to_contain_text("Nothing leaves today.")
     expect(page.get_by_label("Why now")).to_have_value("typed meanwhile")
+
+
+def told_anew(page: BrowserPage) -> None:
+    """Wait until the browser has put the next answer in the place of the forecast that is shown now."""
+    page.evaluate("document.querySelector('#forecast').dataset.seen = 'before'")
+    expect(page.locator("#forecast[data-seen]")).to_have_count(0)
+
+
+def test_the_focus_stays_while_the_forecast_is_told_anew(live: Live, book: Site, held: threading.Event) -> None:
+    """On `Look again`, also once the answer is there; and on a number of the last answer while the next is made."""
+    book.add("lena", "lead")
+    page = live.page("lena")
+    page.goto("/go-live/")
+    again = page.get_by_role("link", name="Look again")
+    again.focus()
+    told_anew(page)
+    expect(again).to_be_focused()
+    held.set()
+    number = page.get_by_role("table", name="Messages and calls by day").get_by_role("link").first
+    number.wait_for()
+    expect(again).to_be_focused()
+    held.clear()
+    with book.engine.begin() as connection:
+        advance.turn_delivery(connection, is_on=True, actor="adam", reason="go")
+    page.goto("/go-live/")
+    for focused in (
+        number,
+        page.get_by_role("region", name="Messages and calls by day"),
+        page.get_by_role("link", name="Download"),
+    ):
+        focused.focus()
+        told_anew(page)
+        expect(focused).to_be_focused()
+    held.set()
+    expect(page.get_by_role("progressbar")).to_have_count(0)
+    assert [] == violations(page)
 
 
 def test_a_lead_goes_live_in_the_browser(live: Live, book: Site) -> None:

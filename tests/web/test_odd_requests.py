@@ -30,6 +30,39 @@ def test_no_host_that_is_claimed_becomes_an_address(site: Site, host: str) -> No
         assert "evil.example" not in answer.text
 
 
+NO_ADDRESSES = ("http://[", "http://]/", "//[x]/", "https://[::1", "https://localhost:99999/")
+
+
+@pytest.mark.parametrize("header", ["HX-Current-URL", "Referer", "Origin"])
+def test_a_header_that_holds_no_address_leads_nowhere(site: Site, header: str) -> None:
+    """With a session, with one that has ended, and with none; its form is as one of another site, and not carried."""
+    late = site.user("cara", "caller")
+    site.sql("UPDATE session SET seen_at = now() - interval '1 day'")
+    cara, anybody = site.logged_in("cara"), site.anybody()
+    fields = {"csrf_token": "old", "text": "as typed"}
+    for address in NO_ADDRESSES:
+        headers = {header: address}
+        assert 200 == cara.get("/accounts", headers=headers).status_code
+        assert 400 == cara.client.post("/password", data=fields, headers=headers).status_code
+        for visitor in (late, anybody):
+            to_log_in = visitor.get("/accounts", headers={"HX-Request": "true", **headers})
+            assert to_log_in.headers["HX-Redirect"] in ("/log-in", "/log-in?next=/accounts")
+            answer = visitor.client.post("/password", data=fields, headers=headers)
+            assert (401, False) == (answer.status_code, "as typed" in answer.text)
+
+
+def test_a_referer_that_holds_no_address_is_none_of_ours(site: Site) -> None:
+    """By https the page before is looked at, too."""
+    cara, secure = site.user("cara", "caller"), {"base_url": "https://localhost"}
+    answer = cara.client.get("/log-in", **secure)
+    secret = answer.text.partition('name="csrf_token" value="')[2].partition('"')[0]
+    for address in NO_ADDRESSES:
+        sent = cara.client.post("/theme", data={"csrf_token": secret}, headers={"Referer": address}, **secure)
+        assert 400 == sent.status_code
+    ours = {"Referer": "https://localhost/"}
+    assert 303 == cara.client.post("/theme", data={"csrf_token": secret}, headers=ours, **secure).status_code
+
+
 TRAVERSALS = (
     *("..", "../app.py", "..%2fapp.py", "%2e%2e/app.py", "..%5capp.py", "....//app.py", "%252e%252e/app.py"),
     *("/etc/passwd", "//etc/passwd", "vendor/../../app.py", "app.css/../../key.py", "app.css%00.py", "C:\\app.py", "."),

@@ -223,6 +223,22 @@ def test_what_is_asked_for_in_an_address_is_only_a_value(scene: Scene, tally: Ta
     tally(COUNTED, tried)
 
 
+def test_past_the_end_of_a_list_is_its_beginning(scene: Scene, tally: Tally) -> None:
+    """Whoever stays on a page whose rows have gone is not told that there are none at all."""
+    tried = 0
+    for row in scene.rows:
+        if row.method == "GET":
+            with _noted(scene.site) as names:
+                scene.send(row, scene.rightful(row))
+            if "page" in names:
+                visitor = scene.visitors[scene.rightful(row)]
+                first, past = (visitor.get(row.path, query_string={"page": number}).text for number in (1, 99))
+                assert first == past.replace("page=99", "page=1"), row
+                tried += 1
+    assert tried >= 8
+    tally(COUNTED, tried)
+
+
 def test_what_stands_in_a_path_is_only_a_value(scene: Scene, tally: Tally) -> None:
     """In the place of an account, a name, a version, a date or a number: found, refused or not there."""
     before, tried = scene.contents(), 0

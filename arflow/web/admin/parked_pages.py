@@ -1,12 +1,14 @@
 """Parked accounts: why each stands still, and trying again."""
 
+from functools import partial
+
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from arflow import advance
 from arflow.reports import parked
 from arflow.web.pages import Pages
-from arflow.web.paging import paged, window
+from arflow.web.paging import paged
 from arflow.web.transactions import connection, settings
 from arflow.web.visitors import current_user
 
@@ -16,7 +18,7 @@ pages = Pages("parked", __name__, roles={"admin"}, url_prefix="/admin/parked")
 @pages.get("/", menu=("Parked", 63))
 def listed() -> str:
     """Accounts that stand still."""
-    return render_template("admin/parked.html", page=paged(parked.listed(connection(), *window())))
+    return render_template("admin/parked.html", page=paged(partial(parked.listed, connection())))
 
 
 @pages.post("/<path:account_id>/retry", again="listed")

@@ -16,7 +16,7 @@ from arflow.rules.calendar import zone_named
 from arflow.store import addresses
 from arflow.web.callers.blueprint import look, pages, reaches
 from arflow.web.forms import typed
-from arflow.web.paging import paged, window
+from arflow.web.paging import paged
 from arflow.web.transactions import connection
 from arflow.web.visitors import current_user
 
@@ -45,10 +45,11 @@ def page(account_id: str) -> str:
     one = look(account_id)
     view, topic = view_of(one), request.args.get("topic", "")
     explained = outlook.explained(connection(), one)
-    offset, limit = window(TIMELINE_SIZE)
     chosen = topic if topic in TOPICS else ""
     contacts, changed = timeline.contacts(connection(), view), _changed(view)
-    entries = paged(timeline.page(connection(), view, topic=chosen, offset=offset, limit=limit), TIMELINE_SIZE)
+    entries = paged(
+        lambda offset, limit: timeline.page(connection(), view, topic=chosen, offset=offset, limit=limit), TIMELINE_SIZE
+    )
     open_tasks = tasks.open_of(connection(), [account_id]).get(account_id, [])
     told = (*contacts, *entries.rows, *(changed.entries if changed else ()))
     return render_template(

@@ -1,5 +1,7 @@
 """The forms of what people decide by hand: notes, follow-ups, holds, escalation, tags, owners."""
 
+from zoneinfo import ZoneInfo
+
 from flask.typing import ResponseReturnValue
 
 from arflow import recording
@@ -46,7 +48,7 @@ def task_later(account_id: str, number: int) -> ResponseReturnValue:
     _require_task(account_id, number)
     day = planned_day(read, "due_on", one.today)
     read.check()
-    tasks.postpone(connection(), number, day)
+    tasks.postpone(connection(), number, day, ZoneInfo(one.zone))
     return back(account_id, "Put off.")
 
 

@@ -3,19 +3,21 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from arflow import clock, explain, outlook, recording
+from arflow.clock import Now
 from arflow.desk import access, assignments, brief, tasks, wording, worklist
 from arflow.desk.tasks import Task
 from arflow.desk.worklist import Place, Which, Worklist
 from arflow.outlook import Outlook
 from arflow.web.forms import Reading
 from arflow.web.pages import Pages
-from arflow.web.paging import Paged, paged, window
+from arflow.web.paging import paged
 from arflow.web.transactions import connection, settings
 from arflow.web.visitors import current_user
 
@@ -40,8 +42,8 @@ class Line:
 @pages.get("/accounts", menu=("My accounts", 10), roles={"caller", "lead"})
 def mine() -> str:
     """One's own accounts, what is due first."""
-    today = _today()
-    return _page("callers/mine.html", worklist.mine(current_user(), today), today)
+    now = clock.read(connection())
+    return _page("callers/mine.html", worklist.mine(current_user(), now), now)
 
 
 @pages.get("/lists/all", menu=("All accounts", 21), roles=_LEADS)
@@ -50,13 +52,13 @@ def everything() -> str:
     owner = request.args.get("owner", "")
     which = worklist.owned_by(owner) if owner else worklist.everything()
     everybody = assignments.shown_names(connection())
-    return _page("callers/all.html", which, _today(), owner=owner, everybody=everybody)
+    return _page("callers/all.html", which, clock.read(connection()), owner=owner, everybody=everybody)
 
 
 @pages.get("/lists/unassigned", menu=("Unassigned", 22), roles=_LEADS)
 def unassigned() -> str:
     """What nobody who works here has."""
-    return _page("callers/unassigned.html", worklist.unassigned(), _today())
+    return _page("callers/unassigned.html", worklist.unassigned(), clock.read(connection()))
 
 
 @pages.get("/search")
@@ -104,16 +106,15 @@ def _assigned() -> str:
     return f"{len(ids)} account{'s are' if len(ids) > 1 else ' is'} assigned to {owner}."
 
 
-def _today() -> dt.date:
-    return clock.read(connection()).today
+def _page(template: str, which: Which, now: Now, **values: object) -> str:
+    currency, found = request.args.get("currency", ""), Worklist(places=(), currencies=())
 
+    def read(offset: int, limit: int) -> Sequence[Place]:
+        nonlocal found
+        found = _found(which, now, currency, offset, limit)
+        return found.places
 
-def _page(template: str, which: Which, today: dt.date, **values: object) -> str:
-    currency = request.args.get("currency", "")
-    found = _found(which, today, currency)
-    if currency and currency not in found.currencies:
-        found = _found(which, today, "")
-    shown: Paged[Place] = paged(found.places, SIZE)
+    shown = paged(read, SIZE)
     lines = _lines([place.account for place in shown.rows], {place.account: place for place in shown.rows})
     return render_template(
         template,
@@ -123,14 +124,15 @@ def _page(template: str, which: Which, today: dt.date, **values: object) -> str:
         currency=currency,
         names=assignments.shown_names(connection(), (line.one.account.owner for line in lines)),
         assignees=assignments.assignees(connection()) if current_user().is_any_of(*_LEADS) else [],
-        today=today,
         **values,
     )
 
 
-def _found(which: Which, today: dt.date, currency: str) -> Worklist:
-    offset, limit = window(SIZE)
-    return worklist.page(connection(), current_user(), which, today, currency=currency, offset=offset, limit=limit)
+def _found(which: Which, now: Now, currency: str, offset: int, limit: int) -> Worklist:
+    """What a list has in `currency`; all of it when it has nothing in that."""
+    read = partial(worklist.page, connection(), current_user(), which, now, offset=offset, limit=limit)
+    found = read(currency=currency)
+    return read(currency="") if currency and currency not in found.currencies else found
 
 
 def _lines(ids: Sequence[str], places: dict[str, Place]) -> list[Line]:

@@ -17,7 +17,7 @@ from arflow.web.golive import looking
 from arflow.web.golive.blueprint import pages
 from arflow.web.golive.looking import Look
 from arflow.web.leads import asked
-from arflow.web.paging import paged, window
+from arflow.web.paging import paged_of
 from arflow.web.transactions import connection, settings
 
 _COLUMNS = ("date", "account", "name", "effect", "what", "rule")
@@ -43,8 +43,7 @@ def leaving() -> str:
     """The messages and calls behind a number of the forecast."""
     made = _made()
     found, day, effect, name = _chosen(made)
-    offset, limit = window()
-    names = listed.names(connection(), {one.account for one in found[offset : offset + limit]})
+    page = paged_of(found)
     return render_template(
         "golive/leaving.html",
         count=len(found),
@@ -52,8 +51,8 @@ def leaving() -> str:
         effect=effect,
         name=name,
         made=made,
-        names=names,
-        page=paged(found[offset : offset + limit]),
+        names=listed.names(connection(), {one.account for one in page.rows}),
+        page=page,
         address={key: value for key, value in (("day", day), ("effect", effect), ("name", name)) if value},
     )
 

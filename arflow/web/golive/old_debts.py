@@ -48,12 +48,17 @@ def choose() -> ResponseReturnValue:
 @pages.get("/old-debts/<older_than>/<state>")
 def preview(older_than: str, state: str) -> str:
     """How many accounts, and how much money, a choice is about."""
-    chosen = _choice(read_date(older_than), state)
+    return _preview(_choice(read_date(older_than), state))
+
+
+def _preview(chosen: Choice, reason: str = "") -> str:
+    """The page of a choice, with a `reason` that was given for it already."""
     found = beginnings.old_debts(connection(), days.today(connection()), chosen.older_than, chosen.to)
     can, cannot = [one for one in found if one.has_policy], [one for one in found if not one.has_policy]
     return render_template(
         "golive/old_debts.html",
         chosen=chosen,
+        reason=reason,
         can=can,
         cannot=cannot,
         accounts=sum(one.accounts for one in can),
@@ -73,13 +78,17 @@ def begin(older_than: str, state: str) -> ResponseReturnValue:
     placed, left = _place(ids, chosen, reason)
     flash(_said(placed, left, chosen), "warning" if left else "success")
     if left:
-        return redirect(url_for(".preview", older_than=older_than, state=state), code=303)
+        return _preview(chosen, reason)
     return redirect(url_for(".page"), code=303)
 
 
 def _said(placed: int, left: int, chosen: Choice) -> str:
     done = f"{placed:,} account{'' if placed == 1 else 's'} now begin{'s' if placed == 1 else ''} in {chosen.to}."
-    return f"{done} {left:,} are left: press the button again." if left else f"{done} No message was sent."
+    return (
+        f"{done} {left:,} {'is' if left == 1 else 'are'} left: press the button again."
+        if left
+        else f"{done} No message was sent."
+    )
 
 
 def _place(ids: Sequence[str], chosen: Choice, reason: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from arflow.reports.listed import Which
 from arflow.web.downloads import csv_file
 from arflow.web.leads import asked
 from arflow.web.leads.blueprint import around, pages
-from arflow.web.paging import SIZE, page_number, paged, window
+from arflow.web.paging import SIZE, paged_of
 from arflow.web.transactions import connection
 
 
@@ -21,7 +21,7 @@ def accounts() -> str:
     order = asked.order(_usual_order(chosen))
     found = [position for position in stood(connection(), day) if chosen.has(position)]
     lines = listed.in_order(listed.listed(connection(), found), order, chosen.bucket)
-    offset, limit = window()
+    page = paged_of(lines)
     return render_template(
         "leads/accounts.html",
         **around(day),
@@ -31,8 +31,8 @@ def accounts() -> str:
         narrower=_narrower(chosen),
         order=order,
         totals=listed.totals(found),
-        page=paged(lines[offset : offset + limit]),
-        first=(page_number() - 1) * SIZE + 1,
+        page=page,
+        first=(page.number - 1) * SIZE + 1,
     )
 
 

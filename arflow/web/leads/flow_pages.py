@@ -12,7 +12,7 @@ from arflow.vocabulary import State
 from arflow.web.downloads import csv_file
 from arflow.web.leads import asked
 from arflow.web.leads.blueprint import around, pages
-from arflow.web.paging import paged, window
+from arflow.web.paging import paged_of
 from arflow.web.transactions import connection
 
 _A_WEEK = dt.timedelta(days=7)
@@ -57,7 +57,6 @@ def flow_accounts() -> str:
     ids = {one.account for one in went if (one.currency, one.source, one.to) == (currency, source, to)}
     found = [position for position in stood(connection(), until) if position.account in ids]
     lines = listed.in_order(listed.listed(connection(), found), "-overdue")
-    offset, limit = window()
     return render_template(
         "leads/flow_accounts.html",
         **around(until),
@@ -66,7 +65,7 @@ def flow_accounts() -> str:
         source=source,
         to=to,
         count=len(lines),
-        page=paged(lines[offset : offset + limit]),
+        page=paged_of(lines),
     )
 
 
