@@ -51,7 +51,8 @@ def import_(
             _refuse_a_demo(connection)
             now = clock.read(connection)
             done = importing.import_file(connection, file, now, options, bar.at)
-            if payments_complete:
+            is_noted = payments_complete and _is_whole(done, corrections=corrections)
+            if is_noted:
                 doors.complete_payments(connection, actor="")
             if dry_run:
                 transaction.rollback()
@@ -59,7 +60,19 @@ def import_(
             run_now(engine, now, engineering(now), bar.at, len(done.outcome.touched))
             with engine.connect() as connection:
                 done.without_policy = importing.without_policy(connection, done)
-    _say_imported(done, form, dry_run=dry_run, corrections=corrections)
+    facts = _import_facts(done, dry_run=dry_run, corrections=corrections) | {"payments_complete": is_noted}
+    lines = [*_import_lines(done, dry_run=dry_run, corrections=corrections)]
+    if payments_complete and not is_noted:
+        lines.append(
+            "  payments are not noted as complete, for some of the file was not taken in; mend it and import it"
+        )
+        lines.append("  again, or look at what is missing and run `arflow payments-complete`")
+    said("\n".join(lines), facts, form)
+
+
+def _is_whole(done: Report, *, corrections: bool) -> bool:
+    """Whether everything in the file is in the books now: what was left out may be a payment."""
+    return not done.rejected and (corrections or not done.outcome.corrections)
 
 
 @click.command(
@@ -135,12 +148,6 @@ def _say_advanced(looks: int, now: Now, form: str) -> None:
     stands = now.day.isoformat() if now.day else now.start.isoformat(timespec="seconds")
     text = f"accounts were looked at {looks:,} times; the clock stands at {stands}"
     said(text, {"looks": looks, "clock": stands}, form)
-
-
-def _say_imported(report: Report, form: str, *, dry_run: bool, corrections: bool) -> None:
-    """What an import did, or would do."""
-    text = "\n".join(_import_lines(report, dry_run=dry_run, corrections=corrections))
-    said(text, _import_facts(report, dry_run=dry_run, corrections=corrections), form)
 
 
 def _import_facts(report: Report, *, dry_run: bool, corrections: bool) -> Mapping[str, object]:

@@ -83,10 +83,22 @@ def test_payments_are_said_to_be_complete_and_what_waited_is_told(
         assert 0 == arflow(*arguments).status
     waiting = json.loads(arflow("explain", "A", "--format", "json").out)["waiting"]
     assert ["nobody has said yet that payments are complete"] == [one["because"] for one in waiting]
-    assert "payments" in [need["what"] for need in json.loads(arflow("status", "--format", "json").out)["needs"]]
+    assert "payments" in needs(arflow)
     assert "is still to come" in arflow("payments-complete", "--through", "2026-01-20").refused()
     assert "payments are complete through 2026-01-18\n" == arflow("payments-complete", "--through", "2026-01-18").out
     assert 0 == arflow("advance", "--until", "2026-01-20").status
     assert [] == json.loads(arflow("explain", "A", "--format", "json").out)["waiting"]
-    assert 0 == arflow("import", tmp_path / "e.jsonl", "--payments-complete").status
-    assert "payments" not in [need["what"] for need in json.loads(arflow("status", "--format", "json").out)["needs"]]
+    assert 0 == arflow("advance", "--until", "2026-01-22").status
+    paid = {"event": "payment", "account": "A", "date": "2026-01-20", "id": "P1", "amount": "1.00"}
+    bad = write_events(tmp_path / "bad.jsonl", [paid, {**paid, "id": "P2", "invoice": "UNKNOWN"}])
+    said = arflow("import", bad, "--accept-rejects", "--payments-complete")
+    assert (0, True) == (said.status, "payments are not noted as complete" in said.out)
+    other = write_events(tmp_path / "other.jsonl", [{**paid, "amount": "2.00"}])
+    for words, is_noted in (((), False), (("--corrections",), True)):
+        said = arflow("import", other, "--payments-complete", "--format", "json", *words)
+        assert is_noted == json.loads(said.out)["payments_complete"] == ("payments" not in needs(arflow))
+
+
+def needs(arflow: Command) -> list[str]:
+    """What needs a person."""
+    return [need["what"] for need in json.loads(arflow("status", "--format", "json").out)["needs"]]
