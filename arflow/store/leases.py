@@ -15,11 +15,14 @@ from arflow.store import fuse
 from arflow.store.accounts import listed
 from arflow.store.desk_tables import blown_fuse, message
 
-GIVE_UP = dt.timedelta(days=5)
-"""How long a message is tried, from when it was queued; mail servers do so among themselves as well."""
-
 FIRST_PAUSE, LONGEST_PAUSE = 60, 3600
 """Seconds to the second attempt, and at most between two; the pause doubles each time, and varies by a fifth."""
+
+MOST_ATTEMPTS = 126
+"""Then a message has failed: with these pauses after five days, as among mail servers.
+
+What waited untried, because of a hold or a fuse or while delivery was off, has them still before it.
+"""
 
 _ENOUGH_DOUBLINGS = 10
 
@@ -96,14 +99,14 @@ def put_back(connection: Connection, claimed: Claim, *, not_before: dt.datetime 
 
 
 def try_again(connection: Connection, claimed: Claim, error: str) -> bool:
-    """Queue a message for another attempt after a pause; False, and nothing is changed, when it was tried for long."""
+    """Queue a message for another attempt after a pause; False, and nothing is changed, when it had enough of them."""
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(claimed.attempts - 1, _ENOUGH_DOUBLINGS))
     varied = func.make_interval(0, 0, 0, 0, 0, 0, pause * (0.8 + 0.4 * func.random()))
-    in_time = message.c.queued_at > func.now() - literal(GIVE_UP)
+    if claimed.attempts >= MOST_ATTEMPTS:
+        return False
     return _changed(
         connection,
         claimed,
-        in_time,
         status="queued",
         leased_until=None,
         not_before=func.now() + varied,
