@@ -60,7 +60,7 @@ def import_(
             run_now(engine, now, engineering(now), bar.at, len(done.outcome.touched))
             with engine.connect() as connection:
                 done.without_policy = importing.without_policy(connection, done)
-    facts = _import_facts(done, dry_run=dry_run, corrections=corrections) | {"payments_complete": is_noted}
+    facts = {**_import_facts(done, dry_run=dry_run, corrections=corrections), "payments_complete": is_noted}
     lines = [*_import_lines(done, dry_run=dry_run, corrections=corrections)]
     if payments_complete and not is_noted:
         lines.append(

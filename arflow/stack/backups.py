@@ -50,15 +50,25 @@ class Manifest:
 
 
 def require_new(folder: Path) -> None:
-    """Raise Refused when `folder` is there already."""
+    """Raise Refused when `folder` is there already, or what a backup that was killed has left of it."""
     if folder.exists():
         raise Refused("is there already; name a folder that is not", file=str(folder.absolute()))
+    if (left := _unfinished(folder)).exists():
+        raise Refused(
+            "a backup of this name was begun and not ended; remove this unless it is still running",
+            file=str(left.absolute()),
+        )
+
+
+def _unfinished(folder: Path) -> Path:
+    """Where a backup is until it is whole."""
+    return folder.with_name(f".{folder.name}.unfinished")
 
 
 def make(engine: Engine, folder: Path, at: Progress, anchor: str = "") -> Manifest:
     """Back the database up into `folder`, which may not be there yet. All of it is of one moment."""
     require_new(folder)
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    unfinished = _unfinished(folder)
     unfinished.mkdir(mode=0o700, parents=True)
     try:
         made = replace(_dumped(engine, unfinished, at), anchor=anchor)

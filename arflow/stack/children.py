@@ -77,11 +77,7 @@ class Child:
         """Start it again if it died, after a wait; gives what happened, if anything."""
         now = time.monotonic()
         if self._again_at:
-            if now < self._again_at:
-                return None
-            self._again_at = 0.0
-            self._begin()
-            return None
+            return self._begin_again(now) if now >= self._again_at else None
         status = self.process.poll()
         if status is None:
             return None
@@ -90,6 +86,18 @@ class Child:
         self._again_at = now + self._wait
         log(__name__).warning("a process ended", child=self.plan.name, status=status, again_in=self._wait)
         return None if status == 0 else f"{self.plan.name} ended ({_said(status)}) and is started again"
+
+    def _begin_again(self, now: float) -> str | None:
+        """Start it; where the machine has no process, memory or file to spare now, that is tried again as well."""
+        try:
+            self._begin()
+        except OSError as error:
+            self._wait = min(LONGEST_WAIT, self._wait * 2)
+            self._again_at = now + self._wait
+            log(__name__).warning("a process cannot be started", child=self.plan.name, again_in=self._wait)
+            return f"{self.plan.name} cannot be started ({error.strerror}); that is tried again"
+        self._again_at = 0.0
+        return None
 
     def wait_for_url(self, stop_if_told: Callable[[], None]) -> str:
         """What a child that speaks says when it is ready. Raises ChildRefused with its reason when it cannot be."""

@@ -153,6 +153,15 @@ def test_a_backup_never_overwrites(database_url: str, tmp_path: Path, command: C
     assert (2, f"arflow: {tmp_path}: is there already; name a folder that is not\n") == (status, err)
 
 
+def test_what_a_killed_backup_left_is_named(database_url: str, tmp_path: Path, command: Command) -> None:
+    """It holds customers' data, and stands in the way of another of that name."""
+    left = tmp_path / ".monday.unfinished"
+    left.mkdir()
+    status, _, err = command(database_url, "backup", tmp_path / "monday")
+    why = "a backup of this name was begun and not ended; remove this unless it is still running"
+    assert (2, f"arflow: {left}: {why}\n") == (status, err)
+
+
 # --- what was to be handed over ---------------------------------------------------------------------------------------
 
 
