@@ -4,8 +4,9 @@ import socket
 import threading
 from contextlib import suppress
 
+from flask import Flask
 from sqlalchemy import Engine
-from waitress.server import create_server
+from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from arflow.advance import Engineering
 from arflow.reports import book
@@ -43,14 +44,25 @@ def work(process: Process, descriptor: int) -> None:
             proxies=process.settings.proxies,
         )
     )
-    listening = socket.socket(fileno=descriptor)
-    server = create_server(pages, sockets=[listening], threads=THREADS, ident=None, max_request_body_size=LARGEST)
+    server = serving(pages, socket.socket(fileno=descriptor), proxies=process.settings.proxies)
     threading.Thread(target=server.run, name="pages", daemon=True).start()
     threading.Thread(target=_keep_figures, args=(engine, process.ending), name="figures", daemon=True).start()
     while not process.ending.wait(LOOK_SECONDS) and not evaluator.is_worn:
         pass
     server.task_dispatcher.shutdown()
     engine.dispose()
+
+
+def serving(pages: Flask, listening: socket.socket, *, proxies: int) -> BaseWSGIServer | MultiSocketServer:
+    """The server of `pages` on a socket; where no proxy is before it, what names one is not handed on to them."""
+    return create_server(
+        pages,
+        sockets=[listening],
+        threads=THREADS,
+        ident=None,
+        max_request_body_size=LARGEST,
+        clear_untrusted_proxy_headers=not proxies,
+    )
 
 
 def _keep_figures(engine: Engine, ending: Ending) -> None:

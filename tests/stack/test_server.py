@@ -1,0 +1,60 @@
+"""The pages behind a server: who asks, and by which address, is what the proxies before it say, and nobody else."""
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from urllib.parse import urlencode
+
+import pytest
+from sqlalchemy import Engine, text
+
+from arflow.stack import server
+from arflow.web import create_app
+from tests.web.conftest import settings_for
+
+pytestmark = pytest.mark.database
+
+SAID = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "arflow.example"}
+REFERER = "https://arflow.example/log-in"
+
+
+@contextmanager
+def served(engine: Engine, proxies: int) -> Iterator[HTTPConnection]:
+    """The pages, with so many proxies before them."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    made = server.serving(create_app(settings_for(engine, proxies=proxies)), listening, proxies=proxies)
+    thread = threading.Thread(target=made.run, daemon=True)
+    thread.start()
+    connection = HTTPConnection("127.0.0.1", listening.getsockname()[1], timeout=20)
+    yield connection
+    connection.close()
+    made.close()
+    made.task_dispatcher.shutdown()
+    thread.join(20)
+
+
+def _form(connection: HTTPConnection) -> tuple[str, str]:
+    """The cookie and the secret that come with the form."""
+    connection.request("GET", "/log-in", headers=SAID)
+    answer = connection.getresponse()
+    found = re.search(r'name="csrf_token" value="([^"]+)"', answer.read().decode())
+    assert found is not None
+    return (answer.getheader("Set-Cookie") or "").partition(";")[0], found[1]
+
+
+@pytest.mark.parametrize(("proxies", "address"), [(1, "203.0.113.7"), (0, "127.0.0.1")])
+def test_wrong_passwords_are_counted_by_who_sent_them(engine: Engine, proxies: int, address: str) -> None:
+    """Else twenty of them would keep a whole company out, or anybody could say that they are somebody else."""
+    with served(engine, proxies) as connection:
+        cookie, secret = _form(connection)
+        fields = urlencode({"csrf_token": secret, "name": "cara", "password": "wrong"})
+        sent = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded", "Referer": REFERER}
+        connection.request("POST", "/log-in", body=fields, headers=SAID | sent)
+        answer = connection.getresponse()
+        answer.read()
+    assert 401 == answer.status
+    with engine.connect() as database:
+        assert [address] == database.execute(text("SELECT address FROM failed_log_in")).scalars().all()
