@@ -45,6 +45,13 @@ def test_policies_in_the_page_check_without_a_warning_and_their_examples_pass(pa
     assert failures(policy, Reference()) == []
 
 
+@pytest.mark.parametrize("name", ["standard-eur", "standard-gbp", "standard-usd"])
+def test_the_standard_policies_check_without_a_warning_and_their_examples_pass(name: str) -> None:
+    policy = load_policy((FOLDER / "arflow" / "rules" / f"{name}.yaml").read_bytes(), file=name, templates=KNOWN)
+    assert policy.warnings == ()
+    assert failures(policy, Reference()) == []
+
+
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.what)
 def test_every_mistake_is_refused_in_the_line_where_it_stands(mistake: Mistake) -> None:
     with pytest.raises(Refused) as refused:

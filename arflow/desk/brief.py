@@ -19,6 +19,7 @@ _UNTOUCHABLE: Mapping[str, str] = MappingProxyType(
         "stop-contact": "the customer wants no more contact",
         "represented": "somebody else speaks for the customer: talk to them only",
         "insolvent": "the customer is insolvent",
+        "deceased": "the person has died",
     }
 )
 """Tags on which nobody calls, and why."""

@@ -35,13 +35,18 @@ LABELS: Mapping[str, str] = MappingProxyType(
 )
 """What people read for each code."""
 
-TERMINAL = frozenset({"stop_contact", "represented", "insolvent", "deceased"})
-"""After these no caller has a next step: somebody else takes over."""
-
 FLAGS: Mapping[str, str] = MappingProxyType(
-    {"stop_contact": "stop-contact", "represented": "represented", "insolvent": "insolvent"}
+    {
+        "stop_contact": "stop-contact",
+        "represented": "represented",
+        "insolvent": "insolvent",
+        "deceased": "deceased",
+    }
 )
 """The tag that the outcome puts on the account; the standard policies stop all letters and calls on it."""
+
+TERMINAL = frozenset(FLAGS)
+"""After these no caller has a next step: somebody else takes over."""
 
 CONVERSATIONS = tuple(code for code in LABELS if OUTCOMES[code].is_conversation)
 """The codes of a conversation, in the order in which they are offered."""

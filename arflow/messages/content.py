@@ -37,6 +37,7 @@ class Content:
 
     `asks` says whether it asks for money that is overdue; `written_on`, `spoken_on` and `called_on` are of the running
     episode: messages that arrived, the latest conversation, and the latest call after it that reached nobody.
+    `paid_since` is what was paid once the time of the broken `promise` was over, for whatever it was.
     """
 
     lines: tuple[Line, ...]
@@ -50,6 +51,7 @@ class Content:
     spoken_on: dt.date | None = None
     called_on: dt.date | None = None
     promise: Verdict | None = None
+    paid_since: int = 0
     payment: Clearing | None = None
 
     @property
@@ -92,7 +94,7 @@ def content(template: str, account: Account, on: dt.date, terms: Terms, number: 
 def _request(view: _View, number: int | None) -> Content:
     split = exposure(view.book, view.on, view.promised)
     overdue = [item.due for item in split.collectible]
-    spoken_on = _spoken_on(view)
+    spoken_on, broken = _spoken_on(view), _broken(view.promised)
     return Content(
         lines=tuple(_line(item) for item in split.collectible),
         asks=True,
@@ -103,7 +105,8 @@ def _request(view: _View, number: int | None) -> Content:
         written_on=tuple(_written_on(view, number)),
         spoken_on=spoken_on,
         called_on=_called_on(view, spoken_on),
-        promise=_broken(view.promised),
+        promise=broken,
+        paid_since=_paid_since(view, broken) if broken else 0,
     )
 
 
@@ -183,3 +186,7 @@ def _broken(promised: Iterable[Verdict]) -> Verdict | None:
     """The promise that was broken last."""
     broken = [verdict for verdict in promised if verdict.status in ("broken", "partly_kept")]
     return max(broken, key=lambda verdict: (verdict.end, verdict.promise.recorded), default=None)
+
+
+def _paid_since(view: _View, broken: Verdict) -> int:
+    return sum(payment.amount for payment in view.book.payments if broken.end < payment.on <= view.on)

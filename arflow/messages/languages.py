@@ -14,8 +14,8 @@ _HARD_SPACE = "\u00a0"
 class Language:
     """One language. `day` is a form with {day}, {month} and {year}; `and_day` and `comma_day` join days of a list.
 
-    `heads` are the headings of the columns of invoices; `also` names what a long table leaves out, with {count};
-    `reference` is the line under a letter, with {account}.
+    `heads` are the headings of the columns of invoices; `also` names what a long table leaves out, with {count}, and
+    `also_one` a single line of it; `reference` is the line under a letter, with {account}.
     """
 
     code: str
@@ -29,6 +29,7 @@ class Language:
     amount: str
     heads: Mapping[str, str]
     also: str
+    also_one: str
     reference: str
 
     def show_day(self, on: dt.date) -> str:
@@ -40,6 +41,10 @@ class Language:
         """Several dates in a sentence; nothing when there are none."""
         shown = [self.show_day(on) for on in days]
         return self.and_day.join([self.comma_day.join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
+
+    def show_also(self, count: int) -> str:
+        """What stands for so many lines that a long table leaves out."""
+        return self.also_one if count == 1 else self.also.format(count=count)
 
     def show_amount(self, minor: int, currency: str) -> str:
         """An amount of minor units with the currency's code and all its decimals; it never breaks over two lines."""
@@ -67,6 +72,7 @@ _ENGLISH = Language(
         {"number": "Invoice", "due": "Due date", "open": "Open amount", "paid": "Paid", "total": "Total"}
     ),
     also="and {count} more",
+    also_one="and 1 more",
     reference="Your account with us: {account}",
 )
 
@@ -87,6 +93,7 @@ _GERMAN = Language(
         {"number": "Rechnung", "due": "Fällig am", "open": "Offener Betrag", "paid": "Bezahlt", "total": "Summe"}
     ),
     also="und {count} weitere",
+    also_one="und 1 weitere",
     reference="Ihr Konto bei uns: {account}",
 )
 
@@ -107,6 +114,7 @@ _FRENCH = Language(
         {"number": "Facture", "due": "Échéance", "open": "Reste dû", "paid": "Payé", "total": "Total"}
     ),
     also="et {count} autres",
+    also_one="et 1 autre",
     reference=f"Votre compte chez nous{_HARD_SPACE}: {{account}}",
 )
 

@@ -67,6 +67,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "promised_on": "when it was promised",
         "promise_due": "for when it was promised",
         "promise_came": "what came of it in time; empty if nothing",
+        "paid_since": "what was paid after that, for whatever; empty if nothing",
         "payment_amount": "the latest payment; empty if there is none",
         "payment_on": "its date",
         "unapplied": "money that stands against no invoice; empty if none",
@@ -256,6 +257,7 @@ def _values(account: Account, about: Content, language: Language, on: dt.date) -
         "promised_on": day(promise.promise.on) if promise else "",
         "promise_due": day(promise.promise.due) if promise else "",
         "promise_came": amount(promise.came) if promise else "",
+        "paid_since": amount(about.paid_since),
         "payment_amount": amount(payment.amount) if payment else "",
         "payment_on": day(payment.on) if payment else "",
         "unapplied": amount(about.unapplied),
@@ -288,7 +290,7 @@ def _table(account: Account, about: Content, language: Language) -> _Table:
     ]
     if left:
         rest = language.show_amount(sum(line.amount for line in left), account.currency)
-        rows.append(row(language.also.format(count=len(left)), "", rest))
+        rows.append(row(language.show_also(len(left)), "", rest))
     return _Table(
         heads=row(heads["number"], heads["due"], heads["paid" if about.payment else "open"]),
         rows=tuple(rows),

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from arflow.accounts.entries import Clearing, ClearingKind, Promise
 from arflow.accounts.promises import ONE_DAY, Terms, verdicts
+from arflow.reports.positions import Judging
 from arflow.store import accounts, tables
 
 _account, _promise, _clearing = tables.account, tables.promise, tables.clearing
@@ -32,30 +33,28 @@ class _Said:
     payments: list[tuple[Clearing, dt.date | None]] = field(default_factory=list)
 
 
-def dealt(
-    connection: Connection, between: tuple[str, str], upto: dt.date, terms: Mapping[str, Terms]
-) -> Iterator[Dealt]:
+def dealt(connection: Connection, between: tuple[str, str], upto: dt.date, terms: Judging) -> Iterator[Dealt]:
     """What changed until `upto`, of the accounts from one to another; every account that is dealt with has some row."""
-    currencies = _currencies(connection, between, upto, max((one.grace_days for one in terms.values()), default=0))
-    said = _said(connection, list(currencies), upto)
-    for account, currency in currencies.items():
+    judged = _judged(connection, between, upto, terms)
+    said = _said(connection, list(judged), upto)
+    for account, as_judged in judged.items():
         covered = 0
-        for day, covers in _covering(said[account], upto, terms.get(currency, Terms())):
+        for day, covers in _covering(said[account], upto, as_judged):
             yield account, day, covers - covered
             covered = covers
 
 
-def _currencies(connection: Connection, between: tuple[str, str], upto: dt.date, grace: int) -> dict[str, str]:
-    """The accounts to which a payment came while a promise of theirs may have been open, and their currencies."""
+def _judged(connection: Connection, between: tuple[str, str], upto: dt.date, terms: Judging) -> dict[str, Terms]:
+    """The accounts to which a payment came while a promise of theirs may have been open, and how it is judged."""
     query = (
-        select(_account.c.id, _account.c.currency)
+        select(_account.c.id, _account.c.currency, _account.c.policy_version)
         .distinct()
         .select_from(_account.join(_promise).join(_clearing, _clearing.c.account_id == _promise.c.account_id))
         .where(_promise.c.account_id.between(*between), _clearing.c.account_id.between(*between))
         .where(_promise.c.on <= upto, _clearing.c.kind == ClearingKind.PAYMENT.value)
-        .where(_clearing.c.on.between(_promise.c.on, func.least(_promise.c.due + grace, upto)))
+        .where(_clearing.c.on.between(_promise.c.on, func.least(_promise.c.due + terms.longest, upto)))
     )
-    return {row.id: row.currency for row in connection.execute(query)}
+    return {row.id: terms.of(row.currency, row.policy_version) for row in connection.execute(query)}
 
 
 def _said(connection: Connection, ids: Sequence[str], upto: dt.date) -> Mapping[str, _Said]:

@@ -6,7 +6,7 @@ other accounts are read, and divided by that function.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from sqlalchemy import (
     CTE,
@@ -26,19 +26,18 @@ from sqlalchemy import (
 )
 
 from arflow.accounts.entries import Account
-from arflow.accounts.promises import Terms
 from arflow.reports.ledgers import Ledgers, present
-from arflow.reports.positions import Division, division
+from arflow.reports.positions import Division, Judging, division
 from arflow.store import accounts, tables
 
 _BATCH = 1000
 _account = tables.account
 
 
-def by_sql(ledgers: Ledgers, day: dt.date, terms: Mapping[str, Terms]) -> Subquery:
+def by_sql(ledgers: Ledgers, day: dt.date, terms: Judging) -> Subquery:
     """`account_id`, `disputed` and `promised` of the accounts that something overdue divides in, but for the intricate.
 
-    Amounts are minor units; promises are judged as `terms` says of each currency.
+    Amounts are minor units; promises are judged as `terms` says.
     """
     disputed, promised = contested(ledgers.dispute), _promised(ledgers, day, terms)
     invoice = _overdue(ledgers, disputed, promised, day)
@@ -68,20 +67,20 @@ def by_sql(ledgers: Ledgers, day: dt.date, terms: Mapping[str, Terms]) -> Subque
     )
 
 
-def intricate(connection: Connection, ledgers: Ledgers, day: dt.date, terms: Mapping[str, Terms]) -> list[str]:
+def intricate(connection: Connection, ledgers: Ledgers, day: dt.date, terms: Judging) -> list[str]:
     """The accounts with a promise that names invoices or may have seen money since."""
     promised = _promised(ledgers, day, terms)
     query = select(promised.c.account_id).where(promised.c.is_intricate).order_by(promised.c.account_id)
     return list(connection.execute(query).scalars())
 
 
-def others(connection: Connection, day: dt.date, terms: Mapping[str, Terms]) -> Iterator[tuple[Account, Division]]:
+def others(connection: Connection, day: dt.date, terms: Judging) -> Iterator[tuple[Account, Division]]:
     """The accounts that are intricate today, and how each divides."""
     ids = intricate(connection, present(), day, terms)
     for start in range(0, len(ids), _BATCH):
         for stored in accounts.load(connection, ids[start : start + _BATCH]).values():
             account = stored.account
-            judged = terms.get(account.currency, Terms())
+            judged = terms.of(account.currency, account.policy_version)
             yield account, division(account.ledger, account.promises.values(), day, judged)
 
 
@@ -99,10 +98,9 @@ def contested(dispute: FromClause) -> CTE:
     )
 
 
-def _promised(ledgers: Ledgers, day: dt.date, terms: Mapping[str, Terms]) -> CTE:
+def _promised(ledgers: Ledgers, day: dt.date, terms: Judging) -> CTE:
     """By account: its promises whose days of grace are not over, and whether SQL cannot say what they cover."""
     promise = ledgers.promise
-    longest = max((judged.grace_days for judged in terms.values()), default=0)
     is_intricate = or_(func.cardinality(promise.c.invoices) > 0, ledgers.has_seen_money(promise))
     return (
         select(
@@ -111,15 +109,17 @@ def _promised(ledgers: Ledgers, day: dt.date, terms: Mapping[str, Terms]) -> CTE
             func.bool_or(is_intricate).label("is_intricate"),
         )
         .select_from(promise.join(_account, _account.c.id == promise.c.account_id))
-        .where(promise.c.due >= day - dt.timedelta(days=longest), promise.c.due + _grace(terms) >= day)
+        .where(promise.c.due >= day - dt.timedelta(days=terms.longest), promise.c.due + _grace(terms) >= day)
         .group_by(promise.c.account_id)
         .cte("promised")
     )
 
 
-def _grace(terms: Mapping[str, Terms]) -> ColumnElement[int]:
-    days = {currency: judged.grace_days for currency, judged in terms.items() if judged.grace_days}
-    return case(days, value=_account.c.currency, else_=0) if days else literal(0, Integer)
+def _grace(terms: Judging) -> ColumnElement[int]:
+    days = {currency: judged.grace_days for currency, judged in terms.first.items() if judged.grace_days}
+    usual = case(days, value=_account.c.currency, else_=0) if days else literal(0, Integer)
+    others = {version: judged.grace_days for version, judged in terms.others.items()}
+    return case(others, value=_account.c.policy_version, else_=usual) if others else usual
 
 
 def _overdue(ledgers: Ledgers, contested: CTE, promised: CTE, day: dt.date) -> CTE:

@@ -14,7 +14,7 @@ from arflow.life.records import EntryKind
 from arflow.reports import divided
 from arflow.reports.ledgers import past
 from arflow.reports.pipeline import Standing, in_all_states
-from arflow.reports.positions import Position, positions_of, terms_by_currency
+from arflow.reports.positions import Position, judging, positions_of
 from arflow.reports.present import books, position_of, standings, total
 from arflow.store import accounts, tables
 
@@ -54,14 +54,14 @@ def past_pipeline(connection: Connection, day: dt.date) -> list[Standing]:
 
 def _standings(connection: Connection, day: dt.date) -> Select[Any]:
     """`standings` of the past day; what it says of those that are to be folded may be wrong."""
-    terms, ledgers = terms_by_currency(connection), past(day)
+    terms, ledgers = judging(connection), past(day)
     recorded = select(_event.c.id).where(_event.c.account_id == _account.c.id, _event.c.on <= day)
     return standings(books(ledgers, day), divided.by_sql(ledgers, day, terms), _state(day), recorded.exists())
 
 
 def _to_be_folded(connection: Connection, day: dt.date) -> list[str]:
     """The accounts whose books do not say how they stood then."""
-    intricate = divided.intricate(connection, past(day), day, terms_by_currency(connection))
+    intricate = divided.intricate(connection, past(day), day, judging(connection))
     return sorted({*unsettled(connection, day), *intricate})
 
 

@@ -60,18 +60,42 @@ class Division:
     collectible: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Judging:
+    """How promises are judged, also at the end of a past day: as the policy does that has the account now."""
+
+    first: Mapping[str, Terms]
+    """By currency: as the policy with the highest precedence says."""
+
+    others: Mapping[str, Terms]
+    """By policy version: as the active version of its policy says, where that is not the same."""
+
+    def of(self, currency: str, version: str | None) -> Terms:
+        """As the policy of `version` says, else the first one in the currency."""
+        return self.others.get(version or "") or self.first.get(currency, Terms())
+
+    @property
+    def grace(self) -> dict[str, int]:
+        """The days of grace by what they go by: a policy version, or else a currency."""
+        return {key: terms.grace_days for key, terms in (*self.first.items(), *self.others.items())}
+
+    @property
+    def longest(self) -> int:
+        """The most days of grace that there are."""
+        return max(self.grace.values(), default=0)
+
+
 def positions_of(connection: Connection, ids: Sequence[str], day: dt.date) -> Iterator[Position]:
     """Those of `ids` that anything was recorded of by `day`, in their order."""
-    terms = terms_by_currency(connection)
+    terms = judging(connection)
     for start in range(0, len(ids), BATCH):
         batch = ids[start : start + BATCH]
-        currencies = accounts.known_among(connection, batch)
-        found = events.of_accounts(connection, batch)
+        blank, found = _blank(connection, batch), events.of_accounts(connection, batch)
         states = _states(connection, batch, day)
         for key in batch:
             recorded = [stored for stored in found.get(key, ()) if stored.event.on <= day]
             if recorded:
-                account = _folded(Account(id=key, currency=currencies[key]), recorded)
+                account = _folded(blank[key], recorded)
                 yield _position(account, day, states.get(key, "current"), terms)
 
 
@@ -79,23 +103,22 @@ def positions_by_day(
     connection: Connection, ids: Sequence[str], upto: dt.date
 ) -> Iterator[list[tuple[dt.date, Position]]]:
     """How each of `ids` stood from the end of each day on which it may have changed, until `upto`."""
-    terms = terms_by_currency(connection)
+    terms = judging(connection)
     for start in range(0, len(ids), BATCH):
         batch = ids[start : start + BATCH]
-        currencies = accounts.known_among(connection, batch)
-        found, steps = events.of_accounts(connection, batch), _steps(connection, batch, upto)
+        blank, found = _blank(connection, batch), events.of_accounts(connection, batch)
+        steps = _steps(connection, batch, upto)
         for key in batch:
-            account = Account(id=key, currency=currencies[key])
-            yield list(_day_by_day(account, found.get(key, ()), steps.get(key, ()), upto, terms))
+            yield list(_day_by_day(blank[key], found.get(key, ()), steps.get(key, ()), upto, terms))
 
 
 def _day_by_day(
-    account: Account, said: Iterable[StoredEvent], steps: Iterable[_Step], upto: dt.date, terms: Mapping[str, Terms]
+    account: Account, said: Iterable[StoredEvent], steps: Iterable[_Step], upto: dt.date, terms: Judging
 ) -> Iterator[tuple[dt.date, Position]]:
     recorded = [stored for stored in said if stored.event.on <= upto]
     if not recorded:
         return
-    grace = dt.timedelta(days=terms.get(account.currency, Terms()).grace_days)
+    grace = dt.timedelta(days=terms.of(account.currency, account.policy_version).grace_days)
     whole = _folded(account, recorded)
     days = {stored.event.on for stored in recorded} | {on for on, _ in steps}
     days |= {item.due + ONE_DAY for invoice in whole.ledger.invoices.values() for item in invoice.items}
@@ -122,13 +145,22 @@ def _steps(connection: Connection, ids: Sequence[str], upto: dt.date) -> Mapping
     return found
 
 
-def terms_by_currency(connection: Connection) -> dict[str, Terms]:
-    """How promises are judged in each currency: as the policy with the highest precedence says."""
+def judging(connection: Connection) -> Judging:
+    """How promises are judged since the latest activation."""
     known = policies.activations(connection)
     active = policies.active(connection, known, policies.latest_activation(connection))
-    return {
-        policy.currency: Terms(grace_days=policy.grace_days, tolerance=policy.tolerance) for policy in reversed(active)
-    }
+    terms = {policy.name: Terms(grace_days=policy.grace_days, tolerance=policy.tolerance) for policy in active}
+    first = {policy.currency: terms[policy.name] for policy in reversed(active)}
+    others = {policy.name for policy in active if terms[policy.name] != first[policy.currency]}
+    return Judging(first=first, others={one.version: terms[one.name] for one in known if one.name in others})
+
+
+def _blank(connection: Connection, ids: Sequence[str]) -> Mapping[str, Account]:
+    """Each of `ids` before anything happened to it."""
+    account = tables.account
+    query = select(account.c.id, account.c.currency, account.c.policy_version)
+    rows = connection.execute(query.where(account.c.id.in_(accounts.listed(ids))))
+    return {row.id: Account(id=row.id, currency=row.currency, policy_version=row.policy_version) for row in rows}
 
 
 def _folded(account: Account, recorded: list[StoredEvent]) -> Account:
@@ -140,10 +172,10 @@ def _folded(account: Account, recorded: list[StoredEvent]) -> Account:
     return account
 
 
-def _position(account: Account, day: dt.date, state: str, terms: Mapping[str, Terms]) -> Position:
+def _position(account: Account, day: dt.date, state: str, terms: Judging) -> Position:
     book = account.ledger
     overdue = [item for item in book.open_items if item.due < day]
-    divides = division(book, account.promises.values(), day, terms.get(account.currency, Terms()))
+    divides = division(book, account.promises.values(), day, terms.of(account.currency, account.policy_version))
     return Position(
         account=account.id,
         currency=account.currency,

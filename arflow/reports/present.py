@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import array
 
 from arflow.reports import divided
 from arflow.reports.ledgers import Ledgers, present
-from arflow.reports.positions import BUCKETS, Position, terms_by_currency
+from arflow.reports.positions import BUCKETS, Position, judging
 from arflow.store import tables
 
 _account = tables.account
@@ -21,7 +21,7 @@ _account = tables.account
 
 def present_positions(connection: Connection, day: dt.date) -> list[Position]:
     """Every account that anything has happened to, in the order of their ids, with what is overdue on `day`."""
-    terms, ledgers = terms_by_currency(connection), present()
+    terms, ledgers = judging(connection), present()
     query = standings(books(ledgers, day), divided.by_sql(ledgers, day, terms), _account.c.state, _account.c.born)
     found = {row.id: position_of(row) for row in connection.execute(query)}
     for account, parts in divided.others(connection, day, terms):

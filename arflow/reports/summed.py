@@ -10,7 +10,7 @@ from arflow.reports.ageing import Ageing
 from arflow.reports.ledgers import present
 from arflow.reports.owners import Owned
 from arflow.reports.pipeline import Standing, in_all_states
-from arflow.reports.positions import BUCKETS, terms_by_currency
+from arflow.reports.positions import BUCKETS, judging
 from arflow.reports.present import books, total
 from arflow.store import tables
 
@@ -27,7 +27,7 @@ def present_pipeline(connection: Connection, day: dt.date) -> list[Standing]:
     for row in connection.execute(_open_amounts(day)):
         line = lines[row.currency, row.state]
         line.open_amount, line.gross, line.collectible = row.open, row.gross, row.gross
-    terms = terms_by_currency(connection)
+    terms = judging(connection)
     for row in connection.execute(_parts(divided.by_sql(present(), day, terms), _currency, _state)):
         _divide(lines[row.currency, row.state], row.disputed, row.promised)
     for account, parts in divided.others(connection, day, terms):
@@ -38,7 +38,7 @@ def present_pipeline(connection: Connection, day: dt.date) -> list[Standing]:
 def present_ageing(connection: Connection, day: dt.date) -> list[Ageing]:
     """One Ageing a currency, in the order of the currencies."""
     lines = {row.currency: _ageing(row) for row in connection.execute(_ages(day))}
-    terms = terms_by_currency(connection)
+    terms = judging(connection)
     for row in connection.execute(_parts(divided.by_sql(present(), day, terms), _currency)):
         _divide(lines[row.currency], row.disputed, row.promised)
     for account, parts in divided.others(connection, day, terms):
@@ -48,7 +48,7 @@ def present_ageing(connection: Connection, day: dt.date) -> list[Ageing]:
 
 def present_owners(connection: Connection, day: dt.date) -> list[Owned]:
     """Who has what today: those who do not work here first, then queues, then people, each by name."""
-    everybody, terms = owners.known(connection), terms_by_currency(connection)
+    everybody, terms = owners.known(connection), judging(connection)
     lines: dict[tuple[str, str], Owned] = {}
     for row in connection.execute(_counts(_owner, _currency)):
         lines[row.owner, row.currency] = owners.owned(row.owner, row.currency, everybody, accounts=row.accounts)

@@ -17,10 +17,9 @@ from typing import Any
 from sqlalchemy import ARRAY, BigInteger, Connection, Date, Row, Text, TextClause, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from arflow.accounts.promises import Terms
 from arflow.reports.dealing import dealt
 from arflow.reports.past import unsettled
-from arflow.reports.positions import Position, positions_by_day, terms_by_currency
+from arflow.reports.positions import Judging, Position, judging, positions_by_day
 from arflow.store import tables
 from arflow.vocabulary import State
 
@@ -57,7 +56,7 @@ def sweep(
     connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))  # each batch has accounts of its own
     connection.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))  # the other cores are for who waits
     connection.execute(text("SET LOCAL work_mem = '32MB'"))
-    terms, apart = terms_by_currency(connection), _apart(connection, upto)
+    terms, apart = judging(connection), _apart(connection, upto)
     found: dict[Key, Change] = defaultdict(Change)
     for ids in _batches(connection):
         begun = monotonic()
@@ -71,7 +70,7 @@ def sweep(
 
 
 def _by_sql(
-    connection: Connection, between: tuple[str, str], upto: dt.date, apart: Sequence[str], terms: Mapping[str, Terms]
+    connection: Connection, between: tuple[str, str], upto: dt.date, apart: Sequence[str], terms: Judging
 ) -> Iterable[Row[Any]]:
     """The changes through the accounts from one to another, but for those `apart`."""
     first, last = between
@@ -81,7 +80,7 @@ def _by_sql(
         "last": last,
         "upto": upto,
         "apart": apart,
-        "grace": {currency: judged.grace_days for currency, judged in terms.items()},
+        "grace": terms.grace,
         "states": [state.value for state in State],
         "dealt_accounts": [account for account, _, _ in covered],
         "dealt_days": [day for _, day, _ in covered],

@@ -56,7 +56,9 @@ WITH told AS MATERIALIZED (
     SELECT * FROM unnest(:dealt_accounts, :dealt_days, :dealt_amounts) AS dealt (account_id, "on", amount)
 ), promised AS (
     SELECT promise.account_id, promise.amount, promise."on",
-        least(promise.due + coalesce((:grace ->> account.currency)::integer, 0) + 1, (
+        least(promise.due + coalesce(
+            (:grace ->> account.policy_version)::integer, (:grace ->> account.currency)::integer, 0
+        ) + 1, (
             SELECT min(event."on")
             FROM event
             WHERE promise.cancelled_at IS NOT NULL AND event.account_id = promise.account_id

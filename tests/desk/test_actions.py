@@ -26,15 +26,16 @@ CARA = User(name="cara", roles=frozenset({"caller"}))
 def test_every_outcome_has_a_plain_label() -> None:
     """The dialog offers exactly the codes of the contract."""
     assert set(OUTCOMES) == set(outcomes.LABELS) == {*outcomes.CONVERSATIONS, *outcomes.OTHERS}
-    assert set(OUTCOMES) >= outcomes.TERMINAL >= set(outcomes.FLAGS)
+    assert set(OUTCOMES) >= outcomes.TERMINAL
 
 
 def test_a_call_needs_a_next_step_unless_somebody_else_takes_over() -> None:
     """Only after a terminal outcome nothing comes next; such a one puts its tag on the account."""
     with pytest.raises(Refused, match="what comes next"):
         actions.call(outcome="no_answer", direction="out")
-    contact = {"event": "contact", "channel": "call", "direction": "in", "outcome": "insolvent"}
-    assert (contact, {"event": "tag", "tag": "insolvent"}) == actions.call(outcome="insolvent", direction="in").contents
+    for outcome, name in (("insolvent", "insolvent"), ("stop_contact", "stop-contact"), ("deceased", "deceased")):
+        contact = {"event": "contact", "channel": "call", "direction": "in", "outcome": outcome}
+        assert (contact, {"event": "tag", "tag": name}) == actions.call(outcome=outcome, direction="in").contents
 
 
 def test_a_disputes_reason_is_a_code_and_words() -> None:

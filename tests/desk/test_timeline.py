@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from arflow.accounts.entries import Account
 from arflow.accounts.facts import Reading, snapshot
-from arflow.desk import actions, brief, timeline
+from arflow.desk import actions, brief, outcomes, timeline
 from arflow.desk.actions import Doing, FollowUp
 from arflow.desk.timeline import Mark, View
 from arflow.outlook import Outlook
@@ -167,10 +167,18 @@ def test_working_hours_say_when_not_only_no() -> None:
 
     assert ["call from Monday 2 Mar 2026, 08:00 there", "you may call now"] == [told(7), told(9)]
     assert "call from Tuesday 3 Mar 2026, 08:00 there" == told(19)
-    tagged = replace(account, tags=frozenset({"represented"}))
-    assert (
-        "talk to them only" in brief.allowed(tagged, seen, calendar, zone, dt.datetime(2026, 3, 2, 9, tzinfo=zone)).why
-    )
+
+
+def test_nobody_calls_where_a_red_flag_stands() -> None:
+    """Each tag that an outcome puts on says why, in the contact line and first on the page."""
+    zone, calendar = ZoneInfo("Europe/Berlin"), Calendar(timezone="Europe/Berlin")
+    account = Account(id="A", currency="EUR", born=True)
+    seen = snapshot(account, dt.date(2026, 3, 2), Reading())
+    for name in outcomes.FLAGS.values():
+        tagged = replace(account, tags=frozenset({name}))
+        told = brief.allowed(tagged, seen, calendar, zone, dt.datetime(2026, 3, 2, 9, tzinfo=zone))
+        assert (False, None, "do not call: ") == (told.now, told.at, told.why[:13])
+        assert [f"Tag {name}: {told.why[13:]}"] == brief.red_flags(tagged, seen)
 
 
 def test_on_the_real_clock_people_record_at_their_minute(engine: Engine, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from arflow.accounts.entries import BEFORE_ALL, Dispute, EffectStatus, Episode, Ledger
+from arflow.accounts.entries import BEFORE_ALL, Clearing, Dispute, EffectStatus, Episode, Ledger
 from arflow.accounts.promises import Terms
 from arflow.errors import Refused
 from arflow.messages import rendering
@@ -66,7 +66,24 @@ SAID = {
         "de": "Am 15. März 2026 haben Sie uns 500,00 EUR bis zum 22. März 2026 angekündigt.",
         "fr": "Le 15 mars 2026, vous nous avez annoncé 500,00 EUR pour le 22 mars 2026.",
     },
-    "came": {"en": "Of this, EUR 300.00 has reached us", "de": "300,00 EUR erreicht", "fr": "avons reçu 300,00 EUR"},
+    "came": {"en": "EUR 300.00 reached us in time", "de": "300,00 EUR rechtzeitig", "fr": "300,00 EUR à temps"},
+    "not_by_then": {
+        "en": "It had not reached us by then.",
+        "de": "Bis dahin war der Betrag nicht bei uns eingegangen.",
+        "fr": "Cette somme ne nous était pas parvenue à cette date.",
+    },
+    "rest_not_by_then": {
+        "en": "The rest had not arrived by then.",
+        "de": "Der Rest war bis dahin nicht eingegangen.",
+        "fr": "Le reste ne nous était pas parvenu à cette date.",
+    },
+    "since": {
+        "en": "Since then we have received EUR 500.00 from you; thank you for that.",
+        "de": "Seitdem sind 500,00 EUR von Ihnen eingegangen; dafür danken wir Ihnen.",
+        "fr": "Depuis, nous avons reçu 500,00 EUR de votre part et vous en remercions.",
+    },
+    "not_all": {"en": "your full payment", "de": "keine vollständige Zahlung", "fr": "votre paiement complet"},
+    "one_more": {"en": "and 1 more EUR 1.00", "de": "und 1 weitere 1,00", "fr": "et 1 autre 1,00"},
     "paid": {
         "en": "Your payment of EUR 300.00 of 20 March 2026 has arrived",
         "de": "Ihre Zahlung von 300,00 EUR vom 20. März 2026 ist eingegangen",
@@ -195,6 +212,37 @@ def test_a_broken_promise_is_named_with_what_came_of_it(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", CODES)
+def test_what_came_after_a_broken_promise_is_not_denied(language: str) -> None:
+    """Promised for Friday, two days of grace, and paid on Monday before the letter leaves."""
+    friday, monday, terms = dt.date(2026, 3, 6), dt.date(2026, 3, 9), Terms(grace_days=2)
+    broken = {"W": promise(dt.date(2026, 3, 4), friday, 80_000)}
+
+    def told(*came: Clearing) -> Message:
+        owed = ledger(*OWED.invoices.values(), payments=came)
+        return letter("promise-broken", account(language=language, promises=broken, ledger=owed), monday, terms=terms)
+
+    assert says(told(), "not_by_then") == []
+    assert "since" in says(told(), "since")
+    late = payment(monday, ("R-1", 50_000))
+    assert says(told(late), "not_by_then", "since") == []
+    assert says(told(payment(friday, ("R-1", 30_000)), late), "came", "rest_not_by_then", "since") == []
+
+
+@pytest.mark.parametrize("language", CODES)
+def test_a_letter_after_a_promise_that_holds_by_now_denies_nothing(language: str) -> None:
+    """A payment of an earlier day was recorded since the letter was decided, or the promise was called off."""
+    kept = {"W": promise(dt.date(2026, 3, 15), dt.date(2026, 3, 22), 30_000)}
+    owed = ledger(*OWED.invoices.values(), payments=[payment(dt.date(2026, 3, 20), ("R-2", 30_000))])
+    for text in both(letter("promise-broken", account(language=language, promises=kept, ledger=owed))):
+        assert not re.search(r"reached us|eingegangen|parvenu", text)
+
+
+@pytest.mark.parametrize("language", CODES)
+def test_who_has_paid_nearly_all_is_not_told_that_nothing_came(language: str) -> None:
+    assert says(letter("first-reminder", account(language=language)), "not_all") == []
+
+
+@pytest.mark.parametrize("language", CODES)
 def test_thanks_name_the_payment_and_what_it_settled(language: str) -> None:
     paid = {
         "R-2": structs.replace(
@@ -309,6 +357,12 @@ def test_a_long_table_ends_with_one_line_for_the_rest() -> None:
     assert "and 10 more EUR 10.00" in unspaced(message.text)
     assert "EUR 60.00" in unspaced(message.text)
     assert "Payment reminder: 60 invoices" == message.subject
+
+
+@pytest.mark.parametrize("language", CODES)
+def test_a_rest_of_one_line_is_one(language: str) -> None:
+    owed = ledger(*(invoice(f"R-{number:03}", (MARCH_3, 100)) for number in range(51)))
+    assert says(letter("first-reminder", account(language=language, ledger=owed)), "one_more") == []
 
 
 def test_yen_have_no_decimals() -> None:

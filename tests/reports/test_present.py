@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 from arflow import clock
 from arflow.ledger import importing
 from arflow.ledger.importing import Options
+from arflow.outlook import outlooks
 from arflow.reports import days as days_of_reports
 from arflow.reports import divided, listed, owners, sweeps
 from arflow.reports.ageing import ageing
@@ -18,18 +19,24 @@ from arflow.reports.book import ageing_of, pipeline_of, stood
 from arflow.reports.ledgers import present
 from arflow.reports.owners import Owned
 from arflow.reports.past import past_pipeline, past_positions
-from arflow.reports.positions import Position, terms_by_currency
+from arflow.reports.positions import Position, judging
 from arflow.reports.present import present_positions
 from arflow.reports.summed import present_owners
 from arflow.rules.loader import load_policy
-from tests.production import activate, standard, step, take_in, write_events
+from tests.production import activate, known_ids, standard, step, take_in, write_events
 from tests.random_events import Line, random_events
 from tests.reports.folded import pipeline, positions
 from tests.sizes import size
+from tests.test_doors import REAL
 
 pytestmark = pytest.mark.database
 
 START = dt.date(2026, 2, 20)
+
+
+def segment(number: int) -> str:
+    """Every third account is a key account."""
+    return "key" if number % 3 == 0 else ""
 
 
 def ledger(seed: int, accounts: int) -> list[Line]:
@@ -40,18 +47,24 @@ def ledger(seed: int, accounts: int) -> list[Line]:
         currency = rng.choice(("USD", "USD", "EUR"))
         lines = random_events(rng, f"A{number:03}", START, 60, rng.randint(0, 40))
         first: Line = {"event": "account", "account": f"A{number:03}", "date": START.isoformat(), "currency": currency}
+        first["segment"] = segment(number)
         found += [first, *lines[1:]]
     return found
 
 
 @pytest.fixture
 def book(engine: Engine) -> Engine:
-    """A database on the evening before anything happens, with two policies: one judges promises mildly."""
+    """A database on the evening before anything happens, with three policies.
+
+    One judges promises mildly, and one above it has the key accounts of its currency, and judges strictly.
+    """
     step(engine, START - dt.timedelta(days=2))
     activate(engine, standard("standard-usd"))
     mild = "policy: mild\ncurrency: EUR\npromises: {grace_days: 3, tolerance: 20.00}\nrules:\n"
     rule = "  - {id: late, from: current, when: days_overdue >= 2, to: reminded, why: Late.}\n"
     activate(engine, load_policy(mild + rule, file="mild"))
+    strict = 'policy: strict\ncurrency: EUR\nprecedence: 10\napplies_to: segment == "key"\nrules:\n'
+    activate(engine, load_policy(strict + rule, file="strict"))
     return engine
 
 
@@ -107,7 +120,8 @@ def talked_over(seed: int, accounts: int) -> list[Line]:
     for number in range(accounts):
         key = f"B{number:03}"
         currency = rng.choice(("USD", "EUR"))
-        found.append({"event": "account", "account": key, "date": START.isoformat(), "currency": currency})
+        opened: Line = {"event": "account", "account": key, "date": START.isoformat(), "currency": currency}
+        found.append(opened | {"segment": segment(number)})
         invoices = [f"I{at}" for at in range(rng.randint(1, 3))]
         found += [_invoice(rng, key, name) for name in invoices]
         days = sorted(rng.randint(5, 60) for _ in range(rng.randint(1, 7)))
@@ -149,7 +163,7 @@ def test_what_is_promised_and_disputed_again_and_again_divides_alike(book: Engin
 
 def divided_by(connection: Connection, day: dt.date) -> set[str]:
     """How promised parts were found."""
-    terms = terms_by_currency(connection)
+    terms = judging(connection)
     parts = divided.by_sql(present(), day, terms)
     simple = connection.execute(select(func.count()).where(parts.c.promised > 0)).scalar_one()
     others = [parts for _, parts in divided.others(connection, day, terms) if parts.promised]
@@ -229,3 +243,51 @@ def test_a_past_day_is_folded_once_until_something_is_recorded(book: Engine, tmp
     take_in(book, write_events(tmp_path / "two.jsonl", [late]))
     with book.connect() as connection:
         assert 3000 == stood(connection, past)[0].gross
+
+
+def promised_thrice(key: str, kind: str) -> Iterator[Line]:
+    """Promised for the fifth of March: without money, with some that came since, and of a named invoice."""
+    for number, (named, paid) in enumerate((({}, "0.00"), ({}, "30.00"), ({"invoices": ["I"]}, "85.00"))):
+        who: Line = {"account": f"{key}{number}", "date": "2026-02-20"}
+        yield {"event": "account", **who, "currency": "EUR", "timezone": "UTC", "segment": kind}
+        yield {"event": "invoice", **who, "id": "I", "amount": "100.00", "due": "2026-03-01"}
+        yield {
+            "event": "promise",
+            **who,
+            "date": "2026-03-02",
+            "id": "W",
+            "amount": "100.00",
+            "due": "2026-03-05",
+            **named,
+        }
+        if paid != "0.00":
+            yield {"event": "payment", **who, "date": "2026-03-04", "id": "P", "amount": paid}
+
+
+def test_each_account_is_judged_as_its_own_policy_judges(book: Engine, tmp_path: Path) -> None:
+    """Two policies in one currency: the higher one knows no days of grace and no tolerance, and has the keys alone."""
+    lines = [*promised_thrice("K", "key"), *promised_thrice("M", "")]
+    take_in(book, write_events(tmp_path / "events.jsonl", lines))
+    for day in (dt.date(2026, 3, 4), dt.date(2026, 3, 7)):
+        step(book, day)
+        with book.connect() as connection:
+            seen = {key: one.seen for key, one in outlooks(connection, known_ids(book), REAL).items()}
+        facts = {key: (one.view.exposure.promised, one.facts.overdue_amount) for key, one in seen.items()}
+        folded, kept = both(book, day)
+        assert facts == {one.account: (one.promised, one.collectible) for one in folded}
+        assert folded == kept
+        with book.connect() as connection:
+            assert pipeline(folded) == pipeline_of(connection, day)
+            assert ageing(folded) == ageing_of(connection, day)
+            assert owned(connection, folded) == present_owners(connection, day)
+    assert {"K0": 0, "K1": 0, "K2": 0, "M0": 10_000, "M1": 7_000, "M2": 0} == {
+        one.account: one.promised for one in folded
+    }
+    step(book, dt.date(2026, 3, 20))
+    assert sweeps.renew(book)
+    with book.connect() as connection:
+        swept = sweeps.told(connection, day)
+        assert folded == past_positions(connection, day)
+        assert pipeline(folded) == past_pipeline(connection, day)
+        assert swept is not None
+        assert pipeline(folded) == swept.lines

@@ -189,6 +189,14 @@ def test_holds_escalation_tags(site: Site, cara: Visitor) -> None:
     assert frozenset() == look(site.engine, "A1").account.tags
 
 
+def test_after_a_death_nobody_calls(site: Site, cara: Visitor) -> None:
+    """Nothing is asked about what comes next; the tag is there for the rules to stop at."""
+    died = marks(cara) | {"outcome": "deceased", "direction": "out", "next": "none"}
+    assert 303 == cara.post("/accounts/do/call/A1", died).status_code
+    assert "Do not call: the person has died" in cara.get(PAGE.format("A1")).text
+    assert frozenset({"deceased"}) == look(site.engine, "A1").account.tags
+
+
 def test_an_escalation_that_does_not_happen_is_not_told_as_done(site: Site, tmp_path: Path) -> None:
     """No policy is for yen: the account would be parked and stay where it is, so the form says so and keeps nothing."""
     opened = {"event": "account", "account": "J1", "date": "2026-01-02", "currency": "JPY"}
