@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 
 from arflow.errors import Refused, SaysNo, did_you_mean
-from arflow.store.desk_tables import ROLES, queue, queue_member, session, user
+from arflow.store.desk_tables import ROLES, one_time_link, queue, queue_member, session, user
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 1000
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
@@ -137,6 +137,7 @@ def disable(connection: Connection, name: str) -> None:
     with _an_admin_left(connection, name):
         is_active = (user.c.name == name) & user.c.disabled_at.is_(None)
         connection.execute(update(user).where(is_active).values(disabled_at=func.now()))
+        _end_links(connection, name)
         log_out(connection, name)
 
 
@@ -147,10 +148,16 @@ def enable(connection: Connection, name: str) -> None:
 
 
 def set_password(connection: Connection, name: str, password: str) -> None:
-    """Give `name` another password; whoever is logged in by it is logged out. Raises Refused, SaysNo."""
+    """Give `name` another password; sessions and links by which to set one end. Raises Refused, SaysNo."""
     find(connection, name)
     connection.execute(update(user).where(user.c.name == name).values(password=_hash(name, password)))
+    _end_links(connection, name)
     log_out(connection, name)
+
+
+def _end_links(connection: Connection, name: str) -> None:
+    """Whoever holds a link by which `name` sets a password can use it no more."""
+    connection.execute(delete(one_time_link).where(one_time_link.c.user_name == name))
 
 
 def log_out(connection: Connection, name: str) -> None:

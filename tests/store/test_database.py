@@ -84,6 +84,10 @@ def test_data_of_another_postgresql_is_refused(tmp_path: Path) -> None:
         ("sqlite:///x.db", "PostgreSQL only, not in sqlite"),
         ("no url at all", "cannot be read; write postgresql://"),
         ("postgresql://nobody@127.0.0.1:1/none", "cannot be reached"),
+        (
+            "postgresql://me:half@password@nowhere.example/none",
+            "URL cannot be read; write an @ of the password as %40$",
+        ),
     ],
 )
 def test_an_unusable_url_gets_one_line(url: str, said: str) -> None:
