@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
 
+from arflow.errors import NotNow
 from arflow.reports import changes, days, sweeps
 from arflow.reports.ageing import Ageing, ageing
 from arflow.reports.owners import Owned
@@ -24,6 +25,8 @@ from arflow.reports.summed import present_ageing, present_owners, present_pipeli
 from arflow.reports.sweeps import Underway
 
 _MOST_KEPT = 8
+_PATIENCE = 5.0
+"""How many seconds one who asks waits for those who asked before."""
 
 _Key = tuple[dt.date, changes.Mark]
 
@@ -31,17 +34,22 @@ _Key = tuple[dt.date, changes.Mark]
 class _Kept:
     """The last few days that were asked for of one database; one at a time is worked out."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, patience: float = _PATIENCE) -> None:
+        self._lock, self._patience = threading.Lock(), patience
         self._days: OrderedDict[_Key, Sequence[Position]] = OrderedDict()
 
     def get(self, key: _Key, work: Callable[[], Sequence[Position]]) -> Sequence[Position]:
-        with self._lock:
+        """What is kept, or worked out now. Raises NotNow when it would have to wait for long, a thread less for others."""
+        if not self._lock.acquire(timeout=self._patience):
+            raise NotNow("others are having past days added up just now; try again in a moment")
+        try:
             found = self._days.pop(key, None)
             self._days[key] = work() if found is None else found
             while len(self._days) > _MOST_KEPT:
                 self._days.popitem(last=False)
             return self._days[key]
+        finally:
+            self._lock.release()
 
 
 _kept: WeakKeyDictionary[Engine, _Kept] = WeakKeyDictionary()

@@ -1,7 +1,9 @@
 """Positions from the books are those that are folded from the events, on random books with all that may be."""
 
 import datetime as dt
+import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
@@ -9,11 +11,12 @@ import pytest
 from sqlalchemy import Connection, Engine, func, select, text
 
 from arflow import clock
+from arflow.errors import NotNow
 from arflow.ledger import importing
 from arflow.ledger.importing import Options
 from arflow.outlook import outlooks
+from arflow.reports import book, divided, listed, owners, sweeps
 from arflow.reports import days as days_of_reports
-from arflow.reports import divided, listed, owners, sweeps
 from arflow.reports.ageing import ageing
 from arflow.reports.book import ageing_of, pipeline_of, stood
 from arflow.reports.ledgers import present
@@ -26,6 +29,7 @@ from arflow.rules.loader import load_policy
 from tests.production import activate, known_ids, standard, step, take_in, write_events
 from tests.random_events import Line, random_events
 from tests.reports.folded import pipeline, positions
+from tests.servers import until
 from tests.sizes import size
 from tests.test_doors import REAL
 
@@ -291,3 +295,17 @@ def test_each_account_is_judged_as_its_own_policy_judges(book: Engine, tmp_path:
         assert pipeline(folded) == past_pipeline(connection, day)
         assert swept is not None
         assert pipeline(folded) == swept.lines
+
+
+def test_who_asks_for_a_past_day_waits_for_others_no_longer_than_a_moment() -> None:
+    """Eight who did would leave no thread for a page."""
+    kept, goes_on = book._Kept(patience=0.05), threading.Event()
+    key = (dt.date(2026, 3, 31), (0, 0, 0))
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(kept.get, key, lambda: [] if goes_on.wait(20) else [])
+        until(kept._lock.locked, seconds=20)
+        with pytest.raises(NotNow, match="try again in a moment"):
+            kept.get(key, list)
+        goes_on.set()
+        assert [] == first.result(20)
+    assert [] == kept.get(key, list)
