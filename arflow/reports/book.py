@@ -39,7 +39,7 @@ class _Kept:
         self._days: OrderedDict[_Key, Sequence[Position]] = OrderedDict()
 
     def get(self, key: _Key, work: Callable[[], Sequence[Position]]) -> Sequence[Position]:
-        """What is kept, or worked out now. Raises NotNow when it would have to wait for long, a thread less for others."""
+        """What is kept, or worked out now. Raises NotNow rather than wait long: a waiting thread serves nobody."""
         if not self._lock.acquire(timeout=self._patience):
             raise NotNow("others are having past days added up just now; try again in a moment")
         try:

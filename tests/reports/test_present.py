@@ -15,10 +15,10 @@ from arflow.errors import NotNow
 from arflow.ledger import importing
 from arflow.ledger.importing import Options
 from arflow.outlook import outlooks
-from arflow.reports import book, divided, listed, owners, sweeps
 from arflow.reports import days as days_of_reports
+from arflow.reports import divided, listed, owners, sweeps
 from arflow.reports.ageing import ageing
-from arflow.reports.book import ageing_of, pipeline_of, stood
+from arflow.reports.book import _Kept, ageing_of, pipeline_of, stood
 from arflow.reports.ledgers import present
 from arflow.reports.owners import Owned
 from arflow.reports.past import past_pipeline, past_positions
@@ -299,10 +299,10 @@ def test_each_account_is_judged_as_its_own_policy_judges(book: Engine, tmp_path:
 
 def test_who_asks_for_a_past_day_waits_for_others_no_longer_than_a_moment() -> None:
     """Eight who did would leave no thread for a page."""
-    kept, goes_on = book._Kept(patience=0.05), threading.Event()
+    kept, goes_on = _Kept(patience=0.05), threading.Event()
     key = (dt.date(2026, 3, 31), (0, 0, 0))
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(kept.get, key, lambda: [] if goes_on.wait(20) else [])
+        first = pool.submit(kept.get, key, lambda: [] * goes_on.wait(20))
         until(kept._lock.locked, seconds=20)
         with pytest.raises(NotNow, match="try again in a moment"):
             kept.get(key, list)
