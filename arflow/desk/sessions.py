@@ -16,10 +16,13 @@ from arflow.desk.users import User
 from arflow.store.desk_tables import failed_log_in, session, user
 
 FREE_TRIES = 3
-"""Wrong passwords of one name that cost no waiting; from there on each doubles it."""
+"""Wrong passwords of one name from one address that cost no waiting; from there on each doubles it."""
 
 FREE_TRIES_OF_ADDRESS = 20
 """The same of one address, behind which a whole office may sit."""
+
+FREE_TRIES_OF_NAME = 50
+"""The same of one name, wherever from: so many that who guesses from a few places does not keep its person out."""
 
 LONGEST_WAIT = dt.timedelta(minutes=15)
 REMEMBERED = dt.timedelta(hours=1)
@@ -92,8 +95,9 @@ def try_log_in(connection: Connection, name: str, address: str) -> dt.timedelta:
     connection.execute(select(func.pg_advisory_xact_lock(_LOG_IN_LOCK)))
     connection.execute(delete(failed_log_in).where(failed_log_in.c.at < _ago(REMEMBERED)))
     wait = max(
-        _wait(connection, failed_log_in.c.name == name, FREE_TRIES),
+        _wait(connection, (failed_log_in.c.name == name) & (failed_log_in.c.address == address), FREE_TRIES),
         _wait(connection, failed_log_in.c.address == address, FREE_TRIES_OF_ADDRESS),
+        _wait(connection, failed_log_in.c.name == name, FREE_TRIES_OF_NAME),
     )
     if not wait:
         connection.execute(insert(failed_log_in).values(name=name, address=address, at=func.clock_timestamp()))

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from arflow.desk import links, sessions, users
-from arflow.desk.sessions import FREE_TRIES, FREE_TRIES_OF_ADDRESS, LONGEST_WAIT, Lifetime
+from arflow.desk.sessions import FREE_TRIES, FREE_TRIES_OF_ADDRESS, FREE_TRIES_OF_NAME, LONGEST_WAIT, Lifetime
 from arflow.errors import SaysNo
 
 pytestmark = pytest.mark.database
@@ -93,6 +93,16 @@ def test_one_address_tries_few_names(engine: Engine) -> None:
     assert [0.0] * FREE_TRIES_OF_ADDRESS == found[:-1]
     assert found[-1] > 0
     assert [0.0] == waits(engine, 1, name="other", address="10.0.0.2")
+
+
+def test_who_guesses_elsewhere_does_not_keep_a_person_out(engine: Engine) -> None:
+    """Until it is done from everywhere."""
+    assert waits(engine, FREE_TRIES + 1, address="10.0.0.2")[-1] > 0
+    assert [0.0] == waits(engine, 1, address="10.0.0.1")
+    places = FREE_TRIES_OF_NAME // FREE_TRIES
+    for number in range(places):
+        waits(engine, FREE_TRIES, address=f"10.0.1.{number}")
+    assert waits(engine, 1, address="10.0.2.1")[0] > 0
 
 
 def test_many_tries_at_once_are_no_cheaper(engine: Engine) -> None:
