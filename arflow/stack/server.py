@@ -4,7 +4,6 @@ import socket
 import threading
 from contextlib import suppress
 
-from flask import Flask
 from sqlalchemy import Engine
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
@@ -12,7 +11,7 @@ from arflow.advance import Engineering
 from arflow.reports import book
 from arflow.rules.engine import DurableRules
 from arflow.web import Settings, create_app
-from arflow.web.app import LARGEST_BODY
+from arflow.web.app import LARGEST_BODY, Application
 from arflow.web.key import of_home
 from workers import entry
 from workers.ending import Ending
@@ -53,7 +52,7 @@ def work(process: Process, descriptor: int) -> None:
     engine.dispose()
 
 
-def serving(pages: Flask, listening: socket.socket, *, proxies: int) -> BaseWSGIServer | MultiSocketServer:
+def serving(pages: Application, listening: socket.socket, *, proxies: int) -> BaseWSGIServer | MultiSocketServer:
     """The server of `pages` on a socket; where no proxy is before it, what names one is not handed on to them."""
     return create_server(
         pages,
