@@ -1,13 +1,15 @@
 """Runs a policy's own examples: the owner's test cases, all of which must pass before it is activated."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from arflow.accounts.entries import Account
 from arflow.accounts.events import Event, parse
 from arflow.errors import Refused
-from arflow.replay import Line, Request, replay
+from arflow.replay import Line, Request, lives, replay
 from arflow.rules.decide import Evaluator
 from arflow.rules.policy import Example, Policy
+from arflow.vocabulary import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +36,17 @@ def wrong(policy: Policy, example: Example, evaluator: Evaluator) -> Iterator[st
         events = tuple(_events(example))
         for day, account, state in example.expect:
             request = Request(events=events, policy=policy, states_at=day, file=f"example `{example.name}`")
-            found = {line["account"]: line["state"] for line in replay(request, evaluator)}
-            if found.get(account) != state:
-                yield f"on {day} account `{account}` is {found.get(account, 'not there')}, expected {state.value}"
+            found = {lived.account.id: lived.account for lived in lives(request, evaluator)}.get(account)
+            if found is None or found.state is not state:
+                yield f"on {day} account `{account}` is {_instead(found, state)}"
     except Refused as refused:
         yield str(refused)
+
+
+def _instead(found: Account | None, expected: State) -> str:
+    """Where an account stands that does not stand where it is expected, and why if it stands still."""
+    parked = f"; it is parked: {found.parked.reason}" if found is not None and found.parked is not None else ""
+    return f"{'not there' if found is None else found.state.value}, expected {expected.value}{parked}"
 
 
 def story(policy: Policy, example: Example, evaluator: Evaluator) -> list[Line]:
@@ -55,6 +63,13 @@ def _events(example: Example) -> Iterator[Event]:
     contents = [{"account": "A", **event} for event in example.events]
     dates = [str(content["date"]) for content in contents if "date" in content]
     if example.account and dates:
-        yield parse({"event": "account", "account": "A", "date": min(dates), **example.account})
+        yield _event({"event": "account", "account": "A", "date": min(dates), **example.account})
     for content in contents:
-        yield parse(content)
+        yield _event(content)
+
+
+def _event(content: Mapping[str, object]) -> Event:
+    """An event of an example. Raises Refused for another policy, which a replay reads beside its events."""
+    if content.get("event") == "policy":
+        raise Refused("an example has one policy, and no event `policy`")
+    return parse(content)

@@ -9,8 +9,10 @@ import pytest
 from arflow import checking
 from arflow.checking import check, known
 from arflow.errors import Refused
-from arflow.rules.loader import version_of
+from arflow.examples import Failure, failures
+from arflow.rules.loader import load_policy, version_of
 from arflow.rules.prove_compile import MOST_MEMORY
+from arflow.rules.reference import Reference
 
 HEAD = "policy: p\ncurrency: USD\nrules:\n"
 RULES = """\
@@ -61,6 +63,43 @@ def test_an_example_whose_events_contradict_each_other_fails_with_the_reason() -
     text = text.replace("event: invoice", "event: payment")
     (failed,) = check(text).failing
     assert "I9" in failed.wrong[0]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "    events: [{date: 2026-02-01, event: policy, file: nowhere.yaml}]\n",
+        "    events: [{date: 2026-02-01, event: policy}]\n",
+        "    account: {event: policy, file: nowhere.yaml}\n    events: [{date: 2026-02-01, event: hold}]\n",
+    ],
+)
+def test_an_example_with_another_policy_fails_in_its_line(part: str) -> None:
+    """There is no such file, and it would not be read if there were."""
+    policy = load_policy(f"{HEAD}{RULES}examples:\n  - name: other\n{part}    expect: []\n", file="p.yaml")
+    failure = Failure(example="other", line=7, what="an example has one policy, and no event `policy`")
+    assert [failure] == failures(policy, Reference())
+
+
+def test_an_example_whose_account_is_parked_says_why() -> None:
+    """An attribute that is of another type than it is declared parks its account, which is no fault of the rules."""
+    head = HEAD.replace("rules:", "attributes: {grade: int}\nrules:")
+    text = head + RULES + "examples:\n" + EXAMPLE % ("late", "2026-03-15", "called")
+    (failed,) = check(text.replace("    events:", '    account: {attributes: {grade: "5"}}\n    events:')).failing
+    said = "on 2026-03-15 account `A` is current, expected called; it is parked: "
+    assert (said + "attribute `grade` of account `A` is `5`, which is no int",) == failed.wrong
+
+
+@pytest.mark.parametrize("name", ["credit", "amount", "credit_limit", "grade"])
+@pytest.mark.parametrize(("kind", "written"), [("int", "5"), ("amount", "5"), ("amount", "5.00")])
+def test_an_attribute_of_an_example_is_what_it_is_declared_whatever_its_name(
+    name: str, kind: str, written: str
+) -> None:
+    """Only `credit`, `amount` and `credit_limit` of the account and its events are amounts by their name."""
+    head = HEAD.replace("rules:", f"attributes: {{{name}: {kind}}}\nrules:")
+    text = head + RULES.replace("days_overdue >= 14", f"attr_{name} == 5") + "examples:\n"
+    text += EXAMPLE % ("late", "2026-03-15", "called")
+    given = f"    account: {{attributes: {{{name}: {written}}}, credit_limit: 500}}\n    events:"
+    assert () == check(text.replace("    events:", given)).failing
 
 
 def test_what_takes_too_long_is_ended_and_what_was_found_until_then_is_told() -> None:

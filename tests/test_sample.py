@@ -21,6 +21,7 @@ from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
 from arflow.sample import as_line, generate
 from arflow.sample.__main__ import main
+from arflow.stack.sample_company import SEED
 
 UNTIL = dt.date(2026, 6, 30)
 POLICIES = Path(replay.__file__).parent / "rules"
@@ -228,6 +229,13 @@ def test_nothing_is_paid_beyond_what_is_open_but_on_purpose(accounts: Mapping[st
     over = Counter(clearing.kind.value for clearing in clearings if clearing.unapplied)
     assert over.keys() <= {"payment"}
     assert over["payment"] < len(clearings) * 0.01
+
+
+def test_the_contacts_of_an_account_are_different_people() -> None:
+    """Nobody has two telephone numbers, or gets everything twice; about 1 in 200 accounts draws one name twice."""
+    read = [json.loads(line) for line in lines(seed=SEED, accounts=1000) if '"contacts"' in line]
+    for contacts in (event["contacts"] for event in read):
+        assert len(contacts) == len({one["name"] for one in contacts}) == len({one["email"] for one in contacts})
 
 
 # --- the same for everybody -------------------------------------------------------------------------------------------

@@ -54,7 +54,6 @@ _EVENTS: Mapping[str, str] = MappingProxyType(
         "tag": "a tag is put on",
         "untag": "a tag is taken off",
         "forced": "a move that a person makes, to or from `escalated`",
-        "policy": "a new policy version; `file` is relative to the events file",
     }
 )
 
@@ -86,9 +85,11 @@ def effects() -> str:
 
 
 def events() -> str:
-    """Every event: the fields it needs, those it may have, what it records."""
+    """Every event of an account: the fields it needs, those it may have, what it records."""
     rows = []
     for kind, fields in KINDS.items():
+        if kind == "policy":  # of no account, and only where a replay reads events
+            continue
         needed = code_list(name for name, field in fields.items() if field.required)
         optional = code_list(name for name, field in fields.items() if not field.required)
         rows.append((code(kind), needed, optional, _EVENTS[kind]))

@@ -10,10 +10,13 @@ from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
+from holidays.registry import COUNTRIES
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ACCOUNT_ZONE = "account"
 ONE_DAY = dt.timedelta(days=1)
+COUNTRIES_WITH_HOLIDAYS = frozenset(name for names in COUNTRIES.values() for name in names)
+"""The countries that the `holidays` library knows, by each of their names: `DE`, `DEU` and `Germany`."""
 
 
 @cache
@@ -71,15 +74,6 @@ def _next_act(zone: ZoneInfo, act_at: dt.time, now: dt.datetime) -> dt.datetime:
 @cache
 def _holidays_of(country: str) -> holidays.HolidayBase:
     return holidays.country_holidays(country)
-
-
-def is_country_with_holidays(country: str) -> bool:
-    """Whether the `holidays` library knows `country`."""
-    try:
-        _holidays_of(country)
-    except NotImplementedError:
-        return False
-    return True
 
 
 @dataclass(frozen=True, kw_only=True)

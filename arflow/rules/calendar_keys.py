@@ -4,11 +4,11 @@ import datetime as dt
 import re
 
 from arflow.errors import did_you_mean
-from arflow.rules.calendar import ACCOUNT_ZONE, WEEKDAYS, Calendar, is_country_with_holidays, zone_named
+from arflow.rules.calendar import ACCOUNT_ZONE, COUNTRIES_WITH_HOLIDAYS, WEEKDAYS, Calendar, zone_named
 from arflow.rules.yamlnodes import Node, as_mapping, as_text, as_texts
 
 _KEYS = ("timezone", "default_timezone", "act_at", "act_until", "holidays", "weekend")
-_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
 def read_calendar(node: Node | None) -> Calendar:
@@ -52,8 +52,9 @@ def _time(node: Node, key: str) -> dt.time:
 
 def _holidays(node: Node) -> str:
     country = as_text(node, "`holidays`")
-    if not is_country_with_holidays(country):
-        raise node.refused(f"`holidays`: `{country[:20]}` is no country of the holidays library, such as `US`")
+    if country not in COUNTRIES_WITH_HOLIDAYS:
+        known = did_you_mean(country[:20], COUNTRIES_WITH_HOLIDAYS)
+        raise node.refused(f"`holidays`: `{country[:20]}` is no country of the holidays library, such as `US`{known}")
     return country
 
 

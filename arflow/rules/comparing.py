@@ -11,12 +11,15 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from typing import Literal
 
 from arflow import money
 from arflow.rules.calendar import WEEKDAYS
-from arflow.rules.guards import Guards, StormFuse
+from arflow.rules.catalogue import FactType
+from arflow.rules.expressions import Comparison, Expression, Not
+from arflow.rules.guards import Guards
 from arflow.rules.policy import WIDE, Example, Never, Policy, Rule
 from arflow.vocabulary import State
 
@@ -70,12 +73,38 @@ class Differences:
 
 def differences(was: Policy, now: Policy) -> Differences:
     """What is different in `now`, seen from `was`."""
+    before, after = _in_decimals(was), _in_decimals(now)
     return Differences(
-        keys=tuple(_changed(_keys(was), _keys(now))),
-        rules=tuple(_differing(was.rules, now.rules)),
-        never=tuple(_differing(was.never, now.never)),
-        examples=tuple(_differing(was.examples, now.examples)),
+        keys=tuple(_changed(_keys(before), _keys(after))),
+        rules=tuple(_differing(before.rules, after.rules)),
+        never=tuple(_differing(before.never, after.never)),
+        examples=tuple(_differing(before.examples, after.examples)),
     )
+
+
+def _in_decimals(policy: Policy) -> Policy:
+    """The policy with what its conditions say of amounts in decimals: 500 cents are 5.00 dollars, 500 yen are 500."""
+    return replace(
+        policy,
+        applies_to=None if policy.applies_to is None else _condition(policy.applies_to, policy),
+        rules=tuple(replace(rule, when=_condition(rule.when, policy)) for rule in policy.rules),
+        never=tuple(replace(never, when=_condition(never.when, policy)) for never in policy.never),
+    )
+
+
+def _condition(expression: Expression, policy: Policy) -> Expression:
+    if isinstance(expression, Not):
+        return Not(part=_condition(expression.part, policy))
+    if not isinstance(expression, Comparison):
+        return replace(expression, parts=tuple(_condition(part, policy) for part in expression.parts))
+    if policy.facts[expression.fact].type is not FactType.AMOUNT:
+        return expression
+    return replace(expression, values=tuple(str(_decimal(value, policy)) for value in expression.values))
+
+
+def _decimal(minor: int | str, policy: Policy) -> Decimal:
+    """An amount of a policy; equal ones are written alike, whatever their currency."""
+    return Decimal(money.show(int(minor), policy.currency)).normalize()
 
 
 # --- entries of a list ------------------------------------------------------------------------------------------------
@@ -240,17 +269,17 @@ def _keys(policy: Policy) -> _Said:
         {key: (text, text) for key, text in texts.items()}
         | {
             "applies_to": (policy.applies_to, one_line(policy.applies_to_text)),
-            "promises tolerance": (policy.tolerance, tolerance),
+            "promises tolerance": (_decimal(policy.tolerance, policy), tolerance),
         }
         | _guards(policy.guards)
     )
 
 
 def _guards(guards: Guards) -> _Said:
-    """Each setting of each guard."""
+    """Each setting of each guard; the fuse has its own also where the document says none."""
     found: _Said = {}
     for name, guard in (("fresh_cash", guards.fresh_cash), ("storm_fuse", guards.storm_fuse)):
-        values = {} if guard is None or guard == StormFuse() else asdict(guard)
+        values = {} if guard is None else asdict(guard)
         said = {key: str(value).lower() for key, value in values.items() if value not in (None, False)}
         found |= {f"guards {name} {key}": (text, text) for key, text in said.items()}
     return found

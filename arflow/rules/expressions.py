@@ -56,7 +56,7 @@ class Not:
 Expression = Comparison | All | Any | Not
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<text>"[^"\n]*"|'[^'\n]*')|(?P<number>-?\d+(?:\.\d+)?)|(?P<op>==|!=|<=|>=|<|>)|(?P<mark>[(),])"""
+    r"""\s*(?:(?P<text>"[^"\n]*"|'[^'\n]*')|(?P<number>-?[0-9]+(?:\.[0-9]+)?)|(?P<op>==|!=|<=|>=|<|>)|(?P<mark>[(),])"""
     r"""|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<other>\S))"""
 )
 _MAX_DEPTH = 50

@@ -9,7 +9,7 @@ FEWEST = 500
 """So many messages and calls a day are no storm, whatever is usual."""
 
 USUAL_DAYS = 35
-"""What is usual is the most that left on one of so many days before; they hold a whole month."""
+"""What is usual is the most that left on one of so many days before, which hold a whole month; `store/fuse.usual`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class FreshCash:
 class StormFuse:
     """How many messages and calls may leave on one day: at most `max_per_day`, and `times_usual` times what is usual.
 
-    The second is never below FEWEST, and says nothing before anything has left on an earlier day.
+    The second is never below FEWEST, and says nothing before anything has left on an earlier day that was no storm.
     """
 
     max_per_day: int | None = None

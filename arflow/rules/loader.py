@@ -73,6 +73,7 @@ class _Loader:
                 raise NotEnforcedYet(f"`{key}` is not enforced yet; leave it out", file=file, line=root.key_lines[key])
         self._currency = self._read_currency()
         self._attributes = self._read_attributes()
+        self._amount_attributes = [name for name, kind in self._attributes.items() if kind == "amount"]
         declared = [attribute(name, kind) for name, kind in self._attributes.items()]
         facts = dict(CATALOGUE) | {spec.name: spec for spec in declared}
         self._reader = RuleReader(facts=facts, currency=self._currency, templates=templates)
@@ -172,11 +173,26 @@ class _Loader:
         account = as_mapping(keys["account"], "`account`") if "account" in keys else {}
         return Example(
             name=as_text(keys["name"], "`name`"),
-            account={name: _plain(value, name) for name, value in account.items()},
-            events=tuple(_event(entry) for entry in as_list(keys["events"], "`events`")),
+            account=self._plain_keys(account),
+            events=tuple(
+                self._plain_keys(as_mapping(entry, "an event")) for entry in as_list(keys["events"], "`events`")
+            ),
             expect=tuple(self._expected(entry) for entry in as_list(keys["expect"], "`expect`")),
             line=node.line,
         )
+
+    def _plain_keys(self, keys: Mapping[str, Node], amounts: Collection[str] = _AMOUNT_KEYS) -> Mapping[str, object]:
+        return {name: self._plain(value, name, amounts) for name, value in keys.items()}
+
+    def _plain(self, node: Node, name: str, amounts: Collection[str]) -> object:
+        """A node as JSON has it; amounts keep the digits they were written with. Attributes are what they declare."""
+        if isinstance(node.value, tuple):
+            return [self._plain(entry, name, amounts) for entry in node.value]
+        if isinstance(node.value, Mapping):
+            return self._plain_keys(node.value, self._amount_attributes if name == "attributes" else amounts)
+        if isinstance(node.value, Decimal) or (name in amounts and isinstance(node.value, int)):
+            return node.text
+        return node.value
 
     def _expected(self, node: Node) -> tuple[dt.date, str, State]:
         keys = as_mapping(node, "an expectation", ("date", "state", "account"), ("date", "state"))
@@ -206,18 +222,3 @@ class _Loader:
             if ordered[clause.fact] > MAX_ORDER_COMPARISONS:
                 reason = f"more than {MAX_ORDER_COMPARISONS} order comparisons on `{clause.fact}` in {where}"
                 raise Refused(reason, file=self._file, line=line)
-
-
-def _event(node: Node) -> Mapping[str, object]:
-    return {name: _plain(value, name) for name, value in as_mapping(node, "an event").items()}
-
-
-def _plain(node: Node, name: str) -> object:
-    """A node as JSON has it; amounts keep the digits they were written with."""
-    if isinstance(node.value, tuple):
-        return [_plain(entry, name) for entry in node.value]
-    if isinstance(node.value, Mapping):
-        return {key: _plain(value, key) for key, value in node.value.items()}
-    if isinstance(node.value, Decimal) or (name in _AMOUNT_KEYS and isinstance(node.value, int)):
-        return node.text
-    return node.value

@@ -1,6 +1,7 @@
 """Who the customers of the sample are: everything about an account that is settled before its first invoice."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arflow.sample import habits
@@ -120,14 +121,20 @@ def _record(country: Country, payer: Payer, segment: Segment, name: str, dice: D
         "collector_role": "first_party",
         "credit_limit": f"{dice.between(low, high) * 1000}.00",
         **({"owner": owner} if owner else {}),
-        "contacts": [_contact(country, name, role, dice) for role in roles],
+        "contacts": _contacts(country, name, roles, dice),
         "tags": ["key-account"] if segment.name == "enterprise" and dice.chance(400) else [],
         "attributes": {"region": region},
     }
 
 
-def _contact(country: Country, company: str, role: str, dice: Dice) -> Fields:
-    first, last = dice.one_of(country.first_names), dice.one_of(country.last_names)
-    phone = "".join(str(dice.below(10)) if char == "#" else char for char in country.phone)
-    email = f"{plain(first)}.{plain(last)}@{plain(company)}.example"
-    return {"name": f"{first} {last}", "email": email, "phone": phone, "role": role}
+def _contacts(country: Country, company: str, roles: Sequence[str], dice: Dice) -> list[Fields]:
+    """One person for each of `roles`; whoever would be there twice has the next family name instead."""
+    found: dict[str, Fields] = {}
+    for role in roles:
+        first, last = dice.one_of(country.first_names), dice.one_of(country.last_names)
+        while f"{first} {last}" in found:
+            last = country.last_names[(country.last_names.index(last) + 1) % len(country.last_names)]
+        phone = "".join(str(dice.below(10)) if char == "#" else char for char in country.phone)
+        email = f"{plain(first)}.{plain(last)}@{plain(company)}.example"
+        found[f"{first} {last}"] = {"name": f"{first} {last}", "email": email, "phone": phone, "role": role}
+    return list(found.values())

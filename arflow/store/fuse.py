@@ -54,10 +54,17 @@ def left(connection: Connection, day: Day) -> int:
 
 
 def usual(connection: Connection, day: Day) -> int:
-    """The most that left of a policy on one of the USUAL_DAYS before a local date; 0 when nothing did."""
+    """The most that left of a policy on one of the USUAL_DAYS before a local date, 0 when nothing ever did.
+
+    When nothing left on these, what left on the last date before them. A date whose fuse blew and was not released is
+    passed over: else each discarded storm would let a larger one through.
+    """
     policy, on = day
-    before = departed.c.on.between(on - dt.timedelta(days=USUAL_DAYS), on - dt.timedelta(days=1))
-    days = select(func.sum(departed.c.number).label("number")).where(departed.c.policy == policy, before)
+    stormy = select(blown_fuse.c.on).where(blown_fuse.c.policy == policy, blown_fuse.c.is_released.is_not(True))
+    earlier = (departed.c.policy == policy, departed.c.on < on, departed.c.on.not_in(stormy))
+    last = select(func.max(departed.c.on)).where(*earlier).scalar_subquery()
+    since = func.least(on - dt.timedelta(days=USUAL_DAYS), last)
+    days = select(func.sum(departed.c.number).label("number")).where(*earlier, departed.c.on >= since)
     query = select(func.coalesce(func.max(days.group_by(departed.c.on).subquery().c.number), 0))
     return int(connection.execute(query).scalar_one())
 

@@ -4,10 +4,11 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
+from holidays import list_supported_countries
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arflow.rules.calendar import ONE_DAY, Calendar, instant, is_country_with_holidays, zone_named
+from arflow.rules.calendar import COUNTRIES_WITH_HOLIDAYS, ONE_DAY, Calendar, instant, zone_named
 
 NEW_YORK, APIA, LORD_HOWE = ZoneInfo("America/New_York"), ZoneInfo("Pacific/Apia"), ZoneInfo("Australia/Lord_Howe")
 ZONES = st.sampled_from(
@@ -124,4 +125,12 @@ def test_the_weekend_is_what_the_policy_says() -> None:
 
 
 def test_countries_are_those_of_the_holidays_library() -> None:
-    assert [is_country_with_holidays(name) for name in ("US", "DE", "XX", "")] == [True, True, False, False]
+    assert {"US", "DE", "DEU", "Germany", "UK"} <= COUNTRIES_WITH_HOLIDAYS
+    assert set(list_supported_countries()) <= COUNTRIES_WITH_HOLIDAYS
+    assert not COUNTRIES_WITH_HOLIDAYS & {"", "XX", "de", "US-CA", "utils", "registry", "HolidayBase", "NYSE", "ECB"}
+
+
+def test_of_every_country_holidays_can_be_asked() -> None:
+    countries = [*list_supported_countries(), "Germany"]
+    works = [country for country in countries if Calendar(holidays=country).is_working_day(day("2026-01-01"))]
+    assert 0 < len(works) < len(countries) / 4

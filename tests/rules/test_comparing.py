@@ -3,6 +3,7 @@
 from dataclasses import fields
 from random import Random
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -111,6 +112,52 @@ def test_keys_of_the_policy_are_told_with_what_they_said() -> None:
         "promises grace_days": ("0", "1"),
     }
     assert expected == found
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "changes"),
+    [
+        ("{storm_fuse: {max_per_day: 100}}", "", {"max_per_day": ("100", "")}),
+        ("{storm_fuse: {times_usual: 5}}", "", {"times_usual": ("5", "3")}),
+        ("", "{storm_fuse: {max_per_day: 9, times_usual: 4}}", {"max_per_day": ("", "9"), "times_usual": ("3", "4")}),
+        ("", "{storm_fuse: {times_usual: 3}}", {}),
+        ("{storm_fuse: {times_usual: 2}}", "{storm_fuse: {times_usual: 3}}", {"times_usual": ("2", "3")}),
+    ],
+)
+def test_of_the_fuse_is_told_what_holds_otherwise(was: str, now: str, changes: dict[str, tuple[str, str]]) -> None:
+    """A policy that says nothing of its fuse has one nevertheless, and what holds still is no change."""
+    before, after = (policy(("rules:", f"guards: {said}\nrules:" if said else "rules:")) for said in (was, now))
+    found = {change.key: (change.was, change.now) for change in differences(before, after).keys}
+    assert {f"guards storm_fuse {key}": said for key, said in changes.items()} == found
+
+
+def test_of_the_fresh_cash_gate_is_told_what_it_asks() -> None:
+    edit = ("rules:", "guards: {fresh_cash: {max_age_hours: 30, hold_steps: true}}\nrules:")
+    found = {change.key: (change.was, change.now) for change in differences(policy(), policy(edit)).keys}
+    assert {"guards fresh_cash max_age_hours": ("", "30"), "guards fresh_cash hold_steps": ("", "true")} == found
+
+
+def test_an_amount_in_another_currency_is_the_same_only_when_its_number_is() -> None:
+    """25.00 euros are as many cents as 2,500 yen are yen, and 500.00 euros say the same number as 500 yen."""
+    yen = ("currency: EUR", "currency: JPY")
+    sizes = (">= 25.00", ">= 2500"), ("< 500.00", "< 500"), ("tolerance: 1.00", "tolerance: 100")
+    applies = ("rules:", "applies_to: open_amount >= 3.00 and not (credit_limit in (7.00))\nrules:")
+    found = differences(policy(applies), policy(applies, ("3.00", "300"), ("7.00", "700"), yen, *sizes))
+    (rule,) = found.rules
+    assert ("write", "changed") == (rule.id, rule.how)
+    assert ["overdue_amount >= 2500"] == [change.now.partition(" and ")[2] for change in rule.changes]
+    assert () == found.never
+    assert {"currency", "applies_to", "promises tolerance"} == {change.key for change in found.keys}
+    same = differences(policy(), policy(yen, (">= 25.00", ">= 25"), ("< 500.00", "< 500"), ("1.00", "1")))
+    assert ({"currency"}, ()) == ({change.key for change in same.keys}, same.rules + same.never)
+
+
+def test_an_attribute_that_becomes_an_amount_is_asked_for_another_number() -> None:
+    """500 of a count are not 5.00 of a currency, which is as many cents."""
+    edits = [("currency: EUR", f"currency: EUR\nattributes: {{size: {kind}}}") for kind in ("int", "amount")]
+    asked = [("days_overdue >= 14", f"attr_size >= {number}") for number in ("500", "5.00")]
+    found = differences(policy(edits[0], asked[0]), policy(edits[1], asked[1]))
+    assert ["ring"] == [one.id for one in found.rules]
 
 
 def test_of_an_example_only_what_is_expected_otherwise_is_shown() -> None:

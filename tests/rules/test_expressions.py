@@ -78,8 +78,9 @@ def test_every_clause_knows_its_text_in_order() -> None:
 
 
 def test_line_breaks_are_spaces() -> None:
-    """A long condition is written over several lines of the document."""
+    """A long condition is written over several lines of the document, and what is pasted may have other spaces."""
     assert read("on_hold\n  and\tdays_overdue\n>= 3\n") == read("on_hold and days_overdue >= 3")
+    assert read("on_hold\u00a0and days_overdue >=\u20033") == read("on_hold and days_overdue >= 3")
 
 
 @pytest.mark.parametrize(
@@ -92,6 +93,8 @@ def test_line_breaks_are_spaces() -> None:
         ("days_overdue", "no bool and cannot stand alone; compare it, as in `days_overdue >= 3`"),
         ("country", 'cannot stand alone; compare it, as in `country == "..."`'),
         ("tags", 'as in `"vip" in tags`'),
+        ("days_overdue >= ٣", "`٣` is no part of the language"),
+        ("days_overdue >= 1٣", "`٣` is no part of the language"),
         ("days_overdue >= 3.5", "counts whole numbers"),
         ("days_overdue >= 36501", "compared with 0 to 36500, not 36501"),
         ("days_overdue >= -1", "compared with 0 to 36500"),

@@ -179,7 +179,13 @@ def test_templates_are_known_where_they_are_given() -> None:
         (f"{PLAIN}calendar: {{default_timezone: account}}\n", 5, "no time zone"),
         (f"{PLAIN}calendar: {{weekend: [sat, sunday]}}\n", 5, "unknown day `sunday` (did you mean `sun`?)"),
         (f"{PLAIN}calendar: {{weekend: [mon, tue, wed, thu, fri, sat, sun]}}\n", 5, "no working day"),
-        (f"{PLAIN}calendar: {{holidays: XX}}\n", 5, "no country of the holidays library"),
+        (f"{PLAIN}calendar: {{act_at: 0٣:00}}\n", 5, "no time of day"),
+        (f"{PLAIN}calendar: {{holidays: XX}}\n", 5, "`XX` is no country of the holidays library, such as `US`"),
+        (f"{PLAIN}calendar: {{holidays: de}}\n", 5, "such as `US` (did you mean `DE`?)"),
+        *(
+            (f"{PLAIN}calendar: {{holidays: {name}}}\n", 5, f"`{name}` is no country of the holidays library")
+            for name in ("utils", "helpers", "registry", "constants", "calendars", "HolidayBase", "NYSE", "ECB")
+        ),
         (f"{PLAIN}catch_up: jmp\n", 5, "did you mean `jump`?"),
         (f"{PLAIN}precedence: high\n", 5, "must be a whole number"),
         (f"{PLAIN}precedence: 1.5\n", 5, "must be a whole number"),
