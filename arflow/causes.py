@@ -4,7 +4,7 @@ Nothing here reads or writes: events and the account's life come in, batches and
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from arflow.life.life import Life
 from arflow.life.lives import Batch
@@ -32,6 +32,13 @@ def is_late(life: Life, event: StoredEvent) -> bool:
 def own_instant(life: Life, event: StoredEvent) -> dt.datetime:
     """The instant of the event's own date and time."""
     return instant(life.zone(), event.event.on, event.event.clock)
+
+
+def comes_late(life: Life, group: Iterable[StoredEvent], applied_to: dt.datetime | None) -> bool:
+    """Whether an event of `group` is dated before what has been applied already, or corrects some of it."""
+    return any(
+        event.was is not None or (applied_to is not None and own_instant(life, event) < applied_to) for event in group
+    )
 
 
 def known(life: Life, at: dt.datetime | None, on: dt.date | None) -> dt.datetime:

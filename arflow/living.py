@@ -6,7 +6,7 @@ payer first, and on a stepped clock none of it outruns another that waits for th
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -56,7 +56,7 @@ class Living:
         self.placed: dict[str, tuple[State, str, str]] = {}
         self.switch = switch.latest(connection)
         self.fuses = fuse.every(connection)
-        self._cash = cash.marks(connection)
+        self._cash: tuple[CashMark, ...] | None = cash.marks(connection)
         self._real = engineering.delivery == "recorded"
         self._delivering = not self._real or (self.switch is not None and self.switch.is_on)
         self._results = Results.AWAITED if self._real and now.at is None else Results.COME_LATER
@@ -84,12 +84,16 @@ class Living:
         self._worlds.clear()
         everything = events.of_accounts(self.connection, self._ids)
         self.pending = {key: [replace(e, applied=False, was=None) for e in found] for key, found in everything.items()}
+        self._histories = self.pending
         self.stored = {key: _blank(stored) for key, stored in self.stored.items()}
 
     def look_ahead(self, present: Now, arrives: Callable[[Account], bool]) -> None:
-        """Live on as if delivery were on from `present`; messages of accounts that it `arrives` at are delivered."""
+        """Live on as if delivery were on from `present`, and payments complete.
+
+        Messages of accounts that it `arrives` at are delivered.
+        """
         self._delivering, self._results, self._present, self._arrives = True, Results.GOOD, present, arrives
-        self._works_at = present.at
+        self._cash, self._works_at = None, present.at
         self._worlds.clear()
 
     def standing(self, key: str) -> Life:
@@ -100,13 +104,18 @@ class Living:
     def live(self) -> list[tuple[Changed, Lived]]:
         """Every account's life up to now, payers first."""
         found = [self.stored[key] for key in self._ids if key in self.stored]
-        in_order = sorted(found, key=lambda stored: bool(self._payers(stored)))
+        in_order = sorted(found, key=self._level)
         if self._results is not Results.AWAITED:
             return [self._live(stored, self.now.limit) for stored in in_order]
         families: dict[str, list[Stored]] = {}
         for stored in in_order:
             families.setdefault(self.stored[stored.account.id].family, []).append(stored)
         return [pair for family in families.values() for pair in self._live_together(family)]
+
+    def _level(self, stored: Stored) -> int:
+        """How many accounts are to be lived before this one: the one it pays through, and that one's own of before."""
+        theirs = [self.stored[payer] for payer in self._payers(stored) if payer in self.stored]
+        return 1 + any(self._payers(payer) for payer in theirs) if theirs else 0
 
     def _live_together(self, family: Sequence[Stored]) -> list[tuple[Changed, Lived]]:
         """A family's lives on a stepped clock: none outruns another that waits for the result of a delivery."""
@@ -167,7 +176,7 @@ class Living:
         """What comes before anything else: the end of a time without delivery, a placing, a retry."""
         key = life.account.id
         self._discard(life)
-        if life.waits_for_release and not life.kept_back(self._at(life)):
+        if life.is_freed(self._at(life)):
             life.release(self._freed(life))
         if key in self.placed:
             life.place(self.placed[key][0], self._at(life), *self.placed[key][1:])
@@ -183,7 +192,8 @@ class Living:
         if self._results is Results.GOOD:
             return self._at(life)
         mended = [one for one in self.fuses if one.mended_at and life.policy and one.policy == life.policy.name]
-        words: list[Turn | Fuse | CashMark] = [*([self.switch] if self.switch else []), *mended[-1:], *self._cash[-1:]]
+        turns, marks = [self.switch] if self.switch else [], self._cash or ()
+        words: list[Turn | Fuse | CashMark] = [*turns, *mended[-1:], *marks[-1:]]
         return max((causes.known(life, word.known_at, word.known_on) for word in words), default=self._at(life))
 
     def _discard(self, life: Life) -> None:
@@ -279,36 +289,42 @@ class Living:
 
     def _batches(self, life: Life, stored: Stored) -> list[Batch]:
         """The pending events as causes: what became known late is one cause at that moment, the rest at their own."""
-        if stored.account.id not in self.pending:
+        pending = self.pending.get(stored.account.id)
+        if not pending:
             return []
         late: dict[dt.datetime, list[StoredEvent]] = {}
         own: list[StoredEvent] = []
-        for event in self.pending.get(stored.account.id, ()):
+        for event in pending:
             known = causes.known(life, event.known_at, event.known_on)
             (late.setdefault(known, []) if causes.is_late(life, event) else own).append(event)
-        found = [(at, self._late_batch(life, stored, at, group)) for at, group in late.items()]
+        found = [(at, Batch(parts=tuple(events.parts_of(group)), at=at)) for at, group in late.items()]
         parts = events.parts_of(own)
         instants = itertools.accumulate(map(life.instant_of, parts), max)  # never earlier, whatever zone one names
         found += [(at, Batch(parts=(part,))) for at, part in zip(instants, parts, strict=True)]
-        actors = {id(event.event): event.actor for event in self.pending.get(stored.account.id, ()) if event.actor}
+        actors = {id(event.event): event.actor for event in pending if event.actor}
         in_order = [batch for _, batch in sorted(found, key=lambda pair: pair[0])]
-        return [replace(batch, actor=causes.actors_of(batch, actors)) for batch in in_order]
+        whole = self._with_histories(life, stored, in_order)
+        return [replace(batch, actor=causes.actors_of(batch, actors)) for batch in whole]
 
-    def _late_batch(self, life: Life, stored: Stored, at: dt.datetime, group: list[StoredEvent]) -> Batch:
-        parts = tuple(events.parts_of(group))
-        if not self._needs_history(life, stored, group):
-            return Batch(parts=parts, at=at)
-        rows = {event.row for event in group}
-        history = [e for e in self._history(stored.account.id) if e.applied or e.row in rows]
-        return Batch(parts=parts, at=at, history=tuple(events.parts_of(history)))
+    def _with_histories(self, life: Life, stored: Stored, batches: Sequence[Batch]) -> Iterator[Batch]:
+        """`batches`, which are in order, each that comes late with all events that are applied once it is."""
+        known = {id(event.event): event for event in self.pending[stored.account.id]}
+        applied_to, rows = stored.applied_to, set[int]()
+        for batch in batches:
+            group = [known[id(event)] for part in batch.parts for event in part.events]
+            rows.update(event.row for event in group)
+            comes_late = batch.at is not None and causes.comes_late(life, group, applied_to)
+            yield replace(batch, history=self._applied_with(stored.account.id, rows)) if comes_late else batch
+            latest = causes.own_instant(life, group[-1])
+            applied_to = latest if applied_to is None else max(applied_to, latest)
 
-    def _needs_history(self, life: Life, stored: Stored, group: list[StoredEvent]) -> bool:
-        """Whether an event is dated before what has been applied already, or corrects some of it."""
-        if any(event.was is not None for event in group):
-            return True
-        return stored.applied_to is not None and any(
-            causes.own_instant(life, event) < stored.applied_to for event in group
-        )
+    def _applied_with(self, account: str, rows: Container[int]) -> tuple[Part, ...]:
+        """What is applied of an account, and the events in `rows`.
+
+        With it what waits to be corrected, as it will be: its old content is no event any more.
+        """
+        found = [e for e in self._history(account) if e.applied or e.was is not None or e.row in rows]
+        return tuple(events.parts_of(found))
 
     def _history(self, account: str) -> list[StoredEvent]:
         if self._histories is None:
@@ -362,8 +378,9 @@ class Looking(Living):
 
     def _read(self, ids: Sequence[str]) -> None:
         found = remembered.load(self.connection, ids)
-        heads = sorted({stored.family for stored in found.values()} - set(found))
-        self.stored = found | remembered.load(self.connection, heads) if heads else found
+        named = {stored.account.pays_through for stored in found.values()} - set(found)
+        payers = sorted(payer for payer in named if payer)
+        self.stored = found | remembered.load(self.connection, payers) if payers else found
         self.pending, self.later = {}, {}
 
 

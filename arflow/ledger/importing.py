@@ -7,10 +7,13 @@ of them refuse the file. Nothing is decided here: the accounts touched become du
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from errno import EISDIR
 from pathlib import Path
-from typing import Self, TextIO
+from tempfile import NamedTemporaryFile
+from typing import IO, Self
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
@@ -18,11 +21,11 @@ from arflow import money
 from arflow.accounts.events import parse_line
 from arflow.clock import Now
 from arflow.errors import Refused
-from arflow.ledger import staging
+from arflow.ledger import families, staging
 from arflow.ledger.csvfile import CsvFile
 from arflow.ledger.profiles import Profile
 from arflow.ledger.rowevents import Item, Reject, Row, Skipped
-from arflow.ledger.staging import Outcome
+from arflow.ledger.taking import Outcome
 from arflow.ledger.textlines import TextLines
 from arflow.ledger.written import shown
 from arflow.life.passes import NO_POLICY
@@ -80,9 +83,18 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
         staging.create_stage(connection)
         staging.stage(connection, _rows(path, options, report, rejects, progress))
         staging.settle(connection, options.currency)
+        families.settle(connection)
         import_id = _register(connection, path, options)
         for done, ids in enumerate(_staged_accounts(connection, path), start=1):
-            staging.take_in(connection, ids, now, report.outcome, correct=options.corrections, import_id=import_id)
+            staging.take_in(
+                connection,
+                ids,
+                now,
+                report.outcome,
+                correct=options.corrections,
+                is_of_now=options.profile is not None and options.profile.is_of_now,
+                import_id=import_id,
+            )
             staging.put_rejects_aside(connection, report.outcome)
             progress("comparing", 1 - 1 / (done + 1))
         for line, reason in staging.rejects(connection):
@@ -90,7 +102,7 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
         report.refusal = _too_many_rejects(report, options)
     if report.refusal is not None and not options.dry_run:
         raise report.refusal
-    _join_families(connection, path)
+    families.join(connection)
     _note_totals(connection, import_id, report)
     if report.outcome.new.total() >= MANY and not options.dry_run:
         connection.execute(text("ANALYZE account, event"))
@@ -99,7 +111,9 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
 
 def _staged_accounts(connection: Connection, path: Path) -> Iterator[list[str]]:
     try:
-        yield from staging.staged_accounts(connection)
+        yield from staging.staged_accounts(connection, payers=True)
+        families.leave_out_unopened(connection)
+        yield from staging.staged_accounts(connection, payers=False)
     except Refused as refused:
         raise refused.within(str(path)) from None
 
@@ -124,9 +138,18 @@ def _rows(
             report.skipped += 1
         elif isinstance(item, Reject):
             rejects.add(item.line, item.reason)
+        elif not _has_address(item.account):
+            rejects.add(
+                item.line, f"account {shown(item.account)} cannot have a page: a browser takes `..` for a way up"
+            )
         else:
             yield item.line, item.account, item.currency, item.events
     progress("reading", 1.0)
+
+
+def _has_address(account: str) -> bool:
+    """Whether a page can be named after an account: browsers resolve `.` and `..` between slashes, whatever is sent."""
+    return not {".", ".."} & set(account.split("/"))
 
 
 class _EventsFile:
@@ -168,12 +191,15 @@ def _check_names(attributes: Mapping[str, object]) -> None:
 
 
 class _Rejects:
-    """The reject file beside the imported one; it is there only when something was rejected."""
+    """The reject file beside the imported one; it is there only when something was rejected.
+
+    It is written aside, so that nothing that lies there by its name is written into, and only its owner may read it.
+    """
 
     def __init__(self, path: Path, report: Report, *, write: bool) -> None:
         self._path = path.with_name(path.name + ".rejects.csv")
         self._report, self._write = report, write
-        self._file: TextIO | None = None
+        self._file: IO[str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -181,6 +207,7 @@ class _Rejects:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+            Path(self._file.name).replace(self._path)
 
     def add(self, line: int, reason: str) -> None:
         self._report.rejected += 1
@@ -189,16 +216,26 @@ class _Rejects:
         if self._write:
             csv.writer(self._opened()).writerow([line, reason])
 
-    def _opened(self) -> TextIO:
+    def _opened(self) -> IO[str]:
         if self._file is None:
             self._file = self._created()
             csv.writer(self._file).writerow(["line", "reason"])
             self._report.reject_file = self._path
         return self._file
 
-    def _created(self) -> TextIO:
+    def _created(self) -> IO[str]:
         try:
-            return self._path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+            if self._path.is_dir():
+                raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+            return NamedTemporaryFile(  # it is closed, and put in its place, with this
+                "w",
+                dir=self._path.parent,
+                prefix=f".{self._path.name}.",
+                delete=False,
+                encoding="utf-8",
+                errors="backslashreplace",
+                newline="",
+            )
         except OSError as error:
             raise Refused(f"the rejects cannot be written here: {error.strerror}", file=str(self._path)) from None
 
@@ -235,12 +272,3 @@ def _register(connection: Connection, path: Path, options: Options) -> int:
         "totals": {},
     }
     return int(connection.execute(insert(tables.import_file).returning(tables.import_file.c.id), row).scalar_one())
-
-
-def _join_families(connection: Connection, path: Path) -> None:
-    """Put accounts that pay through another into its family. Raises Refused for a payer that cannot be one."""
-    for account, payer, line in staging.staged_payers(connection):
-        trouble = staging.payer_trouble(connection, account, payer)
-        if trouble is not None:
-            raise Refused(f"account `{account}` pays through `{payer}`, which {trouble}", file=str(path), line=line)
-        accounts.join_families(connection, account, payer)

@@ -135,3 +135,9 @@ class Profile:
     account: Template
     terms: Terms | None = None
     events: tuple[EventPlan, ...]
+
+    @cached_property
+    def is_of_now(self) -> bool:
+        """Whether what it says of an account has no date of its own, but that of another event of the row."""
+        dates = [plan.fields["date"] for plan in self.events if plan.event != "account"]
+        return any(plan.event == "account" and plan.fields["date"] in dates for plan in self.events)

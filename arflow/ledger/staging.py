@@ -6,26 +6,21 @@ the file is rejected with any of its events. Accounts are worked on in batches, 
 
 import itertools
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec.structs import replace
 from sqlalchemy import Connection, text
 from sqlalchemy import Row as RowOf
 
-from arflow import money
-from arflow.accounts.clearing import called
-from arflow.accounts.entries import Account
-from arflow.accounts.events import AMOUNTS, Event, parse
-from arflow.accounts.timeline import identity, same_content
+from arflow import clock
 from arflow.clock import Now
 from arflow.errors import Refused
 from arflow.ledger import currencies
-from arflow.ledger.contradictions import contradictions
+from arflow.ledger.taking import Outcome, Staged, Taker
+from arflow.living import Engineering, Looking
+from arflow.rules.reference import Reference
 from arflow.store import accounts, events, policies, tables
-from arflow.store.events import StoredEvent
 from arflow.store.rows import Row
 
 BATCH, BATCH_EVENTS = 500, 20_000
@@ -34,32 +29,8 @@ BATCH, BATCH_EVENTS = 500, 20_000
 MAX_EVENTS = 200_000
 """How many events one account may have in a file: its books are folded in memory."""
 
-_REPEATABLE = frozenset(
-    {"contact", "tag", "untag", "hold", "hold_released", "forced", "notice_delivered", "notice_failed"}
-)
-
 READ_AT_ONCE = 1000
 """How many rejects are read from the database at once."""
-
-
-@dataclass
-class Outcome:
-    """What became of the file's events so far."""
-
-    billed: Counter[str] = field(default_factory=Counter)
-    """Control total: what the file's invoices come to, in minor units by currency."""
-    paid: Counter[str] = field(default_factory=Counter)
-    """Control total: what its payments come to."""
-    new: Counter[str] = field(default_factory=Counter)
-    """New events by kind."""
-    unchanged: int = 0
-    corrections: list[tuple[int, str]] = field(default_factory=list)
-    """(line, what differs) of known events with other content."""
-    rejects: dict[int, str] = field(default_factory=dict)
-    """Lines of the accounts at hand whose rows contradict what is recorded, and why."""
-    accounts: int = 0
-    opened: int = 0
-    touched: list[str] = field(default_factory=list)
 
 
 def create_stage(connection: Connection) -> None:
@@ -95,14 +66,14 @@ def settle(connection: Connection, default: str) -> None:
     currencies.settle(connection, default)
 
 
-def staged_accounts(connection: Connection) -> Iterator[list[str]]:
-    """The ids of the staged accounts, batch by batch."""
+def staged_accounts(connection: Connection, *, payers: bool) -> Iterator[list[str]]:
+    """The ids of the staged accounts, batch by batch: those that other rows name as their payers, or all others."""
     after = ""
     query = text(
-        "SELECT account_id, count(*) AS events FROM stage WHERE account_id > :after GROUP BY account_id "
-        "ORDER BY account_id LIMIT :limit"
+        "SELECT account_id, count(*) AS events FROM stage WHERE account_id > :after "
+        "AND (account_id IN (SELECT payer FROM link)) = :payers GROUP BY account_id ORDER BY account_id LIMIT :limit"
     )
-    while found := connection.execute(query, {"after": after, "limit": BATCH}).all():
+    while found := connection.execute(query, {"after": after, "limit": BATCH, "payers": payers}).all():
         batch = [row.account_id for row, events in _summed(found) if events <= BATCH_EVENTS] or [found[0].account_id]
         yield batch
         after = batch[-1]
@@ -122,32 +93,62 @@ def _summed(found: Sequence[RowOf[Any]]) -> Iterator[tuple[RowOf[Any], int]]:
 
 
 def take_in(
-    connection: Connection, ids: Sequence[str], now: Now, outcome: Outcome, *, correct: bool, import_id: int | None
+    connection: Connection,
+    ids: Sequence[str],
+    now: Now,
+    outcome: Outcome,
+    *,
+    correct: bool,
+    is_of_now: bool,
+    import_id: int | None,
 ) -> None:
-    """Compare, check and write the staged events of the accounts `ids`."""
+    """Compare, check and write the staged events of the accounts `ids`.
+
+    `is_of_now` tells that what the file says of an account itself has no date of its own.
+    """
     staged = _staged(connection, ids)
     known = accounts.known_among(connection, ids)
     recorded = events.of_accounts(connection, [*known])  # of a new account nothing is
     settled = currencies.settled(connection, ids)
-    takers = {key: _Taker(key, settled[key], staged[key], recorded.get(key, []), outcome) for key in staged}
+    takers = {key: Taker(key, settled[key], staged[key], recorded.get(key, []), outcome) for key in staged}
     opened = [taker.blank() for key, taker in takers.items() if key not in known and taker.decide(correct=correct)]
     for key in known:
         takers[key].decide(correct=correct)
     accounts.create(connection, opened, policies.latest_activation(connection))
+    if is_of_now:
+        _restate(connection, takers, now)
     _write(connection, list(takers.values()), now, import_id)
     outcome.accounts += len(takers)
     outcome.opened += len(opened)
+    outcome.new.update(event.kind for taker in takers.values() for event, _, _ in taker.new)
     changed = [key for key, taker in takers.items() if taker.new or taker.corrected]
     outcome.touched += changed
     wake_up(connection, changed, now)
 
 
+def _restate(connection: Connection, takers: Mapping[str, Taker], now: Now) -> None:
+    """Say now what the file says of accounts themselves, where by the dates of its rows it would lose to older news."""
+    unsaid = {key: said for key, taker in takers.items() if (said := taker.unsaid())}
+    if not unsaid:
+        return
+    looking = Looking(connection, sorted(unsaid), now, Engineering(evaluator=Reference()))
+    for key, said in unsaid.items():
+        life = looking.standing(key)
+        zone = life.calendar().zone(takers[key].timezone or life.account.timezone)
+        takers[key].restate(said, *clock.local_moment(now, zone))
+
+
 def put_rejects_aside(connection: Connection, outcome: Outcome) -> None:
     """Keep the rejects of the accounts at hand in the database, so that memory does not grow with them."""
-    if outcome.rejects:
-        rows = [{"line": line, "reason": reason} for line, reason in outcome.rejects.items()]
+    reject(connection, outcome.rejects)
+    outcome.rejects.clear()
+
+
+def reject(connection: Connection, reasons: Mapping[int, str]) -> None:
+    """Keep the rejects of lines, each with the reason that was found first."""
+    if reasons:
+        rows = [{"line": line, "reason": reason} for line, reason in reasons.items()]
         connection.execute(text("INSERT INTO stage_reject VALUES (:line, :reason) ON CONFLICT DO NOTHING"), rows)
-        outcome.rejects.clear()
 
 
 def rejects(connection: Connection) -> Iterator[tuple[int, str]]:
@@ -165,147 +166,19 @@ def wake_up(connection: Connection, ids: Sequence[str], now: Now) -> None:
         accounts.make_due(connection, now.start, now.start_day, account.c.id.in_(accounts.listed(ids)))
 
 
-def _staged(connection: Connection, ids: Sequence[str]) -> dict[str, list[tuple[int, str, str]]]:
-    """(line, currency or "", event as it was written) of each account, in the order of the file."""
+def _staged(connection: Connection, ids: Sequence[str]) -> dict[str, list[Staged]]:
+    """What is staged of each account, in the order of the file."""
     query = text(
-        "SELECT line, account_id, currency, content FROM stage WHERE account_id = ANY(:ids) ORDER BY account_id, place"
+        "SELECT account_id, line, currency, content, place >= 0 AS is_own FROM stage WHERE account_id = ANY(:ids) "
+        "ORDER BY account_id, place"
     )
-    found: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
-    for row in connection.execute(query, {"ids": list(ids)}):
-        found[row.account_id].append((row.line, row.currency, row.content))
+    found: dict[str, list[Staged]] = defaultdict(list)
+    for account, *staged in connection.execute(query, {"ids": list(ids)}):
+        found[account].append(Staged(*staged))
     return found
 
 
-class _Taker:
-    """Decides what becomes of the staged events of one account."""
-
-    def __init__(
-        self,
-        account: str,
-        currency: str,
-        staged: list[tuple[int, str, str]],
-        recorded: list[StoredEvent],
-        outcome: Outcome,
-    ) -> None:
-        self.account, self.outcome = account, outcome
-        self.recorded = recorded
-        self.currency = currency
-        self.staged = self._parsed(staged)
-        self.new: list[tuple[Event, str, int]] = []
-        self.corrected: list[tuple[StoredEvent, Event]] = []
-
-    def blank(self) -> Account:
-        """The account as it is opened, before any event."""
-        return Account(id=self.account, currency=self.currency)
-
-    def _parsed(self, staged: list[tuple[int, str, str]]) -> list[Event]:
-        found = []
-        known: dict[str, Event] = {}  # of the account itself a file says the same on each of its lines
-        for line, named, written in staged:
-            try:
-                if written not in known:
-                    known[written] = parse({**json.loads(written), "account": self.account}, line)
-                event = replace(known[written], line=line)
-                self._count(event, named or self.currency)
-            except Refused as refused:
-                self._reject(line, refused.reason)
-            else:
-                found.append(event)
-        return found
-
-    def _count(self, event: Event, currency: str) -> None:
-        """Add `event` to the control totals. Raises Refused when its money is not money of the account."""
-        if currency != self.currency and event.kind not in ("account", "invoice"):
-            raise Refused(f"{called(event)} is in {currency}, but account `{self.account}` is in {self.currency}")
-        minor = {name: money.parse(event.data[name], currency) for name in AMOUNTS if event.data.get(name) is not None}
-        sums = {"invoice": self.outcome.billed, "payment": self.outcome.paid}.get(event.kind)
-        if sums is not None:
-            sums[currency] += minor["amount"]
-
-    def _reject(self, line: int, reason: str) -> None:
-        self.outcome.rejects.setdefault(line, reason)
-
-    def decide(self, *, correct: bool) -> bool:
-        """Sort the staged events into new, unchanged, corrections and rejects; whether anything is to be written."""
-        self._sort_out(correct=correct)
-        self._leave_out_rejects()
-        for line, reason in self._contradictions().items():
-            self._reject(line, reason)
-        self._leave_out_rejects()
-        self.outcome.new.update(event.kind for event, _, _ in self.new)
-        return bool(self.new or self.corrected)
-
-    def _sort_out(self, *, correct: bool) -> None:
-        by_identity: dict[tuple[str, str], StoredEvent] = {}
-        counts: Counter[tuple[str, str]] = Counter()
-        for stored in self.recorded:
-            key = (stored.event.kind, _identity(stored.event))
-            by_identity[key] = stored
-            counts[key] += 1
-        seen: Counter[tuple[str, str]] = Counter()
-        fresh: dict[tuple[str, str], Event] = {}
-        for event in self.staged:
-            if event.line in self.outcome.rejects:
-                continue
-            key = (event.kind, _identity(event))
-            seen[key] += 1
-            if key in by_identity and not (event.kind in _REPEATABLE and seen[key] > counts[key]):
-                self._compare(by_identity[key], event, correct=correct)
-            elif key in fresh and event.kind not in _REPEATABLE:
-                self._repeat(fresh[key], event)
-            else:
-                fresh[key] = event
-                self.new.append((event, key[1], seen[key] if event.kind in _REPEATABLE else 1))
-
-    def _repeat(self, first: Event, event: Event) -> None:
-        if same_content(first, event):
-            self.outcome.unchanged += 1
-        else:
-            self._reject(event.line, f"{event.kind} `{event.id}` is there twice with other content (line {first.line})")
-
-    def _compare(self, stored: StoredEvent, event: Event, *, correct: bool) -> None:
-        if same_content(stored.event, event):
-            self.outcome.unchanged += 1
-            return
-        self.outcome.corrections.append((event.line, _difference(stored.event, event)))
-        if correct:
-            self.corrected.append((stored, event))
-
-    def _leave_out_rejects(self) -> None:
-        """Take out whole lines: what came with a rejected event is not taken in either."""
-        self.new = [entry for entry in self.new if entry[0].line not in self.outcome.rejects]
-        self.corrected = [entry for entry in self.corrected if entry[1].line not in self.outcome.rejects]
-
-    def _contradictions(self) -> dict[int, str]:
-        """The lines of the file that contradict the rest of the account's books, and why."""
-        mine = {event.line for event, _, _ in self.new} | {event.line for _, event in self.corrected}
-        if not mine:
-            return {}
-        replaced = {stored.row: event for stored, event in self.corrected}
-        whole = [replaced.get(stored.row, stored.event) for stored in self.recorded]
-        return contradictions(self.blank(), [*whole, *(event for event, _, _ in self.new)], mine)
-
-
-def _identity(event: Event) -> str:
-    """What makes an event the same one in two files: its id, or else its content."""
-    if identity(event) is not None:
-        return str(event.id)
-    return events.digest(event).hex()
-
-
-def _difference(old: Event, new: Event) -> str:
-    """What a correction changes, field by field."""
-    before = {"date": old.on.isoformat(), **old.data}
-    after = {"date": new.on.isoformat(), **new.data}
-    changed = [
-        f"{name} {before.get(name, 'nothing')} -> {after.get(name, 'nothing')}"
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
-    ]
-    return f"account `{new.account}` {new.kind} `{new.id}`: {', '.join(changed)}"
-
-
-def _write(connection: Connection, takers: Sequence[_Taker], now: Now, import_id: int | None) -> None:
+def _write(connection: Connection, takers: Sequence[Taker], now: Now, import_id: int | None) -> None:
     known: Row = {"known_at": now.at, "known_on": now.day}
     rows = [
         events.row_of(event, identity=key, occurrence=occurrence) | {"import_id": import_id, **known}
@@ -316,33 +189,3 @@ def _write(connection: Connection, takers: Sequence[_Taker], now: Now, import_id
     for taker in takers:
         for stored, event in taker.corrected:
             events.correct(connection, stored, event, now.at, now.day)
-
-
-def staged_payers(connection: Connection) -> Iterator[tuple[str, str, int]]:
-    """(account, its payer, line) of every staged event that names a payer and was not rejected.
-
-    Content is looked into only where the word is written in it: to parse all of it takes longer than to read the file.
-    """
-    query = text(
-        "SELECT line, account_id, content::jsonb ->> 'pays_through' AS payer FROM stage "
-        "WHERE content LIKE '%\"pays_through\"%' AND content::jsonb ->> 'pays_through' IS NOT NULL "
-        "AND NOT EXISTS (SELECT FROM stage_reject WHERE stage_reject.line = stage.line) ORDER BY place"
-    )
-    for row in connection.execute(query).all():
-        yield row.account_id, row.payer, row.line
-
-
-def payer_trouble(connection: Connection, account: str, payer: str) -> str | None:
-    """Why `payer` cannot pay for `account`, or None: it must be known, and pay for itself."""
-    if account == payer:
-        return "is itself"
-    if not accounts.known_among(connection, [payer]):
-        return "is unknown"
-    query = text(
-        "SELECT EXISTS (SELECT 1 FROM event WHERE account_id = :payer AND (content ->> 'pays_through') IS NOT NULL), "
-        "EXISTS (SELECT 1 FROM event WHERE (content ->> 'pays_through') = :account)"
-    )
-    has_payer, is_payer = connection.execute(query, {"payer": payer, "account": account}).one()
-    if has_payer:
-        return "pays through another"
-    return "cannot be, since others pay through this account" if is_payer else None

@@ -1,7 +1,7 @@
 """One account's life: wakes, sendings and causes in their order, each with its pass (contract, sections 3 and 4)."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -13,9 +13,10 @@ from arflow.accounts.facts import Snapshot
 from arflow.errors import Refused
 from arflow.evolving import evolve
 from arflow.life import gates, passes
+from arflow.life.lateness import with_books, with_last_words
 from arflow.life.present import Present, reading
 from arflow.life.records import Entry, Part, World
-from arflow.life.sendings import drop_waiting, release, send_due, settle_notice
+from arflow.life.sendings import drop_waiting, is_freed, release, send_due, settle_notice
 from arflow.life.waking import next_wake, wake_after_holding
 from arflow.rules.calendar import Calendar, instant
 from arflow.rules.decide import Situation
@@ -76,6 +77,10 @@ class Life:
         """The account's policy day at `at`; it never decreases."""
         return self._here.policy_day(at)
 
+    def facts_at(self, at: dt.datetime) -> Snapshot:
+        """The facts to be shown at `at`; without attributes where one is not of the type that its policy declares."""
+        return self._here.readable(self.policy_day(at))
+
     def situation(self, policy: Policy, now: Snapshot, visited: frozenset[str] = frozenset()) -> Situation:
         """What a decision depends on besides the facts."""
         return passes.situation(self._here, policy, now, visited)
@@ -112,6 +117,10 @@ class Life:
     def waits_for_release(self) -> bool:
         """Whether something waits without a moment of its own, for another reason than a hold."""
         return not self.account.on_hold and any(effect.due_at is None for effect in self.account.waiting)
+
+    def is_freed(self, at: dt.datetime) -> bool:
+        """Whether something waits without a moment of its own that, at `at`, nothing keeps any more for ever."""
+        return is_freed(self._here, max(at, self.account.last_instant))
 
     def release(self, at: dt.datetime) -> None:
         """Let go at `at` what waited because something kept it back that is gone."""
@@ -195,27 +204,26 @@ class Life:
         folded = Life(blank, self.world)
         for part in history:
             folded._applied(part, folded.instant_of(part))  # another life, the same class
-        was_on_hold = self.account.on_hold
-        self._here.account = _with_books(self.account, folded.account)
-        events = [event for part in fresh for event in part.events]
+        was_on_hold, before = self.account.on_hold, self.account.book
+        events = _events_of(fresh)
+        known = with_books(self.account, folded.account)
+        self._here.account = with_last_words(known, folded.account, _events_of(history), events)
+        self._take_payer(now)
         for event in events:
             self._touch_up(event, now)
         if was_on_hold and not self.account.on_hold:
             release(self._here, now)
         self._here.fall_due(now)
+        self._here.settle_episode(before, now)
         self._cause(now, "+".join(dict.fromkeys(event.kind for event in events)), _last_forced(events), actor)
 
     def _touch_up(self, event: Event, now: dt.datetime) -> None:
-        """Do what a late event does outside the books, where rules have had their say since."""
+        """Do what a late event does outside the books to what was put out."""
         here = self._here
         if event.kind in ("notice_delivered", "notice_failed"):
             settle_notice(here, event.text("notice"), now, delivered=event.kind == "notice_delivered")
-        elif event.kind in ("tag", "untag"):
-            here.account = apply(here.account, event, (now, 0))
         elif event.kind == "contact" and event.text("channel") == "call":
             here.account = evolve(here.account, call_open=False)
-        elif event.kind == "account" and "owner" in event.data:
-            here.account = evolve(here.account, owner=event.text("owner"))
 
     def payer_changed(self, ledger: Ledger, at: dt.datetime) -> None:
         """Take over the payer's ledger after a cause of the payer at `at`, and run a pass."""
@@ -289,31 +297,9 @@ class Life:
         self._here.account = evolve(account, payer_ledger=self.world.ledgers[payer].before(at))
 
 
+def _events_of(parts: Iterable[Part]) -> list[Event]:
+    return [event for part in parts for event in part.events]
+
+
 def _last_forced(events: Sequence[Event]) -> Event | None:
     return next((event for event in reversed(events) if event.kind == "forced"), None)
-
-
-def _with_books(account: Account, books: Account) -> Account:
-    """`account` with everything that a fold of the recorded events alone gives; the rest is the machine's."""
-    return evolve(
-        account,
-        name=books.name,
-        timezone=books.timezone,
-        country=books.country,
-        language=books.language,
-        segment=books.segment,
-        risk_grade=books.risk_grade,
-        debtor_kind=books.debtor_kind,
-        collector_role=books.collector_role,
-        credit_limit=books.credit_limit,
-        pays_through=books.pays_through,
-        people=books.people,
-        attributes=books.attributes,
-        on_hold=books.on_hold,
-        ledger=books.ledger,
-        payer_ledger=books.payer_ledger,
-        promises=books.promises,
-        contacts=books.contacts,
-        episodes=books.episodes,
-        born=True,
-    )

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,30 @@ def test_rejects_that_cannot_be_written_refuse_the_file(arflow: Command, tmp_pat
     (tmp_path / "invoices.csv.rejects.csv").mkdir()
     why = arflow("import", _csv(tmp_path, GOOD, BAD), "--profile", "plain").refused()
     assert "invoices.csv.rejects.csv: the rejects cannot be written here: Is a directory" in why
+
+
+def test_rejects_are_written_into_nothing_that_lies_there(arflow: Command, tmp_path: Path) -> None:
+    """Whoever may put files there could name any other by it; customers' rows are for the owner of the file only."""
+    other, rejects = tmp_path / "other", tmp_path / "invoices.csv.rejects.csv"
+    other.write_text("as it was")
+    rejects.symlink_to(other)
+    assert arflow("import", _csv(tmp_path, GOOD, BAD), "--profile", "plain").status
+    assert ("as it was", False, "-rw-------") == (
+        other.read_text(),
+        rejects.is_symlink(),
+        stat.filemode(rejects.stat().st_mode),
+    )
+    assert {"other", "invoices.csv", rejects.name} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_an_account_that_no_page_can_be_named_after_is_rejected(
+    arflow: Command, engine: Engine, tmp_path: Path
+) -> None:
+    """A browser goes up where its address says `..`, and may send a form elsewhere."""
+    events = [invoice("A"), invoice("A/../../lists/all"), invoice("./B"), invoice("C/D.E"), invoice("..F")]
+    facts = _facts(arflow, write_events(tmp_path / "e.jsonl", events), "--accept-rejects")
+    assert [2, 3] == [reject["line"] for reject in facts["rejects"]]
+    assert {"A", "C/D.E", "..F"} == set(states(engine))
 
 
 def test_corrections_are_offered_and_applied_when_asked(arflow: Command, engine: Engine, tmp_path: Path) -> None:

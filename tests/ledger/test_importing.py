@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from arflow.advance import Engineering
+from arflow import clock
+from arflow.advance import Engineering, record, rehearse, standing
 from arflow.cli import run
 from arflow.errors import Refused
 from arflow.explain import explained
 from arflow.ledger import importing, profileloader, staging
+from arflow.ledger.importing import Options
 from arflow.reports.ageing import ageing
 from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
@@ -179,14 +181,77 @@ def test_a_gzip_is_read_like_its_content(engine: Engine, tmp_path: Path) -> None
     assert [] == take_in(engine, tmp_path / "plain.csv.gz", PLAIN).outcome.touched
 
 
-def test_an_unknown_payer_refuses_the_file(engine: Engine, tmp_path: Path) -> None:
-    """Nothing is imported when an account pays through one that nobody knows."""
-    file = write_events(
-        tmp_path / "e.jsonl", [{"event": "account", "account": "K", "date": "2026-01-05", "pays_through": "P"}]
-    )
-    with pytest.raises(Refused, match="line 1: account `K` pays through `P`, which is unknown"):
-        take_in(engine, file)
+def through(account: str, payer: str | None, date: str = "2026-01-05") -> dict[str, Any]:
+    """An event that says through whom an account pays."""
+    return {"event": "account", "account": account, "date": date, "pays_through": payer}
+
+
+def test_an_unknown_payer_rejects_its_row(engine: Engine, tmp_path: Path) -> None:
+    """The other rows are taken in; of one row alone, the file is refused with the reason."""
+    bad = through("K", "P")
+    with pytest.raises(Refused, match="the first for: account `K` pays through `P`, which is unknown"):
+        take_in(engine, write_events(tmp_path / "1.jsonl", [bad]))
     assert [] == list(known_ids(engine))
+    report = take_in(engine, write_events(tmp_path / "2.jsonl", [bad, INVOICE]), accept_rejects=True)
+    assert [(1, "account `K` pays through `P`, which is unknown")] == report.rejects
+    assert {"A": ("current", 5000)} == states(engine)
+
+
+def test_each_bad_payer_rejects_its_row(engine: Engine, tmp_path: Path) -> None:
+    """Itself, one that pays through another, one that others pay through, and one of whom no row could be taken in."""
+    wrong = {**INVOICE, "account": "R", "amount": "1.234"}
+    lines = [
+        *({**INVOICE, "account": account} for account in "KLPQ"),
+        through("P", "P"),
+        through("K", "P"),
+        through("L", "K"),
+        through("P", "Q"),
+        wrong,
+        through("S", "R"),
+        {**INVOICE, "account": "S"},
+    ]
+    report = take_in(engine, write_events(tmp_path / "e.jsonl", lines), accept_rejects=True)
+    expected = {
+        5: "account `P` pays through `P`, which is itself",
+        7: "account `L` pays through `K`, which pays through another",
+        8: "account `P` pays through `Q`, which cannot be, since others pay through this account",
+        9: "`1.234` has more decimals than USD, which has 2",
+        10: "account `S` pays through `R`, which is unknown",
+    }
+    assert expected == dict(report.rejects)
+    assert 5 == report.rejected
+    assert ["K", "L", "P", "Q", "S"] == list(known_ids(engine))
+    again = take_in(engine, tmp_path / "e.jsonl", accept_rejects=True)
+    assert (expected, []) == (dict(again.rejects), again.outcome.touched)
+
+
+def test_who_paid_through_another_once_may_be_paid_through(engine: Engine, tmp_path: Path) -> None:
+    """Only what holds now counts; and a file that is imported again is not held to what was agreed since."""
+    step(engine, dt.date(2026, 2, 1))
+    activate(engine, POLICY)
+    once = [*({**INVOICE, "account": account} for account in "PQ"), through("P", "Q", "2026-01-06")]
+    first = write_events(tmp_path / "1.jsonl", once)
+    take_in(engine, first)
+    take_in(engine, write_events(tmp_path / "2.jsonl", [through("P", None, "2026-01-20")]))
+    report = take_in(engine, write_events(tmp_path / "3.jsonl", [through("K", "P", "2026-01-25")]))
+    assert [] == report.rejects
+    again = take_in(engine, first)
+    assert ([], []) == (again.rejects, again.outcome.touched)
+    doors = Engineering(evaluator=Reference())
+    with engine.connect() as connection:
+        now = clock.read(connection)
+        lives = standing(connection, ["K"], now, doors) | rehearse(connection, known_ids(engine), now, doors)
+        looked_at, lived_anew = standing(connection, ["K"], now, doors)["K"], lives["K"]
+    assert [5000, 5000] == [sum(item.open for item in one.account.book.open_items) for one in (looked_at, lived_anew)]
+
+
+def test_two_never_pay_through_each_other_not_even_in_turn(engine: Engine, tmp_path: Path) -> None:
+    """The life of neither could be told first."""
+    step(engine, dt.date(2026, 2, 1))
+    take_in(engine, write_events(tmp_path / "1.jsonl", [{**INVOICE, "account": "P"}, through("K", "P")]))
+    take_in(engine, write_events(tmp_path / "2.jsonl", [through("K", None, "2026-01-20")]))
+    report = take_in(engine, write_events(tmp_path / "3.jsonl", [through("P", "K", "2026-01-25")]), accept_rejects=True)
+    assert [(1, "account `P` pays through `K`, which has paid through this account")] == report.rejects
 
 
 def test_a_date_in_another_order_refuses_the_file(engine: Engine, tmp_path: Path) -> None:
@@ -196,6 +261,94 @@ def test_a_date_in_another_order_refuses_the_file(engine: Engine, tmp_path: Path
     with pytest.raises(Refused, match="line 3"):
         take_in(engine, file, PLAIN)
     assert [] == list(known_ids(engine))
+
+
+def emails(engine: Engine) -> list[str]:
+    """Where letters go."""
+    with engine.connect() as connection:
+        return list(connection.execute(text("SELECT email FROM person ORDER BY account_id, position")).scalars())
+
+
+def contacts_file(tmp_path: Path, *rows: str) -> Path:
+    """A file of invoices of account A in the profile `plain`: issue date and e-mail."""
+    file = tmp_path / "plain.csv"
+    said = [row.split() for row in rows]
+    lines = [f"A,Ann,USD,{email},I-{day},{day},2026-06-30,50.00\n" for day, email in said]
+    file.write_text("account,name,currency,email,invoice,issued,due,amount\n" + "".join(lines))
+    return file
+
+
+def test_what_a_file_says_of_an_account_can_be_changed_back(engine: Engine, tmp_path: Path) -> None:
+    """All rows bear one date, and letters go to the address of the last file; once said, it changes nothing."""
+    step(engine, dt.date(2026, 2, 1))
+    for email in ("x@a.example", "y@a.example", "x@a.example", "y@a.example"):
+        take_in(engine, contacts_file(tmp_path, f"2026-01-05 {email}"), PLAIN)
+        assert emails(engine) == [email]
+        again = take_in(engine, tmp_path / "plain.csv", PLAIN)
+        assert ({}, []) == (again.outcome.new, again.outcome.touched)
+
+
+def test_what_a_file_says_of_an_account_is_newer_than_its_invoices(engine: Engine, tmp_path: Path) -> None:
+    """The newest invoice is paid and exported no more: the new address on the older one counts all the same."""
+    step(engine, dt.date(2026, 3, 1))
+    take_in(engine, contacts_file(tmp_path, "2026-01-05 old@a.example", "2026-02-05 old@a.example"), PLAIN)
+    changed = contacts_file(tmp_path, "2026-01-05 new@a.example")
+    with engine.connect() as connection:
+        options = Options(profile=PLAIN, dry_run=True)
+        preview = importing.import_file(connection, changed, clock.read(connection), options, lambda *_: None)
+    report = take_in(engine, changed, PLAIN)
+    assert {"account": 2} == preview.outcome.new == report.outcome.new
+    assert emails(engine) == ["new@a.example"]
+    step(engine, dt.date(2026, 3, 5))
+    paid = {"event": "payment", "account": "A", "date": "2026-03-04", "id": "P1", "amount": "1.00"}
+    take_in(engine, write_events(tmp_path / "p.jsonl", [paid]))
+    again = take_in(engine, changed, PLAIN)
+    assert ({}, [], ["new@a.example"]) == (again.outcome.new, again.outcome.touched, emails(engine))
+
+
+def test_a_later_row_replaces_an_earlier_one_unless_it_is_rejected(engine: Engine, tmp_path: Path) -> None:
+    """Also when the earlier row bears the later date."""
+    step(engine, dt.date(2026, 3, 1))
+    rows = ("2026-02-05 first@a.example", "2026-01-05 second@a.example")
+    take_in(engine, contacts_file(tmp_path, *rows), PLAIN)
+    assert emails(engine) == ["second@a.example"]
+    wrong = contacts_file(tmp_path, *rows)
+    wrong.write_text(wrong.read_text() + "A,Ann,USD,third@a.example,I-2026-01-05,2026-01-05,2026-06-30,60.00\n")
+    assert 1 == len(take_in(engine, wrong, PLAIN, accept_rejects=True).outcome.corrections)
+    rejected = "A,Ann,USD,fourth@a.example,I-9,2026-01-05,2026-06-30,60.00\n"
+    wrong.write_text(wrong.read_text().replace("60.00", "50.00") + rejected + rejected.replace("60.00", "70.00"))
+    report = take_in(engine, wrong, PLAIN, accept_rejects=True)
+    assert [6] == [line for line, _ in report.rejects]
+    assert emails(engine) == ["fourth@a.example"]
+
+
+def test_what_people_said_since_is_not_taken_back_by_a_file_that_says_the_same_again(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """A file that says something new is heard again."""
+    doors = Engineering(evaluator=Reference())
+    take_in(engine, contacts_file(tmp_path, "2026-01-05 x@a.example"), PLAIN)
+    mended = {"event": "account", "contacts": [{"email": "mended@a.example"}]}
+    with engine.begin() as connection:
+        record(connection, "A", [mended], actor="lena", engineering=doors)
+    take_in(engine, tmp_path / "plain.csv", PLAIN)
+    assert emails(engine) == ["mended@a.example"]
+    take_in(engine, contacts_file(tmp_path, "2026-01-05 y@a.example"), PLAIN)
+    assert emails(engine) == ["y@a.example"]
+
+
+def test_control_totals_are_of_what_was_taken_in(engine: Engine, tmp_path: Path) -> None:
+    """A rejected row counts no more when the books contradict it than when it cannot be read."""
+    lines = [
+        INVOICE,
+        {"event": "payment", "account": "A", "date": "2026-01-20", "id": "P1", "amount": "70.00", "invoice": "I9"},
+        {"event": "payment", "account": "A", "date": "2026-01-20", "id": "P2", "amount": "20.00"},
+        {**INVOICE, "id": "I2", "amount": "1.00"},
+        {**INVOICE, "id": "I2", "amount": "2.00"},
+    ]
+    report = take_in(engine, write_events(tmp_path / "e.jsonl", lines), accept_rejects=True)
+    assert [2, 5] == [line for line, _ in report.rejects]
+    assert ({"USD": 5100}, {"USD": 2000}) == (report.outcome.billed, report.outcome.paid)
 
 
 @pytest.mark.slow

@@ -1,0 +1,227 @@
+"""What becomes of the staged events of one account: new, unchanged, corrections or rejects. Nothing is read or written.
+
+A whole row of the file is rejected with any of its events.
+"""
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from arflow import money
+from arflow.accounts.clearing import called
+from arflow.accounts.entries import Account
+from arflow.accounts.events import AMOUNTS, Event, parse
+from arflow.accounts.timeline import identity, same_content
+from arflow.errors import Refused
+from arflow.ledger import restating
+from arflow.ledger.contradictions import contradictions
+from arflow.ledger.restating import Said
+from arflow.store import events
+from arflow.store.events import StoredEvent
+
+_REPEATABLE = frozenset(
+    {"contact", "tag", "untag", "hold", "hold_released", "forced", "notice_delivered", "notice_failed"}
+)
+
+
+@dataclass
+class Outcome:
+    """What became of the file's events so far."""
+
+    billed: Counter[str] = field(default_factory=Counter)
+    """Control total: what the file's invoices come to, in minor units by currency."""
+    paid: Counter[str] = field(default_factory=Counter)
+    """Control total: what its payments come to."""
+    new: Counter[str] = field(default_factory=Counter)
+    """New events by kind."""
+    unchanged: int = 0
+    corrections: list[tuple[int, str]] = field(default_factory=list)
+    """(line, what differs) of known events with other content."""
+    rejects: dict[int, str] = field(default_factory=dict)
+    """Lines of the accounts at hand whose rows contradict what is recorded, and why."""
+    accounts: int = 0
+    opened: int = 0
+    touched: list[str] = field(default_factory=list)
+
+
+class Staged(NamedTuple):
+    """An event on its way in, as it was written; `currency` is "" where its row names none."""
+
+    line: int
+    currency: str
+    content: str
+    is_own: bool
+    """False for what introduces an account beside another one of the customer."""
+
+
+class Taker:
+    """Decides what becomes of the staged events of one account."""
+
+    def __init__(
+        self,
+        account: str,
+        currency: str,
+        staged: Sequence[Staged],
+        recorded: list[StoredEvent],
+        outcome: Outcome,
+    ) -> None:
+        self.account, self.outcome = account, outcome
+        self.recorded = recorded
+        self.currency = currency
+        self.staged = self._parsed(staged)
+        self.new: list[tuple[Event, str, int]] = []
+        self.corrected: list[tuple[StoredEvent, Event]] = []
+
+    def blank(self) -> Account:
+        """The account as it is opened, before any event."""
+        return Account(id=self.account, currency=self.currency)
+
+    def _parsed(self, staged: Sequence[Staged]) -> list[tuple[Event, Staged]]:
+        found = []
+        known: dict[str, Event] = {}  # of the account itself a file says the same on each of its lines
+        for written in staged:
+            try:
+                if written.content not in known:
+                    content = {**json.loads(written.content), "account": self.account}
+                    known[written.content] = parse(content, written.line)
+                event = replace(known[written.content], line=written.line)
+                self._check_money(event, written.currency or self.currency)
+            except Refused as refused:
+                self._reject(written.line, refused.reason)
+            else:
+                found.append((event, written))
+        return found
+
+    def _check_money(self, event: Event, currency: str) -> None:
+        """Raise Refused when the money of `event` is not money of the account."""
+        if currency != self.currency and event.kind not in ("account", "invoice"):
+            raise Refused(f"{called(event)} is in {currency}, but account `{self.account}` is in {self.currency}")
+        for name in AMOUNTS:
+            if event.data.get(name) is not None:
+                money.parse(event.data[name], currency)
+
+    def _count(self) -> None:
+        """Add what is taken in, or was before, to the control totals."""
+        for event, written in self._accepted():
+            sums = {"invoice": self.outcome.billed, "payment": self.outcome.paid}.get(event.kind)
+            if sums is not None:
+                currency = written.currency or self.currency
+                sums[currency] += money.parse(event.data["amount"], currency)
+
+    def _accepted(self) -> Iterator[tuple[Event, Staged]]:
+        return (pair for pair in self.staged if pair[0].line not in self.outcome.rejects)
+
+    def _reject(self, line: int, reason: str) -> None:
+        self.outcome.rejects.setdefault(line, reason)
+
+    def decide(self, *, correct: bool) -> bool:
+        """Sort the staged events into new, unchanged, corrections and rejects; whether anything is to be written."""
+        self._sort_out(correct=correct)
+        self._leave_out_rejects()
+        for line, reason in self._contradictions().items():
+            self._reject(line, reason)
+        self._leave_out_rejects()
+        self._count()
+        return bool(self.new or self.corrected)
+
+    def _sort_out(self, *, correct: bool) -> None:
+        by_identity: dict[tuple[str, str], StoredEvent] = {}
+        counts: Counter[tuple[str, str]] = Counter()
+        for stored in self.recorded:
+            key = (stored.event.kind, _identity(stored.event))
+            by_identity[key] = stored
+            counts[key] += 1
+        seen: Counter[tuple[str, str]] = Counter()
+        fresh: dict[tuple[str, str], Event] = {}
+        for event, _ in self._accepted():
+            key = (event.kind, _identity(event))
+            seen[key] += 1
+            if key in by_identity and not (event.kind in _REPEATABLE and seen[key] > counts[key]):
+                self._compare(by_identity[key], event, correct=correct)
+            elif key in fresh and event.kind not in _REPEATABLE:
+                self._repeat(fresh[key], event)
+            else:
+                fresh[key] = event
+                self.new.append((event, key[1], seen[key] if event.kind in _REPEATABLE else 1))
+
+    def _repeat(self, first: Event, event: Event) -> None:
+        if same_content(first, event):
+            self.outcome.unchanged += 1
+        else:
+            self._reject(event.line, f"{event.kind} `{event.id}` is there twice with other content (line {first.line})")
+
+    def _compare(self, stored: StoredEvent, event: Event, *, correct: bool) -> None:
+        if same_content(stored.event, event):
+            self.outcome.unchanged += 1
+            return
+        self.outcome.corrections.append((event.line, _difference(stored.event, event)))
+        if correct:
+            self.corrected.append((stored, event))
+
+    def _leave_out_rejects(self) -> None:
+        """Take out whole lines: what came with a rejected event is not taken in either."""
+        self.new = [entry for entry in self.new if entry[0].line not in self.outcome.rejects]
+        self.corrected = [entry for entry in self.corrected if entry[1].line not in self.outcome.rejects]
+
+    def _contradictions(self) -> dict[int, str]:
+        """The lines of the file that contradict the rest of the account's books, and why."""
+        mine = {event.line for event, _, _ in self.new} | {event.line for _, event in self.corrected}
+        if not mine:
+            return {}
+        replaced = {stored.row: event for stored, event in self.corrected}
+        whole = [replaced.get(stored.row, stored.event) for stored in self.recorded]
+        return contradictions(self.blank(), [*whole, *(event for event, _, _ in self.new)], mine)
+
+    # --- what the file says of the account itself ---------------------------------------------------------------------
+
+    def unsaid(self) -> Said:
+        """What of it the books would not hold by the dates alone."""
+        file = [event for event, written in self._accepted() if written.is_own and event.kind == "account"]
+        told = [stored for stored in self.recorded if stored.event.kind == "account"]
+        earlier = [stored.event for stored in sorted(told, key=lambda stored: stored.row) if not stored.actor]
+        return restating.unsaid(file, self._newly_told(), earlier, [stored.event for stored in told])
+
+    @property
+    def timezone(self) -> str:
+        """The account's zone as it will be known, empty when nobody says it."""
+        said = (
+            event.text("timezone") for event in reversed(restating.in_order(self._told())) if "timezone" in event.data
+        )
+        return next(said, "")
+
+    def restate(self, said: Said, on: dt.date, at: dt.time) -> None:
+        """Add an event that says this, at a local date and time."""
+        event = Event(kind="account", account=self.account, on=on, clock=at, data=said)
+        key = _identity(event)
+        there = sum(_identity(other) == key for other in self._told())
+        self.new.append((event, key, there + 1))
+
+    def _told(self) -> list[Event]:
+        return [*(stored.event for stored in self.recorded if stored.event.kind == "account"), *self._newly_told()]
+
+    def _newly_told(self) -> list[Event]:
+        return [event for event, _, _ in self.new if event.kind == "account"]
+
+
+def _identity(event: Event) -> str:
+    """What makes an event the same one in two files: its id, or else its content."""
+    if identity(event) is not None:
+        return str(event.id)
+    return events.digest(event).hex()
+
+
+def _difference(old: Event, new: Event) -> str:
+    """What a correction changes, field by field."""
+    before = {"date": old.on.isoformat(), **old.data}
+    after = {"date": new.on.isoformat(), **new.data}
+    changed = [
+        f"{name} {before.get(name, 'nothing')} -> {after.get(name, 'nothing')}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
+    return f"account `{new.account}` {new.kind} `{new.id}`: {', '.join(changed)}"

@@ -1,0 +1,127 @@
+"""What files say of an account itself is what the last of them said, however its rows are dated."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arflow.accounts.applying import apply
+from arflow.accounts.entries import Account
+from arflow.accounts.events import Event
+from arflow.ledger import profileloader, restating
+from arflow.ledger.taking import Outcome, Staged, Taker
+from arflow.store.events import StoredEvent
+
+MORNING = dt.datetime(2026, 3, 1, 8, tzinfo=dt.UTC)
+ROW = st.fixed_dictionaries(
+    {"date": st.sampled_from(("2026-01-05", "2026-01-20", "2026-02-10"))},
+    optional={
+        "name": st.sampled_from(("Ann", "Zoe")),
+        "contacts": st.sampled_from(([{"email": "x@a.example"}], [{"email": "y@a.example"}])),
+        "attributes": st.dictionaries(st.sampled_from(("region", "size")), st.sampled_from(("n", "s")), min_size=1),
+    },
+)
+FILE = st.lists(ROW, min_size=1, max_size=4)
+
+
+class Books:
+    """What is recorded of one account, as files come in, a minute after each other."""
+
+    def __init__(self) -> None:
+        self.recorded: list[StoredEvent] = []
+        self.now = MORNING
+
+    def take(self, rows: Sequence[dict[str, object]]) -> int:
+        """Take in a file of `rows`; gives how many events are new."""
+        self.now += dt.timedelta(minutes=1)
+        contents = [json.dumps({"event": "account", **row}) for row in rows]
+        staged = [Staged(line, "USD", content, is_own=True) for line, content in enumerate(contents, 2)]
+        taker = Taker("A", "USD", staged, self.in_order(), Outcome())
+        taker.decide(correct=False)
+        if said := taker.unsaid():
+            taker.restate(said, self.now.date(), self.now.time())
+        for event, _, _ in taker.new:
+            self.note(event)
+        return len(taker.new)
+
+    def note(self, event: Event, actor: str = "") -> None:
+        row = len(self.recorded) + 1
+        stored = StoredEvent(row=row, event=event, applied=True, known_at=self.now, known_on=None, actor=actor)
+        self.recorded.append(stored)
+
+    def in_order(self) -> list[StoredEvent]:
+        return sorted(self.recorded, key=lambda one: (one.event.on, one.event.clock, one.row))
+
+    def account(self) -> Account:
+        """The account that a fold of all by date gives."""
+        account = Account(id="A", currency="USD")
+        for stored in self.in_order():
+            account = apply(account, stored.event, (self.now, 0))
+        return account
+
+
+def last_words(account: Account, files: Sequence[Sequence[dict[str, object]]]) -> tuple[object, ...]:
+    """What `files` say, row after row, whatever their dates."""
+    for row in (row for rows in files for row in rows):
+        data = {name: value for name, value in row.items() if name != "date"}
+        data |= {"contacts": tuple(data["contacts"])} if "contacts" in data else {}  # type: ignore[arg-type]  # a list
+        account = apply(account, Event(kind="account", account="A", on=MORNING.date(), data=data), (MORNING, 0))
+    return account.name, account.people, account.attributes
+
+
+def is_told(account: Account) -> tuple[object, ...]:
+    return account.name, account.people, account.attributes
+
+
+@given(st.lists(FILE, min_size=1, max_size=5))
+def test_the_books_hold_what_the_last_file_said_and_a_second_import_changes_nothing(
+    files: list[list[dict[str, object]]],
+) -> None:
+    books = Books()
+    for number, rows in enumerate(files, 1):
+        books.take(rows)
+        assert is_told(books.account()) == last_words(Account(id="A", currency="USD"), files[:number])
+        assert books.take(rows) == 0
+
+
+@given(FILE, st.sampled_from(("Ann", "Zoe", "Mia")))
+def test_what_a_person_said_stands_until_a_file_says_something_else(rows: list[dict[str, object]], name: str) -> None:
+    books = Books()
+    books.take([*rows, {"date": "2026-01-05", "name": "Ann"}])
+    clock = (books.now + dt.timedelta(seconds=30)).time()
+    books.note(Event(kind="account", account="A", on=MORNING.date(), clock=clock, data={"name": name}), actor="lena")
+    assert books.take([*rows, {"date": "2026-01-05", "name": "Ann"}]) == 0
+    assert books.account().name == name
+    books.take([*rows, {"date": "2026-01-05", "name": "Zoe"}])
+    assert books.account().name == "Zoe"
+    books.take([*rows, {"date": "2026-01-05", "name": "Ann"}])
+    assert books.account().name == "Ann"
+
+
+def test_who_pays_through_whom_is_left_to_the_dates() -> None:
+    on = MORNING.date()
+    first, second = (
+        Event(kind="account", account="A", on=on, data={"pays_through": payer, "name": payer}) for payer in "PQ"
+    )
+    assert restating.unsaid([first], [], [first, second], [first, second]) == {"name": "P"}
+
+
+@pytest.mark.parametrize("name", ["plain", "open-items", "ibm-us", "ibm-dayfirst", "ibm-leading-zeros"])
+def test_the_profiles_that_come_along_have_no_date_for_what_they_say_of_accounts(name: str) -> None:
+    assert profileloader.find(name).is_of_now
+
+
+def test_a_date_of_its_own_is_gone_by() -> None:
+    text = """
+profile: p
+columns: {account: a, currency: c, changed: changed_on, issued: i, number: n, amount: m}
+account: "{account}"
+terms: {days: 14}
+events:
+  account: {date: changed}
+  invoice: {date: issued, id: number, amount: amount}
+"""
+    assert not profileloader.from_text(text, file="p.yaml").is_of_now
