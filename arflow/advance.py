@@ -421,8 +421,8 @@ def versions_standing(
 def ahead(connection: Connection, ids: Sequence[str], until: dt.date, engineering: Engineering) -> Iterator[Entry]:
     """What will happen to the accounts `ids` and their families by the end of `until`, if nothing else is recorded.
 
-    Delivery is taken to be on from now, and every message to arrive where the account has an address. Nothing is
-    written.
+    Delivery is taken to be on from now, payments to be complete, and every message to arrive where the account has an
+    address. Nothing is written.
     """
     now = clock.read(connection)
     found = accounts.members_of(connection, ids)

@@ -12,12 +12,13 @@ from sqlalchemy import Connection
 from arflow import clock, money
 from arflow.accounts.entries import Account
 from arflow.accounts.events import Event
-from arflow.accounts.facts import snapshot
+from arflow.accounts.facts import Snapshot, snapshot
 from arflow.advance import Engineering, rehearse, standing
 from arflow.clock import Now
 from arflow.errors import Refused, SaysNo
 from arflow.life.life import Life, reading
 from arflow.life.records import Entry, EntryKind, Part
+from arflow.life.spending import repeat_ends
 from arflow.machines.stepping import refusal
 from arflow.rules.calendar import ONE_DAY, instant
 from arflow.rules.decide import Situation, held_back
@@ -122,16 +123,15 @@ def explained(connection: Connection, account: str, at: dt.date | None, engineer
 def explain(life: Life, at: dt.datetime, last_step: Entry | None, deciding: Policy | None) -> Explanation:
     """Explain the account of `life`, which has been lived through `at`; `deciding` is the version of `last_step`."""
     policy, account = life.policy, life.account
-    view = snapshot(account, life.policy_day(at), reading(policy)) if policy else None
     return Explanation(
         account=account,
         at=at,
         zone=str(life.zone()),
         policy=policy,
-        facts=view.facts if view else None,
+        facts=life.facts_at(at).facts if policy else None,
         decided=last_step,
         decided_clauses=_deciding_clauses(last_step, deciding),
-        rules=tuple(_rules_now(life, policy, at)) if policy else (),
+        rules=_rules(life, policy, at) if policy else (),
         waiting=tuple(_waits(life, at)),
         next=foresee(life, at),
     )
@@ -186,8 +186,16 @@ def shown(fact: str, value: FactValue, policy: Policy) -> str:
 # --- why each rule fires or does not ---------------------------------------------------------------------------------
 
 
-def _rules_now(life: Life, policy: Policy, at: dt.datetime) -> Iterator[RuleNow]:
-    view = snapshot(life.account, life.policy_day(at), reading(policy))
+def _rules(life: Life, policy: Policy, at: dt.datetime) -> tuple[RuleNow, ...]:
+    """How each rule stands; none where no rule can be asked, since an attribute is not of the type that is declared."""
+    try:
+        view = snapshot(life.account, life.policy_day(at), reading(policy))
+    except Refused:
+        return ()
+    return tuple(_rules_now(life, policy, view))
+
+
+def _rules_now(life: Life, policy: Policy, view: Snapshot) -> Iterator[RuleNow]:
     situation = life.situation(policy, view)
     for rule in policy.rules_in(life.account.state):
         because = failing(rule.when, view.facts, policy) or _waiting(life, policy, rule, view.facts, situation)
@@ -203,13 +211,23 @@ def _rules_now(life: Life, policy: Policy, at: dt.datetime) -> Iterator[RuleNow]
 
 def _waiting(life: Life, policy: Policy, rule: Rule, facts: Facts, situation: Situation) -> str:
     """Why a rule whose condition holds does not fire all the same."""
+    parked = "the account is parked" if life.account.parked else ""
     if rule.to is None:
-        return "it has fired in this stay" if rule.id in situation.spent else ""
+        return parked or (_spent(life.account, rule) if rule.id in situation.spent else "")
     reason = held_back(policy, rule, facts, situation) or refusal(facts.state, rule.to, facts)
     if reason is not None:
         return reason
     never = life.world.evaluator.forbidden(policy, rule.to, facts)
-    return f"`never` forbids it: {never.id}" if never else ""
+    return f"`never` forbids it: {never.id}" if never else parked
+
+
+def _spent(account: Account, rule: Rule) -> str:
+    """Why an act that has fired does not fire now, and from when on it may."""
+    if rule.repeat_after_days is None:
+        return "it has fired in this stay"
+    ends = repeat_ends(account, rule)
+    when = f"from {ends} on" if ends else "some days after what it put out has left"
+    return f"it has fired; it may fire again {when}"
 
 
 def failing(when: Expression, facts: Facts, policy: Policy) -> str:
@@ -258,20 +276,22 @@ def first_entry(life: Life, at: dt.datetime) -> tuple[Life, Entry] | None:
         due = life.next_due()
         if due is None or due > at + HORIZON:
             return None
+        before = len(life.entries)
         life.run_until(due)
-        telling = [entry for entry in life.entries if entry.kind in _TELLING]
+        came = life.entries[before:]
+        telling = [entry for entry in came if entry.kind in _TELLING]
         if telling:
             return life, telling[0]
-        life.sleep_on(due)
+        if not any(entry.kind is EntryKind.DROPPED for entry in came):  # what was dropped may have held a move back
+            life.sleep_on(due)
     return None
 
 
 def _overdue(life: Life, entry: Entry) -> int:
     """What is overdue when the entry comes: the collectible part, or all of it when nothing is collectible."""
-    policy = life.policy
-    if policy is None:
+    if life.policy is None:
         return 0
-    facts = entry.facts or snapshot(life.account, life.policy_day(entry.at), reading(policy)).facts
+    facts = entry.facts or life.facts_at(entry.at).facts
     return facts.overdue_amount or facts.gross_overdue_amount
 
 

@@ -1,7 +1,7 @@
 """What would go out in the next days: each account run ahead, in memory, as if delivery were on. Nothing is written.
 
-No guess: the lives are those that production runs, from now on, with every message arriving where the account has an
-address, and failing where it has none, and nothing else recorded.
+No guess: the lives are those that production runs, from now on, with payments taken for complete, every message
+arriving where the account has an address, and failing where it has none, and nothing else recorded.
 """
 
 import datetime as dt

@@ -13,13 +13,13 @@ from sqlalchemy import Connection
 
 from arflow import clock, explain
 from arflow.accounts.entries import Account
-from arflow.accounts.facts import Reading, Snapshot, snapshot
+from arflow.accounts.facts import Snapshot
 from arflow.advance import Engineering, is_its_own, versions_standing
 from arflow.clock import Now
 from arflow.desk import brief, worklist
 from arflow.desk.brief import Allowed
 from arflow.desk.worklist import LastStep
-from arflow.life.life import Life, reading
+from arflow.life.life import Life
 from arflow.rules.calendar import Calendar
 from arflow.rules.policy import Policy
 from arflow.store import journal, policies
@@ -151,7 +151,7 @@ def _outlook(life: Life, now: Now, version: int, step: LastStep | None, why: str
     account, policy, zone = life.account, life.policy, life.zone()
     today, _ = clock.local_moment(now, zone)
     at = now.at or explain.end_of(life, now.last_day)
-    seen = snapshot(account, life.policy_day(at), reading(policy) if policy else Reading())
+    seen = life.facts_at(at)
     return Outlook(
         account=account,
         version=version,

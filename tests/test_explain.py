@@ -16,6 +16,7 @@ from arflow.life.lives import live
 from arflow.life.records import EntryKind, World
 from arflow.replay import Request, replay
 from arflow.rules.expressions import parse as expression
+from arflow.rules.loader import load_policy
 from arflow.rules.policy import Policy
 from arflow.rules.reference import Reference
 from arflow.sample import generate
@@ -133,6 +134,49 @@ def test_the_failing_clause_is_named_with_its_value(when: str, because: str) -> 
     policy = standard("standard-usd")
     facts = Facts(state="current", days_overdue=4, overdue_amount=5000, tags=frozenset({"vip"}))
     assert because == failing(expression(when, policy.facts, "USD"), facts, policy)
+
+
+def _because(lines: list[dict[str, object]], rules: str, until: str) -> dict[str, str]:
+    """Why each rule of the state does not act at the end of a day, or nothing where it does."""
+    policy = load_policy(f"policy: p\ncurrency: USD\ncatch_up: jump\nrules:\n{rules}", file="test")
+    day = dt.date.fromisoformat(until)
+    life = live(
+        Account(id="A", currency="USD"),
+        timeline(parse({"account": "A", "date": "2026-01-05", **line}) for line in lines),
+        World(policies=(policy,), evaluator=Reference()),
+        day,
+    ).life
+    return {rule.rule: rule.because for rule in explain(life, end_of(life, day), None, None).rules}
+
+
+OWED: dict[str, object] = {"event": "invoice", "id": "I", "amount": "50.00", "due": "2026-01-05"}
+
+
+def test_no_rule_of_a_parked_account_would_act() -> None:
+    """The refused one is told with its refusal, the others with the parking."""
+    rules = """
+  - {id: settled, from: current, when: days_overdue >= 1, to: resolved, why: So.}
+  - {id: late, from: current, when: days_overdue >= 1, do: [{send: first}], why: So.}
+  - {id: later, from: current, when: days_overdue >= 9, do: [{send: second}], why: So.}
+"""
+    because = _because([OWED], rules, "2026-01-07")
+    assert {"settled", "late", "later"} == set(because)
+    assert "overdue" in because["settled"]
+    assert ("the account is parked", "days_overdue >= 9 (days_overdue is 2)") == (because["late"], because["later"])
+
+
+def test_an_act_that_repeats_says_from_when_on() -> None:
+    """From its last sending on; while what it put out still waits nobody knows the day."""
+    rules = """
+  - {id: once, from: current, when: days_overdue >= 1, do: [{tag: x}], why: So.}
+  - {id: weekly, from: current, when: days_overdue >= 1, repeat_after_days: 7, do: [{send: first}], why: So.}
+"""
+    once = "it has fired in this stay"
+    weekly = "it has fired; it may fire again from 2026-01-13 on"
+    assert {"once": once, "weekly": weekly} == _because([OWED], rules, "2026-01-07")
+    on_hold: dict[str, object] = {"event": "hold"}
+    weekly = "it has fired; it may fire again some days after what it put out has left"
+    assert {"once": once, "weekly": weekly} == _because([OWED, on_hold], rules, "2026-01-07")
 
 
 def test_the_next_step_in_one_sentence() -> None:

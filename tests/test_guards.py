@@ -27,11 +27,12 @@ from tests.test_real_clock import ledger, today
 pytestmark = pytest.mark.database
 
 
-def policy(guards: str, last: str = "") -> Policy:
+def policy(guards: str, last: str = "", applies_to: str = "days_overdue >= 0") -> Policy:
     """Writes to and calls everybody who is late, under `guards`."""
     document = f"""
 policy: p
 currency: USD
+applies_to: {applies_to}
 calendar: {{timezone: account, act_at: "00:00", act_until: "23:59", weekend: []}}
 guards: {guards}
 rules:
@@ -157,6 +158,39 @@ def test_a_new_policy_sends_nothing_for_days_before_its_activation(engine: Engin
     assert [("second-reminder", "waiting", True, True), ("final-demand", "waiting", True, True)] == rows[1:]
 
 
+@pytest.mark.parametrize(
+    "guards", ["{}", "{fresh_cash: {max_age_hours: 200}}", "{fresh_cash: {hold_if_unapplied_covers: true}}"]
+)
+def test_what_waits_leaves_when_another_version_lets_it(engine: Engine, tmp_path: Path, guards: str) -> None:
+    """Nobody ever says for it that payments are complete: a version that does not ask, or asks less, is enough."""
+    begun(engine, tmp_path, "{fresh_cash: {max_age_hours: 30}}")
+    complete(engine, through=today() - dt.timedelta(days=4))
+    assert {"send": "waiting", "call": "waiting"} == effects(engine)
+    activate(engine, policy(guards))
+    run(engine, REAL)
+    assert {"send": "sent", "call": "sent"} == effects(engine)
+    assert sound(engine)
+
+
+def test_what_waits_leaves_when_no_policy_has_the_account_any_more(engine: Engine, tmp_path: Path) -> None:
+    """It is parked; no guard is left that could keep back what was decided before."""
+    begun(engine, tmp_path, "{fresh_cash: {max_age_hours: 30}}")
+    activate(engine, policy("{}", applies_to="days_overdue >= 1000"))
+    run(engine, REAL)
+    assert {"send": "sent", "call": "sent"} == effects(engine)
+
+
+def test_unapplied_money_keeps_what_waited_for_payments_until_it_is_cleared(engine: Engine, tmp_path: Path) -> None:
+    """The word of payments frees it from one guard into the other: it is looked at again from day to day."""
+    begun(engine, tmp_path, "{fresh_cash: {hold_if_unapplied_covers: true, max_age_hours: 30}}")
+    say(engine, "A0", {"event": "invoice", "id": "I9", "amount": "1.00", "due": today().isoformat()})
+    say(engine, "A0", {"event": "payment", "id": "P1", "amount": "60.00", "invoice": "I9"})
+    complete(engine)
+    with engine.connect() as connection:
+        waiting = accounts.load(connection, ["A0"])["A0"].account.waiting
+    assert [True, True] == [one.due_at is not None for one in waiting]
+
+
 # --- the storm fuse ---------------------------------------------------------------------------------------------------
 
 
@@ -229,6 +263,16 @@ def test_discarded_nothing_of_it_ever_leaves_and_the_rules_know(storm: Engine, t
     assert sound(storm)
 
 
+def test_discarded_the_fuse_blows_again_when_more_leaves_on_that_date(storm: Engine, tmp_path: Path) -> None:
+    """What has left on it has left; only a release lets more of it go."""
+    mend(storm, is_released=False)
+    with storm.begin() as connection:
+        events = write_events(tmp_path / "again.jsonl", [line | {"account": "C"} for line in ledger(1)])
+        importing.import_file(connection, events, clock.read(connection), Options(profile=None), lambda *_: None)
+    run(storm, REAL)
+    assert [("p", 8, 5)] == blown(storm)
+
+
 def test_discarded_is_also_what_somebody_had_claimed(storm: Engine, tmp_path: Path) -> None:
     """Who had it may have died, and may be handing it over: it is theirs no more, and said to have perhaps left."""
     with storm.begin() as connection:
@@ -256,6 +300,48 @@ def test_usual_is_the_busiest_day_of_the_last_five_weeks(engine: Engine) -> None
     with engine.connect() as connection:
         assert (14, 18) == (fuse.usual(connection, ("p", on)), fuse.left(connection, ("p", on)))
         assert 0 == fuse.usual(connection, ("r", on))
+
+
+def test_a_discarded_storm_is_not_usual(storm: Engine) -> None:
+    """A released one is: somebody has looked at it. One that nobody has decided on is none either."""
+    with storm.begin() as connection:
+        on = clock.read(connection).today
+        fuse.count(connection, {("p", on - dt.timedelta(days=1)): 4, ("p", on + dt.timedelta(days=1)): 9})
+        before = fuse.usual(connection, ("p", on + dt.timedelta(days=1)))
+    mend(storm, is_released=False)
+    with storm.begin() as connection:
+        discarded = fuse.usual(connection, ("p", on + dt.timedelta(days=1)))
+        fuse.blow(connection, ("p", on + dt.timedelta(days=1)), 9, 5)
+    mend(storm, is_released=True)
+    with storm.connect() as connection:
+        released = fuse.usual(connection, ("p", on + dt.timedelta(days=2)))
+    assert (4, 4, 9) == (before, discarded, released)
+
+
+def test_a_storm_that_was_discarded_blows_the_fuse_again_on_the_next_date(engine: Engine) -> None:
+    """Its own number is not what its repetition is measured by."""
+    on, guard = dt.date(2026, 3, 31), StormFuse()
+    with engine.begin() as connection:
+        fuse.count(connection, {("p", on - dt.timedelta(days=1)): 400, ("p", on): 1400})
+        usual = fuse.usual(connection, ("p", on))
+        fuse.blow(connection, ("p", on), 1400, guard.ceiling(usual) or 0)
+    mend(engine, is_released=False)
+    with engine.connect() as connection:
+        again = fuse.usual(connection, ("p", on + dt.timedelta(days=1)))
+    assert (1200, 1200) == (guard.ceiling(usual), guard.ceiling(again))
+
+
+def test_after_idle_weeks_usual_is_the_last_date_on_which_something_left(engine: Engine) -> None:
+    """That is when the backlog leaves; of dates before it, none counts, nor does a storm that was discarded."""
+    on = dt.date(2026, 3, 31)
+    days = {36: 1400, 40: 7, 41: 50}
+    with engine.begin() as connection:
+        fuse.count(connection, {("p", on - dt.timedelta(days=ago)): number for ago, number in days.items()})
+        fuse.blow(connection, ("p", on - dt.timedelta(days=36)), 1400, 500)
+    mend(engine, is_released=False)
+    with engine.connect() as connection:
+        assert (7, 50) == tuple(fuse.usual(connection, ("p", on - dt.timedelta(days=ago))) for ago in (0, 35))
+        assert (50, 0) == tuple(fuse.usual(connection, ("p", on - dt.timedelta(days=ago))) for ago in (40, 41))
 
 
 def blown(engine: Engine) -> list[tuple[str, int, int]]:

@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import Engine, event
 
 from arflow import explain
-from arflow.outlook import Foreseen, outlooks
+from arflow.cli.answers import explanation_text
+from arflow.desk import brief
+from arflow.outlook import Foreseen, explained, outlooks
 from arflow.rules.loader import load_policy
 from arflow.store import database
 from tests.desk.books import REAL
-from tests.production import activate, known_ids, run, standard, take_in, turn, write_events
+from tests.production import activate, known_ids, run, standard, step, take_in, turn, write_events
 from tests.random_events import Line, random_events
 from tests.set_clock import put, settable
 from tests.sizes import size
@@ -57,6 +59,45 @@ def test_what_is_kept_of_the_future_is_what_a_look_ahead_finds(database_url: str
                     earlier[key] = told
     engine.dispose()
     assert kept > ROUNDS
+
+
+TYPED = """
+policy: typed
+currency: USD
+attributes: {size: int}
+guards: {fresh_cash: {hold_if_unapplied_covers: true}}
+rules:
+  - {id: late, from: current, when: days_overdue >= 3, to: reminded, do: [{send: first-reminder}], why: Late.}
+  - {id: large, from: reminded, when: attr_size >= 10, to: called, why: Large.}
+"""
+
+
+def test_an_account_with_an_attribute_of_the_wrong_type_is_shown_as_parked(engine: Engine, tmp_path: Path) -> None:
+    """Its callers see its money, why it is parked and what waits, which still leaves; no rule can be asked."""
+    step(engine, dt.date(2026, 1, 10), delivery="recorded")
+    activate(engine, load_policy(TYPED, file="test"))
+    turn(engine, is_on=True)
+    who = {"account": "A", "date": "2026-01-05"}
+    lines: list[Line] = [
+        {"event": "invoice", **who, "id": "I", "amount": "50.00", "currency": "USD", "due": "2026-01-06"},
+        {"event": "account", **who, "date": "2026-01-10", "time": "12:00", "attributes": {"size": "big"}},
+    ]
+    for at, line in enumerate(lines):
+        take_in(engine, write_events(tmp_path / f"{at}.jsonl", [line]))
+    with engine.connect() as connection:
+        one = outlooks(connection, ["A"], REAL)["A"]
+        found = explained(connection, one)
+        ahead = one.foresee()
+    assert ["Parked, the rules do not go on: attribute `size` of account `A` is `big`, which is no int"] == (
+        brief.red_flags(one.account, one.seen)
+    )
+    assert (5000, 5000, ()) == (one.seen.facts.overdue_amount, found.facts and found.facts.overdue_amount, found.rules)
+    assert ("its moment has not come", "send first-reminder") == (found.waiting[0].because, ahead and ahead.what)
+    assert "\nrule " not in explanation_text(found)
+    step(engine, dt.date(2026, 1, 12), delivery="recorded")
+    with engine.connect() as connection:
+        left = outlooks(connection, ["A"], REAL)["A"].account.messages
+    assert [dt.date(2026, 1, 12)] == [message.sent_on for message in left]
 
 
 def test_the_text_of_a_policy_is_read_once(engine: Engine, tmp_path: Path) -> None:

@@ -75,9 +75,10 @@ def _delivery(engine: Engine, found: system.System, bar: Bar) -> Iterator[Need]:
         return
     with engine.connect() as connection:
         ahead = forecast.forecast(connection, engineering(found.now), progress=bar.at)
+    last = ahead.today + dt.timedelta(days=ahead.days)
     text = (
-        f"delivery is off; turned on now, {ahead.due_today:,} messages and calls would go out today and "
-        f"{ahead.total:,} by {ahead.today + dt.timedelta(days=ahead.days)}; a lead or admin turns it on, on the pages"
+        f"delivery is off; turned on now, and with payments complete, {ahead.due_today:,} messages and calls would go "
+        f"out today and {ahead.total:,} by {last}; a lead or admin turns it on, on the pages"
     )
     yield Need(what="delivery_off", text=text)
 

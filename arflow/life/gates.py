@@ -64,8 +64,5 @@ def _complete(here: Present, until: dt.datetime, hours: int) -> str:
 
 
 def _is_covered(here: Present) -> bool:
-    policy = here.policy
-    if policy is None:
-        return False
-    facts = here.snapshot(policy).facts
-    return facts.unapplied_amount > 0 and facts.unapplied_amount >= facts.overdue_amount
+    facts = here.readable().facts
+    return 0 < facts.overdue_amount <= facts.unapplied_amount

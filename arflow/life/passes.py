@@ -10,7 +10,7 @@ from arflow.evolving import evolve
 from arflow.life import gates
 from arflow.life.present import Ground, Present
 from arflow.life.records import EntryKind
-from arflow.life.sendings import put_out
+from arflow.life.sendings import is_freed, put_out, release
 from arflow.life.spending import spent
 from arflow.machines.states import is_harsher
 from arflow.machines.stepping import refusal
@@ -108,8 +108,14 @@ class _Pass:
                 here.account, policy_version=policy.version, policy_day=here.day_under(policy, self.now)
             )
             here.fall_due(self.now)
+            self._free()
         here.chosen = (here.account, self.now) if policy is not None else None
         return policy
+
+    def _free(self) -> None:
+        """Look again at what waited only because of the policy that has the account no more."""
+        if is_freed(self.here, self.now):
+            release(self.here, self.now)
 
     def _moves(self, policy: Policy, forced: State | None) -> tuple[list[tuple[Effect, str]], bool]:
         """Make the moves of the pass; gives the last move's effects, and whether the pass was refused."""
@@ -193,6 +199,7 @@ class _Pass:
         ground: Ground = Ground(),  # noqa: B008  # frozen and without content
     ) -> None:
         here, target, name = self.here, rule.to if rule else to, rule.id if rule else None
+        self._free()
         here.account = evolve(here.account, parked=Parked(reason=reason, at=self.now, rule=name, to=target), wake=None)
         here.record(
             EntryKind.PARKED,

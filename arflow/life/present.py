@@ -15,6 +15,7 @@ from arflow.accounts import episodes
 from arflow.accounts.entries import Account, Ledger, Outgoing
 from arflow.accounts.facts import Reading, Snapshot, snapshot
 from arflow.accounts.promises import Terms
+from arflow.errors import Refused
 from arflow.evolving import evolve
 from arflow.life.records import Entry, EntryKind, World
 from arflow.rules.calendar import ACCOUNT_ZONE, Calendar
@@ -183,6 +184,19 @@ class Present:
             taken = snapshot(self.account, on, read, seen.snapshot if seen else None)
             seen = self._seen = _Seen(self.account, policy, read, taken)
         return seen.snapshot
+
+    def readable(self, day: dt.date | None = None) -> Snapshot:
+        """The facts as the policy that has the account reads it, if one does, on `day` or else on its policy day.
+
+        Where a recorded attribute is not of the type that the policy declares, they are without any attributes.
+        """
+        policy, on = self.policy, day or self.account.policy_day
+        if policy is None:
+            return snapshot(self.account, on, Reading())
+        try:
+            return self.snapshot(policy, on)
+        except Refused:
+            return snapshot(self.account, on, Reading(terms=reading(policy).terms))
 
     def ahead(self, policy: Policy, day: dt.date) -> Snapshot:
         """The facts on a later day, as `policy` will read them if nothing is recorded until then."""

@@ -41,6 +41,14 @@ def release(here: Present, at: dt.datetime) -> None:
     here.update(replace(effect, due_at=at) for effect in here.account.waiting if effect.due_at is None)
 
 
+def is_freed(here: Present, at: dt.datetime) -> bool:
+    """Whether something waits without a moment of its own although nothing keeps it any more, or not without an end."""
+    if all(effect.due_at is not None for effect in here.account.waiting):
+        return False
+    kept = gates.wait(here, at)
+    return kept is None or kept.until is not None
+
+
 def drop_waiting(
     here: Present, now: dt.datetime, cause: str, reason: str, decided_by: dt.datetime | None = None
 ) -> None:

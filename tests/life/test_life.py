@@ -142,3 +142,33 @@ def test_a_payment_that_becomes_known_late_changes_the_books_and_nothing_that_wa
     assert (life.account.state, life.account.ledger.unapplied) == ("called", 10000)
     life.relive([first, paid], [paid], utc("2026-01-07T12:00"))
     assert [(entry.to, entry.cause) for entry in life.entries[len(before) :]] == [("resolved", "payment")]
+
+
+def test_unapplied_money_keeps_nothing_back_where_nothing_is_collectible() -> None:
+    """A cent covers a debt of nothing: a note before the due date is about no money that may have come."""
+    courtesy = {"from": "current", "when": "days_until_due <= 3", "do": [{"send": "courtesy-note"}]}
+    life = living(
+        part("2026-01-05", "09:00", {"event": "invoice", "id": "I1", "amount": "1.00", "due": "2026-02-02"}),
+        part("2026-01-05", "09:01", {"event": "payment", "id": "P1", "amount": "1.01", "invoice": "I1"}),
+        part("2026-01-05", "09:02", {"event": "invoice", "id": "I2", "amount": "50.00", "due": "2026-01-15"}),
+        rules=policy(courtesy, guards={"fresh_cash": {"hold_if_unapplied_covers": True}}),
+    )
+    life.run_until(utc("2026-01-31T00:00"))
+    assert [("2026-01-12", "courtesy-note")] == effects(life)
+
+
+def test_what_a_guard_keeps_back_leaves_once_another_policy_has_the_account() -> None:
+    """By an event, or by time alone; what was decided before leaves before what the new policy decides."""
+    late = {"from": "current", "when": "days_overdue >= 1", "to": "reminded", "do": [{"send": "first"}]}
+    again = {"from": "reminded", "when": "days_overdue >= 1", "do": [{"send": "second"}]}
+    for applies_to, event in (('country == ""', {"event": "account", "country": "DE"}), ("days_overdue <= 3", {})):
+        guarded = policy(late, applies_to=applies_to, guards={"fresh_cash": {"max_age_hours": 30}}, calendar=WEEK)
+        world = World(policies=(guarded, policy(again, policy="q", calendar=WEEK)), evaluator=Reference(), cash=())
+        life = Life(Account(id="A", currency="USD"), world)
+        life.absorb([part("2026-01-02", "09:00", OVERDUE)])
+        life.run_until(utc("2026-01-06T07:00"))
+        assert [] == effects(life)
+        if event:
+            life.absorb([part("2026-01-06", "08:00", event)])
+        life.run_until(utc("2026-01-08T00:00"))
+        assert [("2026-01-06", "first"), ("2026-01-07", "second")] == effects(life)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import replace
+from random import Random
 
 import pytest
 from msgspec import structs
@@ -9,12 +10,56 @@ from msgspec import structs
 from arflow import explain
 from arflow.accounts.entries import Account
 from arflow.life.life import Life
-from arflow.life.records import World
-from tests.life.stories import lived, random_story
+from arflow.life.records import EntryKind, World
+from arflow.rules.calendar import ONE_DAY
+from tests.life.stories import Story, lived, random_story
 from tests.sizes import size
 
 STORIES = size(40, 3000)
 BATCHES = 4
+CUTS = 4
+"""On so many days of each story it is asked what comes next."""
+SOME_WEEKS = 40 * ONE_DAY
+
+DISPUTED_ON_A_WEEKEND = Story(
+    policies=(
+        {
+            "policy": "p",
+            "currency": "USD",
+            "rules": [
+                {
+                    "id": "late",
+                    "from": "current",
+                    "when": "days_overdue >= 3",
+                    "to": "reminded",
+                    "do": [{"send": "first"}],
+                },
+                {"id": "contested", "from": ["current", "reminded"], "when": "has_open_dispute", "to": "disputed"},
+                {
+                    "id": "settled",
+                    "from": "disputed",
+                    "when": "not has_open_dispute",
+                    "to": "reminded",
+                    "do": [{"send": "second"}],
+                },
+            ],
+        },
+    ),
+    own=(
+        {"event": "invoice", "account": "K", "date": "2025-12-01", "id": "I", "amount": "50.00", "due": "2026-01-07"},
+        {"event": "dispute", "account": "K", "date": "2026-01-10", "time": "12:00", "id": "D", "invoice": "I"},
+        {
+            "event": "dispute_closed",
+            "account": "K",
+            "date": "2026-01-11",
+            "time": "12:00",
+            "id": "D",
+            "outcome": "rejected",
+        },
+    ),
+    until="2026-01-11",
+)
+"""The letter of Saturday is dropped on Monday: until then it holds the next move, and after that nothing does."""
 
 
 class Sleepless(Life):
@@ -66,3 +111,47 @@ def test_who_is_held_is_looked_at_a_few_times_only() -> None:
             Counting(life.account, structs.replace(life.world, delivering=False)), life.account.last_instant
         )
         assert len(looked) - before < 100
+
+
+def test_a_letter_that_is_dropped_holds_nothing_any_more() -> None:
+    found = explain.foresee(*_asked(DISPUTED_ON_A_WEEKEND))
+    assert (dt.date(2026, 1, 13), "reminded") == (found and (found.on, found.what))
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_what_is_foretold_on_any_day_is_what_comes(batch: int) -> None:
+    """Random stories, stopped on random days: the next thing that is told is the foretold one, or there is none."""
+    foretold = 0
+    for seed in range(batch, STORIES, BATCHES):
+        story, rng = replace(random_story(seed), changes=()), Random(seed)
+        for _ in range(0 if story.payers else CUTS):
+            cut = _cut(story, rng)
+            life, at = _asked(cut)
+            found = explain.foresee(life, at)
+            predicted = [(found.on, found.clock, found.kind, found.rule)] if found else []
+            assert (seed, cut.until, predicted) == (seed, cut.until, _told_next(cut, found.on if found else None))
+            foretold += len(predicted)
+    assert foretold
+
+
+def _asked(story: Story) -> tuple[Life, dt.datetime]:
+    """The life at the end of the story, and that moment."""
+    life = lived(story, every_day=False).life
+    life.entries.clear()
+    return life, explain.end_of(life, dt.date.fromisoformat(story.until))
+
+
+def _cut(story: Story, rng: Random) -> Story:
+    """The story up to one of its days, or a few days after it."""
+    until = dt.date.fromisoformat(str(rng.choice(story.own)["date"])) + rng.randint(0, 3) * ONE_DAY
+    own = tuple(line for line in story.own if str(line["date"]) <= until.isoformat())
+    return replace(story, own=own, until=until.isoformat())
+
+
+def _told_next(story: Story, on: dt.date | None) -> list[tuple[dt.date, dt.time, str, str | None]]:
+    """The first thing told after the story has ended: until `on`, and a day more for other zones, or for some weeks."""
+    until = on + ONE_DAY if on else dt.date.fromisoformat(story.until) + SOME_WEEKS
+    entries = lived(replace(story, until=until.isoformat()), every_day=False).entries
+    later = entries[len(lived(story, every_day=False).entries) :]
+    told = [entry for entry in later if entry.kind in (EntryKind.STEP, EntryKind.EFFECT, EntryKind.PARKED)]
+    return [(entry.on, entry.clock, entry.kind.value, entry.rule) for entry in told[:1]]

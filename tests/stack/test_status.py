@@ -73,6 +73,7 @@ def test_it_speaks_to_people_and_ends_with_1(engine: Engine, database_url: str, 
     status, said, err = command(database_url, "status")
     assert 1 == status
     lines = [line for line in said.splitlines() if line.startswith("needs a person: ")]
-    assert any("delivery is off; turned on now, 0 messages and calls would go out today" in line for line in lines)
+    forecast = "delivery is off; turned on now, and with payments complete, 0 messages and calls would go out today"
+    assert any(forecast in line for line in lines)
     assert "needs a person: the ticker has not been seen yet; start `arflow up`" in lines
     assert f"arflow: {len(lines)} things need a person\n" == err

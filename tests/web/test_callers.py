@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from arflow.rules.loader import load_policy
 from arflow.web.callers import lists
 from tests.desk.books import TODAY, copied_book, go_to, look
-from tests.production import take_in, write_events
+from tests.production import activate, take_in, write_events
 from tests.web.conftest import Site, Visitor
 
 pytestmark = pytest.mark.database
@@ -195,6 +196,19 @@ def test_after_a_death_nobody_calls(site: Site, cara: Visitor) -> None:
     assert 303 == cara.post("/accounts/do/call/A1", died).status_code
     assert "Do not call: the person has died" in cara.get(PAGE.format("A1")).text
     assert frozenset({"deceased"}) == look(site.engine, "A1").account.tags
+
+
+def test_one_wrong_attribute_takes_the_account_from_nobody(site: Site, cara: Visitor, tmp_path: Path) -> None:
+    """It is parked, which no rule can change; its callers see that, and why, with everything before a call."""
+    rule = '{id: small, from: called, when: "attr_size == 1 and unapplied_amount == 0", to: reminded, why: Small.}'
+    document = f"policy: p-usd\ncurrency: USD\nattributes: {{size: int}}\nrules:\n  - {rule}\n"
+    activate(site.engine, load_policy(document, file="test"))
+    wrong = {"event": "account", "account": "A1", "date": TODAY.isoformat(), "attributes": {"size": "big"}}
+    take_in(site.engine, write_events(tmp_path / "wrong.jsonl", [wrong]))
+    assert "5 of 5 accounts" in cara.get("/accounts").text
+    text = cara.get(PAGE.format("A1")).text
+    assert "Parked, the rules do not go on: attribute `size` of account `A1` is `big`, which is no int" in text
+    assert ("1,000.00" in text, "Why no other rule acts now" in text) == (True, False)
 
 
 def test_an_escalation_that_does_not_happen_is_not_told_as_done(site: Site, tmp_path: Path) -> None:

@@ -5,18 +5,18 @@ import datetime as dt
 import io
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page as BrowserPage
 from playwright.sync_api import expect
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from arflow import advance
 from arflow.forecast import Forecast, forecast
-from arflow.store import desk_tables, switch
+from arflow.store import desk_tables, fuse, switch
 from arflow.web.golive import looking, old_debts
 from tests.production import activate, standard, step, take_in, write_events
 from tests.random_events import Line
@@ -235,18 +235,27 @@ def test_a_list_that_is_not_known_yet_is_not_called_a_page_that_is_not_there(boo
 
 
 def test_an_answer_is_kept_until_something_changes(book: Site) -> None:
-    """The same forecast as long as nothing was recorded; a turned switch makes it anew."""
+    """The same forecast as long as nothing was recorded; the switch, a word of payments or a fuse makes it anew."""
     doors = settings_for(book.engine).engineering
-    with book.engine.connect() as connection:
-        first = looking.look(connection, doors).made
-        assert first is not None
-        assert first is looking.look(connection, doors).made
-    with book.engine.begin() as connection:
-        advance.turn_delivery(connection, is_on=True, actor="adam", reason="go")
-    with book.engine.connect() as connection:
-        found = looking.look(connection, doors)
-        assert found.is_current
-        assert first is not found.made
+    changed: list[Callable[[Connection], object]] = [
+        lambda connection: advance.turn_delivery(connection, is_on=True, actor="adam", reason="go"),
+        lambda connection: advance.complete_payments(connection, actor="adam"),
+        lambda connection: fuse.blow(connection, ("standard-usd", TODAY), 6, 5),
+        lambda connection: advance.mend_fuse(
+            connection, "standard-usd", is_released=True, actor="adam", reason="looked at"
+        ),
+    ]
+    for change in changed:
+        with book.engine.connect() as connection:
+            first = looking.look(connection, doors).made
+            assert first is not None
+            assert first is looking.look(connection, doors).made
+        with book.engine.begin() as connection:
+            change(connection)
+        with book.engine.connect() as connection:
+            found = looking.look(connection, doors)
+            assert found.is_current
+            assert first is not found.made
 
 
 def test_a_long_look_shows_how_far_it_is(live: Live, book: Site, monkeypatch: pytest.MonkeyPatch) -> None:

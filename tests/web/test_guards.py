@@ -81,6 +81,14 @@ def test_payments_are_complete_the_storm_begins_and_a_lead_ends_it(live: Live, b
     assert {"sent": 3, "dropped": 2} == calls(book)
 
 
+def test_a_forecast_takes_payments_for_complete_and_says_so(book: Site) -> None:
+    """One word of it lets everything out: it must be foreseen."""
+    lena = book.user("lena", "lead")
+    leaving = lena.get("/go-live/forecast.csv").text.splitlines()[1:]
+    assert [f"2026-01-21,A{number}" for number in range(5)] == [line[:13] for line in leaving]
+    assert "payments are complete, letters arrive" in lena.get("/go-live/").text
+
+
 def test_a_fuse_that_is_in_cannot_be_mended_and_a_reason_is_needed(book: Site) -> None:
     lena = book.user("lena", "lead")
     late = lena.post("/go-live/fuse/trade", {"decision": "release", "reason": "looked at"}, follow_redirects=True)
