@@ -456,8 +456,14 @@ _ABOUT_ADDRESS = (550, 551, 553)
 _DETAILED = re.compile(r"\s*5\.(\d{1,3}\.\d{1,3})\b")
 _UNKNOWN_ADDRESS = ("0.0", "1.0", "1.1", "1.2", "1.3", "1.6", "1.10", "2.1", "4.1")
 """RFC 3463: an unknown, moved, malformed or closed mailbox. Not a full one, and nothing about sender or policy."""
-_ABOUT_US = re.compile(r"relay|authenti|permi|allow|den(?:y|ied)|sender|polic|block|list|spam", re.IGNORECASE)
-"""What servers that give no detail say when it is who sends that they refuse: Exim, for one, `relay not permitted`."""
+_SAYS_UNKNOWN = re.compile(
+    r"unknown|no such|no mailbox|not found|n.t exist|not exist|not listed|unrout|invalid (?:recipient|mailbox|address)",
+    re.IGNORECASE,
+)
+"""What servers that give no detail say of an address that is not there; anything else may be about who sends."""
+
+_ECHOED = re.compile(r"<[^<>]*>")
+"""An address that a server repeats, whose own letters say nothing."""
 
 
 def _answer_about_address(code: int, said: bytes | str) -> Result:
@@ -468,7 +474,7 @@ def _answer_about_address(code: int, said: bytes | str) -> Result:
     answer = _answer(code, said)
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
     detail = _DETAILED.match(text)
-    is_unknown = _ABOUT_US.search(text) is None if detail is None else detail[1] in _UNKNOWN_ADDRESS
+    is_unknown = bool(_SAYS_UNKNOWN.search(_ECHOED.sub("", text))) if detail is None else detail[1] in _UNKNOWN_ADDRESS
     return replace(answer, is_address_refused=code in _ABOUT_ADDRESS and is_unknown)
 
 

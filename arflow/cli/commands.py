@@ -13,7 +13,7 @@ from arflow.cli.loading import Listing, Loaded, Place
     commands=Loaded(
         {
             "advance": Place(
-                "arflow.cli.ledger_commands:advance", "Run everything that is due, in order, up to a date."
+                "arflow.cli.ledger_commands:advance", "Run everything that is due, up to now or to a date."
             ),
             "archive": Place(
                 "arflow.cli.keeping_commands:archive", "Move what old decisions were made on into an archive."

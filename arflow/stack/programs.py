@@ -59,10 +59,8 @@ class Programs:
     def command(self, name: str, engine: Engine, *arguments: str) -> Command:
         """A command on the database of `engine`."""
         url = engine.url
-        asked = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
-        own = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
-        said = asked | {name: str(value) for name, value in own.items() if value}
-        environment = {_VARIABLES[name]: value for name, value in said.items() if name in _VARIABLES}
+        _, said = engine.dialect.create_connect_args(url)  # several hosts and ports are told apart there
+        environment = {_VARIABLES[name]: str(value) for name, value in said.items() if name in _VARIABLES}
         line = (str(self.folder / name), "--no-password", f"--dbname={url.database}", *arguments)
         return Command(line=line, environment=environment)
 

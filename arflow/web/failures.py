@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadHost, HTTPException
 from arflow.errors import ArflowError, Conflict, DatabaseRefused, NotNow, Refused, SaysNo, WornOut
 from arflow.store import database
 from arflow.web import carried
-from arflow.web.forms import Mistyped, Typed
+from arflow.web.forms import Mistyped, Typed, took_typed
 from arflow.web.pages import Directory
 from arflow.web.transactions import read_anew, settle
 from arflow.web.visitors import visitor
@@ -105,14 +105,18 @@ def answer_failures(app: Flask, directory: Directory) -> None:
 def _shown_again(again: Callable[[], Any], error: ArflowError) -> ResponseReturnValue:
     """The page of a refused form; what it is about may be gone, or somebody else's, by now.
 
-    A no stands on top of it: the button that it is about may be gone, or on another page of a list.
+    A no stands on top of it: the button that it is about may be gone, or on another page of a list. When the form has
+    gone from the page, because somebody else was faster, what was typed is listed instead.
     """
     g.said_no = _sentence(str(error)) if isinstance(error, SaysNo) else ""
     try:
-        return make_response(again(), status_of(error))
+        shown = again()
     except ArflowError as gone:
         g.said_no = ""
         return _said(gone)
+    if took_typed() or g.said_no:
+        return make_response(shown, status_of(error))
+    return page(status_of(error), str(error), "That cannot be done")
 
 
 def _said(error: ArflowError) -> ResponseReturnValue:

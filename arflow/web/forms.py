@@ -120,7 +120,7 @@ class Reading:
         self._mistakes.setdefault(name, reason)
 
 
-_GROUPED = re.compile(r"-?\d{1,3}(?P<mark>[, '\u00a0\u202f\u2019])\d{3}(?:(?P=mark)\d{3})*(?:\.\d+)?", re.ASCII)
+_GROUPED = re.compile(r"-?[1-9]\d{0,2}(?P<mark>[, '\u00a0\u202f\u2019])\d{3}(?:(?P=mark)\d{3})*(?:\.\d+)?", re.ASCII)
 
 
 def _joined(text: str, currency: str) -> str:
@@ -156,6 +156,11 @@ def typed() -> Typed | None:
     """What was typed, on a page that is shown again."""
     found: Typed | None = g.get("typed")
     return found
+
+
+def took_typed() -> bool:
+    """Whether a form of the page that is shown again has what was typed."""
+    return bool(g.get("took_typed"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +218,7 @@ def form(endpoint: str, **arguments: object) -> Form:
     found = typed()
     texts = {key: str(value) for key, value in arguments.items()}
     is_mine = found is not None and found.endpoint == name and _as_texts(found.arguments) == texts
+    g.took_typed = took_typed() or is_mine
     return Form(endpoint=name, arguments=arguments, typed=found if is_mine else None)
 
 

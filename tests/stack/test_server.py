@@ -29,11 +29,13 @@ def served(engine: Engine, proxies: int) -> Iterator[HTTPConnection]:
     thread = threading.Thread(target=made.run, daemon=True)
     thread.start()
     connection = HTTPConnection("127.0.0.1", listening.getsockname()[1], timeout=20)
-    yield connection
-    connection.close()
-    made.close()
-    made.task_dispatcher.shutdown()
-    thread.join(20)
+    try:
+        yield connection
+    finally:
+        connection.close()
+        made.close()
+        made.task_dispatcher.shutdown()
+        thread.join(20)
 
 
 def _form(connection: HTTPConnection) -> tuple[str, str]:

@@ -190,6 +190,17 @@ def test_holds_escalation_tags(site: Site, cara: Visitor) -> None:
     assert frozenset() == look(site.engine, "A1").account.tags
 
 
+def test_what_was_typed_into_a_form_that_has_gone_meanwhile_is_shown_with_the_reason(site: Site, cara: Visitor) -> None:
+    """Somebody else was faster, so the page has no such form any more."""
+    older = marks(cara)
+    assert 303 == cara.post("/accounts/do/escalate/A1", marks(cara) | {"reason": "a lawyer"}).status_code
+    answer = cara.post("/accounts/do/escalate/A1", older | {"reason": "they asked for a manager"})
+    assert 422 == answer.status_code
+    assert "<h1>That cannot be done</h1>" in answer.text
+    assert "escalated" in answer.text
+    assert "they asked for a manager" in answer.text
+
+
 def test_after_a_death_nobody_calls(site: Site, cara: Visitor) -> None:
     """Nothing is asked about what comes next; the tag is there for the rules to stop at."""
     died = marks(cara) | {"outcome": "deceased", "direction": "out", "next": "none"}

@@ -308,7 +308,20 @@ def test_thousands_may_be_set_apart(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["50,00", "12,5", "1234,50", "1.234,50", "1,23,456.00", ",50", "1,2345", "1,234,56", "1,234'567"]
+    "text",
+    [
+        "50,00",
+        "12,5",
+        "0,500",
+        "00,500",
+        "1234,50",
+        "1.234,50",
+        "1,23,456.00",
+        ",50",
+        "1,2345",
+        "1,234,56",
+        "1,234'567",
+    ],
 )
 def test_a_comma_never_multiplies_money(text: str) -> None:
     """Many write decimals after it: as a mark of thousands, fifty would be five thousand."""
