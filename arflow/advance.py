@@ -397,7 +397,7 @@ def rehearse(connection: Connection, ids: Sequence[str], now: Now, engineering: 
 
     This is how a past date is explained: each cause comes at the moment at which it became known.
     """
-    living = Living(connection, _with_heads(connection, ids), now, engineering)
+    living = Living(connection, _with_payers(connection, ids), now, engineering)
     living.forget()
     return {change.account.id: lived.life for change, lived in living.live()}
 
@@ -432,6 +432,9 @@ def ahead(connection: Connection, ids: Sequence[str], until: dt.date, engineerin
         yield from lived.entries
 
 
-def _with_heads(connection: Connection, ids: Sequence[str]) -> list[str]:
-    heads = set(accounts.families_of(connection, ids).values())
-    return [*sorted(heads), *sorted(set(ids) - heads)]
+def _with_payers(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """`ids`, and those through which any of them ever paid, or one of these in its turn."""
+    found = set(ids)
+    while new := events.payers_of(connection, sorted(found)) - found:
+        found |= new
+    return sorted(found)

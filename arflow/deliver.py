@@ -324,8 +324,6 @@ def _ready(batch: _Batch, claim: Claim, mail: Mail) -> _Outcome | tuple[Letter, 
     """The letter that a message is, ready to be sent; or what comes of it unsent."""
     if claim.account_id in batch.unreadable:
         return _Outcome(result=Result(fate=Fate.REFUSED, reason=batch.unreadable[claim.account_id]))
-    if _has_lost_its_reason(batch.accounts[claim.account_id], claim):
-        return _Outcome(result=Result(fate=Fate.MOOT, reason="the account has left the state in which it was decided"))
     try:
         letter = _written(batch, claim, mail)
         if is_address(letter.to) and letter.to.lower() not in batch.refused:
@@ -336,15 +334,6 @@ def _ready(batch: _Batch, claim: Claim, mail: Mail) -> _Outcome | tuple[Letter, 
         reason = str(error) if isinstance(error, ArflowError) else f"the letter cannot be written: {error!r}"
         return _Outcome(result=Result(fate=Fate.REFUSED, reason=reason))
     return _unaddressed(batch, letter)
-
-
-def _has_lost_its_reason(account: Account, claim: Claim) -> bool:
-    """Whether an account has gone on since, as one that wants no contact does: what waits there is dropped, too.
-
-    Not of a letter that a person sends again: of that the rules were told before.
-    """
-    decided = [effect for effect in account.outgoing if effect.number == claim.number]
-    return any(effect.status is EffectStatus.SENT and effect.stay != account.stay for effect in decided)
 
 
 def _unaddressed(batch: _Batch, letter: Letter) -> _Outcome:

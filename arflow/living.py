@@ -267,11 +267,15 @@ class Living:
         return Script(life, list(batches), self._changes(life, stored), theirs), batches
 
     def _payers(self, stored: Stored) -> frozenset[str]:
-        """Every account through which this one pays, or will as far as is known."""
+        """Every account through which this one pays, or will as far as is known.
+
+        Where books are folded anew it takes those through which it once paid as well; it is of the family of one then.
+        """
         now, pending = stored.account.pays_through, self.pending.get(stored.account.id)
         if now is None and not pending:
             return _NOBODY
-        return payers_of(event.event for event in pending or ()) | ({now} if now else _NOBODY)
+        told = self._history(stored.account.id) if pending and stored.family != stored.account.id else pending or ()
+        return payers_of(event.event for event in told) | ({now} if now else _NOBODY)
 
     def _changes(self, life: Life, stored: Stored) -> list[PolicyChange]:
         """The activations that this account has not lived through yet, as causes."""

@@ -609,23 +609,6 @@ def test_only_an_answer_about_the_address_marks_it(
     assert is_marked == ("ann0@bright.example" in marked(engine))
 
 
-def test_a_letter_that_waited_does_not_leave_once_its_account_has_gone_on(
-    book: Callable[..., Engine], folder: Mail
-) -> None:
-    """To a lawyer's hands, say, while the mail server was away; a person may send it all the same."""
-    engine = book()
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE account SET state = 'escalated', stay = stay + 1"))
-    assert 2 == deliver_batch(engine, folder)
-    assert ["Account A0: first"] == [letter["Subject"] for letter in letters(folder)]
-    assert [("moot", "the account has left the state in which it was decided")] == rows(engine, "status", "error")
-    assert [EffectStatus.FAILED] == told(engine)
-    change(engine, status="failed")
-    again(engine)
-    deliver_batch(engine, folder)
-    assert 2 == len(letters(folder))
-
-
 def test_a_server_that_is_busy_is_tried_again_after_longer_and_longer_pauses(book: Callable[..., Engine]) -> None:
     engine = book()
     waited: list[int] = []
@@ -643,11 +626,6 @@ def test_a_server_that_is_busy_is_tried_again_after_longer_and_longer_pauses(boo
     assert [EffectStatus.SENT] == told(engine)
 
 
-def test_the_pauses_come_to_five_days() -> None:
-    pauses = [min(leases.LONGEST_PAUSE, leases.FIRST_PAUSE * 2**at) for at in range(leases.MOST_ATTEMPTS - 1)]
-    assert abs(dt.timedelta(seconds=sum(pauses)) - dt.timedelta(days=5)) < dt.timedelta(hours=1)
-
-
 def test_what_waited_untried_for_long_is_not_given_up_for_that(book: Callable[..., Engine]) -> None:
     """Behind a hold, a fuse, or while delivery was off."""
     engine = book()
@@ -659,8 +637,9 @@ def test_what_waited_untried_for_long_is_not_given_up_for_that(book: Callable[..
 
 def test_after_days_it_is_given_up(book: Callable[..., Engine]) -> None:
     engine = book()
-    change(engine, attempts=leases.MOST_ATTEMPTS - 1)
     with served(Behaviour(data="451 4.3.0 try later")) as port:
+        deliver_batch(engine, smtp(port))
+        change(engine, not_before=text("now()"), tried_from=text("now() - interval '5 days'"))
         deliver_batch(engine, smtp(port))
     assert [("failed", "the mail server said 451 4.3.0 try later")] == rows(engine, "status", "error")
     assert [EffectStatus.FAILED] == told(engine)

@@ -119,3 +119,18 @@ def test_a_late_file_leaves_the_episode_of_who_pays_through_another(engine: Engi
     query = "SELECT segment, (SELECT min(started_on) FROM episode WHERE account_id = 'K') FROM account WHERE id = 'K'"
     with engine.connect() as connection:
         assert connection.execute(text(query)).one() == ("retail", dt.date(2026, 1, 6))
+
+
+def test_a_late_file_of_one_who_once_paid_through_another_is_taken_in(engine: Engine, tmp_path: Path) -> None:
+    """Also when that one pays through a third by now: its history is lived with theirs."""
+    activate(engine, POLICY)
+    opened = [{**ago(30, event="account"), "account": key} for key in "ABC"]
+    links = [ago(20, event="account", pays_through="B"), ago(10, event="account", pays_through=None)]
+    ring = {**ago(5, event="account", pays_through="C"), "account": "B"}
+    paid = ago(15, event="payment", id="P1", amount="50.00")
+    come(engine, tmp_path, [[*opened, owed(25, "I1")], links[:1], links[1:], [ring], [paid]], at_once=False)
+    with engine.connect() as connection:
+        assert [None] * 3 == connection.execute(text("SELECT parked->>'reason' FROM account")).scalars().all()
+        assert 0 == connection.execute(text("SELECT open FROM item WHERE account_id = 'A'")).scalar_one()
+        day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=12)
+        assert {"A"} <= rehearse(connection, ["A"], clock.Now(day=day), DOORS).keys()

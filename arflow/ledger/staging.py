@@ -71,7 +71,8 @@ def staged_accounts(connection: Connection, *, payers: bool) -> Iterator[list[st
     after = ""
     query = text(
         "SELECT account_id, count(*) AS events FROM stage WHERE account_id > :after "
-        "AND (account_id IN (SELECT payer FROM link)) = :payers GROUP BY account_id ORDER BY account_id LIMIT :limit"
+        "AND EXISTS (SELECT FROM payer WHERE payer.id = account_id) = :payers GROUP BY account_id ORDER BY account_id "
+        "LIMIT :limit"
     )
     while found := connection.execute(query, {"after": after, "limit": BATCH, "payers": payers}).all():
         batch = [row.account_id for row, events in _summed(found) if events <= BATCH_EVENTS] or [found[0].account_id]

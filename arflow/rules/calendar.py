@@ -10,13 +10,13 @@ from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
-from holidays.registry import COUNTRIES
+from holidays.registry import COUNTRIES, FINANCIAL
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ACCOUNT_ZONE = "account"
 ONE_DAY = dt.timedelta(days=1)
-COUNTRIES_WITH_HOLIDAYS = frozenset(name for names in COUNTRIES.values() for name in names)
-"""The countries that the `holidays` library knows, by each of their names: `DE`, `DEU` and `Germany`."""
+COUNTRIES_WITH_HOLIDAYS = frozenset(name for names in (*COUNTRIES.values(), *FINANCIAL.values()) for name in names)
+"""What the `holidays` library knows, by all names: countries (`DE`, `DEU` and `Germany`) and markets (`ECB`)."""
 
 
 @cache

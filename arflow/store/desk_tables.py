@@ -177,6 +177,7 @@ message = Table(
     Column("zone", Text, nullable=False, server_default=text("'UTC'"), comment="in which the account then lived"),
     _text("status"),
     Column("queued_at", Instant, nullable=False, server_default=_NOW),
+    Column("tried_from", Instant, nullable=True, comment="when it was first tried, and is to be tried again"),
     Column("not_before", Instant, nullable=False, server_default=_NOW),
     Column("lease", Integer, nullable=False, server_default=text("0"), comment="counts the claims: a fence"),
     Column("leased_until", Instant, nullable=True),

@@ -86,6 +86,14 @@ def of_accounts(connection: Connection, ids: Sequence[str]) -> dict[str, list[St
     return _fetched(connection, select(tables.event).where(tables.event.c.account_id.in_(listed(ids))))
 
 
+def payers_of(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """The accounts through which events of the accounts `ids` say that they pay, whenever."""
+    table = tables.event
+    payer = table.c.content["pays_through"].astext
+    query = select(payer).distinct().where(table.c.account_id.in_(listed(ids)), table.c.kind == "account")
+    return set(connection.execute(query.where(payer.is_not(None))).scalars())
+
+
 def pending(connection: Connection, ids: Sequence[str], upto: dt.date) -> dict[str, list[StoredEvent]]:
     """The events that are not applied yet and dated up to `upto`; of an account that is still to come, all of them."""
     table, account = tables.event, tables.account

@@ -15,14 +15,14 @@ from arflow.store import fuse
 from arflow.store.accounts import listed
 from arflow.store.desk_tables import blown_fuse, message
 
+GIVE_UP = dt.timedelta(days=5)
+"""How long a message is tried, from its first attempt; mail servers do so among themselves as well.
+
+What waited untried before, because of a hold or a fuse or while delivery was off, does not count.
+"""
+
 FIRST_PAUSE, LONGEST_PAUSE = 60, 3600
 """Seconds to the second attempt, and at most between two; the pause doubles each time, and varies by a fifth."""
-
-MOST_ATTEMPTS = 126
-"""Then a message has failed: with these pauses after five days, as among mail servers.
-
-What waited untried, because of a hold or a fuse or while delivery was off, has them still before it.
-"""
 
 _ENOUGH_DOUBLINGS = 10
 
@@ -99,17 +99,18 @@ def put_back(connection: Connection, claimed: Claim, *, not_before: dt.datetime 
 
 
 def try_again(connection: Connection, claimed: Claim, error: str) -> bool:
-    """Queue a message for another attempt after a pause; False, and nothing is changed, when it had enough of them."""
+    """Queue a message for another attempt after a pause; False, and nothing is changed, when it was tried for long."""
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(claimed.attempts - 1, _ENOUGH_DOUBLINGS))
     varied = func.make_interval(0, 0, 0, 0, 0, 0, pause * (0.8 + 0.4 * func.random()))
-    if claimed.attempts >= MOST_ATTEMPTS:
-        return False
+    began = func.coalesce(message.c.tried_from, func.now())
     return _changed(
         connection,
         claimed,
+        began > func.now() - literal(GIVE_UP),
         status="queued",
         leased_until=None,
         not_before=func.now() + varied,
+        tried_from=began,
         error=error,
     )
 
@@ -142,7 +143,15 @@ def queue_again(connection: Connection, number: int, error: str) -> bool:
     done = connection.execute(
         update(message)
         .where(message.c.id == number, message.c.status == "failed")
-        .values(status="queued", settled_at=None, attempts=0, queued_at=func.now(), not_before=func.now(), error=error)
+        .values(
+            status="queued",
+            settled_at=None,
+            attempts=0,
+            queued_at=func.now(),
+            not_before=func.now(),
+            tried_from=None,
+            error=error,
+        )
     )
     return done.rowcount == 1
 

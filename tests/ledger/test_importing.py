@@ -306,12 +306,12 @@ def test_what_a_file_says_of_an_account_is_newer_than_its_invoices(engine: Engin
     assert ({}, [], ["new@a.example"]) == (again.outcome.new, again.outcome.touched, emails(engine))
 
 
-def test_a_later_row_replaces_an_earlier_one_unless_it_is_rejected(engine: Engine, tmp_path: Path) -> None:
-    """Also when the earlier row bears the later date."""
+def test_where_rows_differ_the_newest_date_counts_unless_it_is_rejected(engine: Engine, tmp_path: Path) -> None:
+    """Whichever way the file is sorted."""
     step(engine, dt.date(2026, 3, 1))
     rows = ("2026-02-05 first@a.example", "2026-01-05 second@a.example")
     take_in(engine, contacts_file(tmp_path, *rows), PLAIN)
-    assert emails(engine) == ["second@a.example"]
+    assert emails(engine) == ["first@a.example"]
     wrong = contacts_file(tmp_path, *rows)
     wrong.write_text(wrong.read_text() + "A,Ann,USD,third@a.example,I-2026-01-05,2026-01-05,2026-06-30,60.00\n")
     assert 1 == len(take_in(engine, wrong, PLAIN, accept_rejects=True).outcome.corrections)
@@ -319,7 +319,7 @@ def test_a_later_row_replaces_an_earlier_one_unless_it_is_rejected(engine: Engin
     wrong.write_text(wrong.read_text().replace("60.00", "50.00") + rejected + rejected.replace("60.00", "70.00"))
     report = take_in(engine, wrong, PLAIN, accept_rejects=True)
     assert [6] == [line for line, _ in report.rejects]
-    assert emails(engine) == ["fourth@a.example"]
+    assert emails(engine) == ["first@a.example"]
 
 
 def test_what_people_said_since_is_not_taken_back_by_a_file_that_says_the_same_again(

@@ -1,4 +1,4 @@
-"""What files say of an account itself is what the last of them said, however its rows are dated."""
+"""What all rows of a file say of an account itself is of now; where they differ the dates count."""
 
 import datetime as dt
 import json
@@ -16,15 +16,23 @@ from arflow.ledger.taking import Outcome, Staged, Taker
 from arflow.store.events import StoredEvent
 
 MORNING = dt.datetime(2026, 3, 1, 8, tzinfo=dt.UTC)
-ROW = st.fixed_dictionaries(
-    {"date": st.sampled_from(("2026-01-05", "2026-01-20", "2026-02-10"))},
+DATES = st.sampled_from(("2026-01-05", "2026-01-20", "2026-02-10"))
+SAID = st.fixed_dictionaries(
+    {},
     optional={
         "name": st.sampled_from(("Ann", "Zoe")),
         "contacts": st.sampled_from(([{"email": "x@a.example"}], [{"email": "y@a.example"}])),
         "attributes": st.dictionaries(st.sampled_from(("region", "size")), st.sampled_from(("n", "s")), min_size=1),
     },
 )
-FILE = st.lists(ROW, min_size=1, max_size=4)
+
+
+def rows_of(said: dict[str, object], dates: list[str]) -> list[dict[str, object]]:
+    """A file whose rows say the same, on several dates."""
+    return [{"date": date, **said} for date in dates]
+
+
+FILE = st.builds(rows_of, SAID, st.lists(DATES, min_size=1, max_size=4))
 
 
 class Books:
@@ -76,18 +84,22 @@ def is_told(account: Account) -> tuple[object, ...]:
     return account.name, account.people, account.attributes
 
 
-@given(st.lists(FILE, min_size=1, max_size=5))
+@given(st.lists(DATES, min_size=1, max_size=4), st.lists(SAID, min_size=1, max_size=5))
 def test_the_books_hold_what_the_last_file_said_and_a_second_import_changes_nothing(
-    files: list[list[dict[str, object]]],
+    dates: list[str], said: list[dict[str, object]]
 ) -> None:
-    books = Books()
+    """Of the same open invoices, every time."""
+    books, files = Books(), [rows_of(one, dates) for one in said]
     for number, rows in enumerate(files, 1):
         books.take(rows)
         assert is_told(books.account()) == last_words(Account(id="A", currency="USD"), files[:number])
         assert books.take(rows) == 0
 
 
-@given(FILE, st.sampled_from(("Ann", "Zoe", "Mia")))
+NAMELESS = FILE.map(lambda rows: [{key: value for key, value in row.items() if key != "name"} for row in rows])
+
+
+@given(NAMELESS, st.sampled_from(("Ann", "Zoe", "Mia")))
 def test_what_a_person_said_stands_until_a_file_says_something_else(rows: list[dict[str, object]], name: str) -> None:
     books = Books()
     books.take([*rows, {"date": "2026-01-05", "name": "Ann"}])
@@ -99,6 +111,18 @@ def test_what_a_person_said_stands_until_a_file_says_something_else(rows: list[d
     assert books.account().name == "Zoe"
     books.take([*rows, {"date": "2026-01-05", "name": "Ann"}])
     assert books.account().name == "Ann"
+
+
+@pytest.mark.parametrize("newest", [0, 1])
+def test_where_rows_differ_the_dates_count_and_an_old_row_that_stays_takes_nothing_back(newest: int) -> None:
+    """Whichever way a file is sorted; once the newest invoice is paid, only the older row is exported."""
+    (old,), (new,) = rows_of({"name": "Ann"}, ["2026-01-05"]), rows_of({"name": "Zoe"}, ["2026-02-10"])
+    books, rows = Books(), [old, new] if newest else [new, old]
+    assert books.take(rows) == 2
+    assert books.account().name == "Zoe"
+    assert books.take(rows) == 0
+    assert books.take([old]) == 0
+    assert books.account().name == "Zoe"
 
 
 def test_who_pays_through_whom_is_left_to_the_dates() -> None:

@@ -184,7 +184,7 @@ def test_templates_are_known_where_they_are_given() -> None:
         (f"{PLAIN}calendar: {{holidays: de}}\n", 5, "such as `US` (did you mean `DE`?)"),
         *(
             (f"{PLAIN}calendar: {{holidays: {name}}}\n", 5, f"`{name}` is no country of the holidays library")
-            for name in ("utils", "helpers", "registry", "constants", "calendars", "HolidayBase", "NYSE", "ECB")
+            for name in ("utils", "helpers", "registry", "constants", "calendars", "HolidayBase")
         ),
         (f"{PLAIN}catch_up: jmp\n", 5, "did you mean `jump`?"),
         (f"{PLAIN}precedence: high\n", 5, "must be a whole number"),

@@ -1,4 +1,4 @@
-"""When a task's date begins where its account lives; see `0011_follow_ups.sql`."""
+"""When a task's date begins where its account lives, and since when a message is tried; see `0011_moments.sql`."""
 
 from pathlib import Path
 
@@ -9,5 +9,5 @@ down_revision = "0010"
 
 
 def upgrade() -> None:
-    """Add the column."""
+    """Add the columns."""
     op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
