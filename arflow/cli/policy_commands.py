@@ -24,7 +24,7 @@ from arflow.rules.templates import KNOWN
         {
             "activate": Place("arflow.cli.activating:activate", "Make a policy the active version of its name."),
             "check": Place(
-                "arflow.cli.policy_commands:check", "Check a policy: language, limits, and that it compiles"
+                "arflow.cli.policy_commands:check", "Check a policy: language, limits, and that it compiles."
             ),
             "test": Place("arflow.cli.policy_commands:test", "Run the examples that a policy brings along."),
         }

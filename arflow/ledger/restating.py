@@ -28,8 +28,9 @@ def unsaid(file: Sequence[Event], new: Sequence[Event], earlier: Sequence[Event]
     books, books_before = _together(in_order([*known, *new])), _together(in_order(known))
     repeated = {key for key in now if now[key] == before.get(key) and books.get(key) == books_before.get(key)}
     lost = {key for key in now if now[key] != books.get(key)} - repeated
-    now = {key: value for key, value in now.items() if key not in _left_over(file, new, earlier)}
-    return _apart({key: value for key, value in now.items() if key in lost or value != since.get(key)})
+    gone = _left_over(file, new, earlier)
+    heard = {key: value for key, value in now.items() if key not in gone}
+    return _apart({key: value for key, value in heard.items() if key in lost or value != since.get(key)})
 
 
 def _left_over(file: Sequence[Event], new: Sequence[Event], earlier: Sequence[Event]) -> set[tuple[str, str]]:

@@ -50,10 +50,10 @@ class RowNumber(IntegerConverter):
 class FormSecrets(CSRFProtect):  # type: ignore[misc]  # Flask-WTF has no types
     """Flask-WTF's check of forms; a page before that is no address is none of ours."""
 
-    def protect(self, **options: Any) -> None:  # noqa: ANN401  # Flask-WTF's
+    def protect(self, *, apply_exemptions: bool = False) -> None:
         """Raise CSRFError unless the form of this request holds its secret and, by https, stood on a page of ours."""
         try:
-            super().protect(**options)
+            super().protect(apply_exemptions=apply_exemptions)
         except ValueError as error:
             raise CSRFError("The referrer is no address.") from error
 

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import pytest
 from playwright.sync_api import Page as BrowserPage
@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from sqlalchemy import Connection, select
 
 from arflow import advance
-from arflow.forecast import Forecast, forecast
+from arflow.forecast import forecast
 from arflow.store import desk_tables, fuse, switch
 from arflow.web.golive import looking, old_debts
 from tests.production import activate, standard, step, take_in, write_events
@@ -53,17 +53,27 @@ def book(site: Site, tmp_path: Path) -> Site:
     return site
 
 
+_Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
+
+
+def _once_set(may_end: threading.Event, real: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
+    """What does what the real one does, once it may."""
+
+    def wait(*given: _Given.args, **named: _Given.kwargs) -> _Made:
+        may_end.wait(60)
+        return real(*given, **named)
+
+    return wait
+
+
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Lets nobody who looks ahead come to an end before it is set."""
     may_end = threading.Event()
 
-    def wait(*given: Any, **named: Any) -> Forecast:  # noqa: ANN401  # whatever the real one takes
-        may_end.wait(60)
-        return forecast(*given, **named)
-
     monkeypatch.setattr(looking, "PATIENCE", 0.0)
-    monkeypatch.setattr(looking, "forecast", wait)
+    monkeypatch.setattr(looking, "forecast", _once_set(may_end, forecast))
     monkeypatch.setattr(looking, "_LONG", float("inf"))  # however long it was held
     yield may_end
     may_end.set()
