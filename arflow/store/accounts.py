@@ -30,7 +30,7 @@ from sqlalchemy import (
 from arflow.accounts.entries import Account, Ledger, Parked
 from arflow.errors import Conflict
 from arflow.evolving import evolve
-from arflow.store import bulk, tables
+from arflow.store import bulk, database, tables
 from arflow.store.rows import (
     PARTS,
     Parts,
@@ -104,11 +104,12 @@ def claim(connection: Connection, is_due: ColumnElement[bool], limit: int) -> li
     are worked off. It waits for nobody: what others have locked is passed over, and a family that is not wholly free is
     left to them. Those due at one instant come in any order: to sort them all for each batch would cost more than it.
     """
+    database.by_index(connection)
     account, late = tables.account, limit // _FOR_THE_LAST
     which = select(account.c.id, account.c.family).where(is_due).with_for_update(skip_locked=True)
     parts = (
-        which.order_by(account.c.next_due).limit(limit - late),
-        which.order_by(account.c.next_due.desc()).limit(late),
+        which.order_by(account.c.next_due).limit(database.up_to(limit - late)),
+        which.order_by(account.c.next_due.desc()).limit(database.up_to(late)),
     )
     found = {row for part in parts[: 2 if late else 1] for row in connection.execute(part)}
     alone = _without_others(connection, [row.id for row in found if row.family == row.id])
@@ -142,6 +143,7 @@ def lock(connection: Connection, ids: Sequence[str]) -> list[str]:
     """Lock the accounts `ids` and their families, payers first; gives the ids of all that were locked."""
     if not ids:
         return []
+    database.by_index(connection)
     account = tables.account
     families = select(account.c.family).where(account.c.id.in_(listed(ids)))
     heads = sorted(set(connection.execute(families).scalars()))

@@ -6,7 +6,18 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    create_engine,
+    event,
+    func,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
 
@@ -65,6 +76,23 @@ def one_moment(engine: Engine) -> Iterator[Connection]:
     """A connection that sees everything as it stood at its first question, whatever others write meanwhile."""
     with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as connection:
         yield connection
+
+
+def by_index(connection: Connection) -> None:
+    """Have the rest of this transaction find rows by indexes only, whatever PostgreSQL takes the tables for.
+
+    A session keeps its plans. One that was made while a table was empty reads all of it from end to end, however large
+    it has grown since, until it is analysed: a minute in which a million accounts wake.
+    """
+    connection.execute(_BY_INDEX)
+
+
+_BY_INDEX = select(*(func.set_config(f"enable_{way}", "off", True) for way in ("seqscan", "hashjoin", "mergejoin")))
+
+
+def up_to(limit: int) -> ColumnElement[int]:
+    """A number of rows that PostgreSQL knows as it plans; of one given later it takes it for a tenth of all."""
+    return literal_column(f"{limit:d}", Integer)
 
 
 def trouble(error: DBAPIError) -> ArflowError | None:

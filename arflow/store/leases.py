@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, update
 
-from arflow.store import fuse
+from arflow.store import database, fuse
 from arflow.store.accounts import listed
 from arflow.store.desk_tables import blown_fuse, message
 
@@ -62,7 +62,9 @@ def is_stopped() -> ColumnElement[bool]:
 
 def claim(connection: Connection, *, limit: int, seconds: int, domain: str) -> list[Claim]:
     """Up to `limit` messages that are ready, or whose lease ran out, and that nobody else is just claiming."""
-    found = select(message.c.id).where(is_ready()).order_by(message.c.not_before, message.c.id).limit(limit)
+    database.by_index(connection)
+    ready = select(message.c.id).where(is_ready()).order_by(message.c.not_before, message.c.id)
+    found = ready.limit(database.up_to(limit))
     name = func.concat("<", message.c.id, ".", func.replace(_uuid(), "-", ""), f"@{domain}>")
     statement = (
         update(message)

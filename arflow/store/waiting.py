@@ -4,10 +4,10 @@ import datetime as dt
 from dataclasses import dataclass
 from functools import cache
 
-from sqlalchemy import Connection, Date, DateTime, Integer, ScalarSelect, Select, bindparam, case, func, literal, select
+from sqlalchemy import Connection, Date, DateTime, ScalarSelect, Select, bindparam, case, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
-from arflow.store import accounts, desk_tables, leases, switch, tables
+from arflow.store import accounts, database, desk_tables, leases, switch, tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,23 +23,24 @@ def look(connection: Connection, before: dt.datetime, on: dt.date | None, limit:
 
     A message whose lease ran out is among them; none is while the delivery switch is off.
     """
-    given = {"before": before, "limit": limit} | ({} if on is None else {"on": on})
-    row = connection.execute(_looking(is_stepped=on is not None), given).one()
+    database.by_index(connection)
+    given = {"before": before} | ({} if on is None else {"on": on})
+    row = connection.execute(_looking(limit, is_stepped=on is not None), given).one()
     return Waiting(accounts=row.accounts, messages=row.messages)
 
 
 @cache
-def _looking(*, is_stepped: bool) -> Select[tuple[int, int]]:
+def _looking(limit: int, *, is_stepped: bool) -> Select[tuple[int, int]]:
     """One statement for all of it, made once: this is asked every second, mostly for nothing."""
     account, on = tables.account, bindparam("on", type_=Date)
     is_due = accounts.due(bindparam("before", type_=DateTime(timezone=True)), on if is_stepped else None)
-    due = _counted(select(literal(1)).select_from(account).where(is_due))
-    ready = _counted(select(literal(1)).select_from(desk_tables.message).where(leases.is_ready()))
+    due = _counted(select(literal(1)).select_from(account).where(is_due), limit)
+    ready = _counted(select(literal(1)).select_from(desk_tables.message).where(leases.is_ready()), limit)
     return select(due.label("accounts"), case((switch.is_turned_on(), ready), else_=0).label("messages"))
 
 
-def _counted(query: Select[int]) -> ScalarSelect[int]:
-    limited = query.limit(bindparam("limit", type_=Integer)).subquery()
+def _counted(query: Select[int], limit: int) -> ScalarSelect[int]:
+    limited = query.limit(database.up_to(limit)).subquery()
     return select(func.count()).select_from(limited).scalar_subquery()
 
 

@@ -204,3 +204,76 @@ def test_one_that_is_read_from_end_to_end_is_found(company: Engine) -> None:
     with heard(company) as asked, company.connect() as connection:
         connection.execute(text("SELECT count(*) FROM journal WHERE actor = 'nobody'")).all()
     assert ["journal"] == [one.split(":")[0] for one in walked(company, asked)]
+
+
+# --- plans that were made while all was empty -------------------------------------------------------------------------
+
+QUEUED = """
+INSERT INTO effect (account_id, number, kind, name, rule, stay, overdue_then, decided_at, decided_on, due_at, status,
+    sent_at, sent_on)
+SELECT id, 1, 'send', 'first-reminder', 'first', 1, true, '2026-01-05 08:00Z', '2026-01-05', '2026-01-05 08:00Z',
+    'sent', '2026-01-05 08:00Z', '2026-01-05'
+FROM account WHERE id ~ '^H0[1-9]' AND effects_decided = 0;
+INSERT INTO message (account_id, number, template, recipient, decided_at, zone, policy, status, not_before)
+SELECT id, 1, 'first-reminder', '', '2026-01-12 08:00Z', 'UTC', 'p', 'queued',
+    timestamptz '2026-01-05 08:00Z' + row_number() OVER () * interval '1 second'
+FROM account WHERE id ~ '^H0[1-9]' AND effects_decided = 0;
+UPDATE account SET effects_decided = 1, next_due = NULL, due_on = NULL WHERE id ~ '^H0[1-9]' AND effects_decided = 0;
+"""
+"""What a herd has put out already: letters that wait, of accounts that are not due any more."""
+
+OFTEN = 8
+"""So often a session asks before it keeps its plan."""
+
+FEW = 8_000
+"""Of the tens of thousands that are there no door reads so many rows: it takes a few hundred accounts."""
+
+READ = "SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) AS rows FROM pg_stat_user_tables"
+
+
+@pytest.fixture(scope="module")
+def grown(template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A company whose one session has its plans since there were neither effects nor letters; nobody analysed since."""
+    folder = tmp_path_factory.mktemp("grown")
+    engine = database.connect(settable(copied_database(template, "grown")))
+    put(engine, MORNING - dt.timedelta(days=7))
+    activate(engine, POLICY)
+    turn(engine, is_on=True)
+    with engine.begin() as connection:
+        file = write_events(folder / "events.jsonl", ledger())
+        importing.import_file(connection, file, clock.read(connection), Options(profile=None), lambda *_: None)
+    run(engine, REAL)
+    herd.copy(engine, "H", COUNT)
+    put(engine, MORNING)
+    for _ in range(OFTEN):
+        assert drain(engine, REAL, limit=20) is not None
+        looked(engine, folder)
+        delivered(engine, folder)
+    with engine.begin() as connection:
+        connection.execute(text(QUEUED))
+    yield engine
+    engine.dispose()
+
+
+def looked(engine: Engine, _: Path) -> None:
+    with pytest.raises(AttributeError):  # it has looked, and has nobody to ring
+        tick(engine, _NoBell())  # type: ignore[arg-type]
+
+
+def rows_read(engine: Engine) -> dict[str, int]:
+    """How many rows of each table were read so far."""
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_stat_force_next_flush()"))
+    with engine.connect() as connection:
+        return {row.relname: row.rows for row in connection.execute(text(READ))}
+
+
+@pytest.mark.parametrize("door", [drained, looked, delivered])
+def test_a_table_that_has_grown_since_the_plan_was_made_is_not_read_from_end_to_end(
+    grown: Engine, tmp_path: Path, door: Callable[[Engine, Path], None]
+) -> None:
+    before = rows_read(grown)
+    door(grown, tmp_path)
+    after = rows_read(grown)
+    assert after["account"] > before["account"]
+    assert {} == {name: rows - before[name] for name, rows in after.items() if rows - before[name] > FEW}
