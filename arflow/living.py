@@ -258,7 +258,7 @@ class Living:
     def _note_ledgers(self, stored: Stored, lived: Lived) -> None:
         """Keep a payer's ledger as it was and as it became, for those who pay through it."""
         before = (_LONG_AGO, stored.account.ledger)
-        self._ledgers[stored.account.id] = LedgerHistory(changes=(before, *lived.ledgers.changes))
+        self._ledgers[stored.account.id] = replace(lived.ledgers, changes=(before, *lived.ledgers.changes))
 
     def _script(self, life: Life, stored: Stored) -> tuple[Script, list[Batch]]:
         batches = self._batches(life, stored)

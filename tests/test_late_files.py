@@ -134,3 +134,77 @@ def test_a_late_file_of_one_who_once_paid_through_another_is_taken_in(engine: En
         assert 0 == connection.execute(text("SELECT open FROM item WHERE account_id = 'A'")).scalar_one()
         day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=12)
         assert {"A"} <= rehearse(connection, ["A"], clock.Now(day=day), DOORS).keys()
+
+
+def waking(*when: str) -> str:
+    """The rules of a policy that looks at an account each day, and of those that tag when something holds."""
+    days = ", ".join(str(day) for day in range(1, 90))
+    rules = [f"days_overdue in ({days}) or days_in_state in ({days})", *when]
+    return "".join(
+        f"  - {{id: r{at}, from: any, when: '{rule}', do: [{{tag: t{at}}}], repeat_after_days: 1, why: Test.}}\n"
+        for at, rule in enumerate(rules)
+    )
+
+
+def test_what_one_late_file_says_of_a_promise_counts_in_the_order_of_its_dates(engine: Engine, tmp_path: Path) -> None:
+    """The account was woken in the morning; promise and payment are of the day before, and came at night."""
+    step(engine, dt.date(2026, 1, 1))
+    head = "policy: p\ncurrency: USD\nrules:\n"
+    rules = waking('promise_status == "kept"', 'promise_status == "broken"')
+    activate(engine, load_policy(head + rules, file="test"))
+    first = {
+        "account": "A",
+        "date": "2026-01-01",
+        "event": "invoice",
+        "id": "I1",
+        "amount": "90.00",
+        "due": "2026-01-02",
+    }
+    take_in(engine, write_events(tmp_path / "1.jsonl", [first]))
+    step(engine, dt.date(2026, 1, 10))
+    of = {"account": "A", "date": "2026-01-09", "amount": "50.00"}
+    promise = {**of, "time": "10:00", "event": "promise", "id": "V", "due": "2026-01-10"}
+    payment = {**of, "time": "15:00", "event": "payment", "id": "P1"}
+    take_in(engine, write_events(tmp_path / "2.jsonl", [promise, payment]))
+    step(engine, dt.date(2026, 1, 30))
+    with engine.connect() as connection:
+        assert ["t0", "t1"] == sorted(connection.execute(text("SELECT tags FROM account")).scalar_one())
+
+
+@pytest.mark.parametrize(
+    "rules", [waking("days_in_episode >= 12"), waking("days_in_episode >= 12").split("\n")[1] + "\n"]
+)
+def test_the_episode_of_a_late_invoice_begins_on_the_day_after_it_was_due(
+    engine: Engine, tmp_path: Path, rules: str
+) -> None:
+    """Whether the account was looked at in the meantime or not."""
+    step(engine, dt.date(2026, 1, 1))
+    activate(engine, load_policy("policy: p\ncurrency: USD\nrules:\n" + rules, file="test"))
+    tag = {"account": "A", "date": "2026-01-01", "event": "tag", "tag": "x"}
+    take_in(engine, write_events(tmp_path / "1.jsonl", [tag]))
+    step(engine, dt.date(2026, 1, 21))
+    late = {"account": "A", "date": "2026-01-06", "event": "invoice", "id": "I1", "amount": "9.00", "due": "2026-01-10"}
+    take_in(engine, write_events(tmp_path / "2.jsonl", [late]))
+    step(engine, dt.date(2026, 1, 22))
+    with engine.connect() as connection:
+        assert [dt.date(2026, 1, 11)] == connection.execute(text("SELECT started_on FROM episode")).scalars().all()
+
+
+def test_a_late_file_leaves_the_episode_of_who_once_paid_through_another(engine: Engine, tmp_path: Path) -> None:
+    """It began with what the payer owed, and what the payer has paid since is no matter."""
+    step(engine, dt.date(2026, 1, 1))
+    activate(engine, POLICY)
+    owes = {"event": "invoice", "date": "2026-01-01", "id": "I1", "amount": "9.00", "due": "2026-01-05"}
+    child = {"event": "account", "account": "K", "date": "2026-01-01", "pays_through": "P"}
+    take_in(engine, write_events(tmp_path / "1.jsonl", [{**owes, "account": "P"}, {**owes, "account": "K"}, child]))
+    step(engine, dt.date(2026, 1, 20))
+    take_in(engine, write_events(tmp_path / "2.jsonl", [child | {"date": "2026-01-20", "pays_through": None}]))
+    step(engine, dt.date(2026, 1, 25))
+    paid = {"event": "payment", "account": "P", "date": "2026-01-25", "id": "P1", "amount": "9.00"}
+    take_in(engine, write_events(tmp_path / "3.jsonl", [paid]))
+    step(engine, dt.date(2026, 1, 28))
+    late = {"event": "contact", "account": "K", "date": "2026-01-15", "channel": "letter"}
+    take_in(engine, write_events(tmp_path / "4.jsonl", [late]))
+    query = "SELECT started_on FROM episode WHERE account_id = 'K'"
+    with engine.connect() as connection:
+        assert [dt.date(2026, 1, 6)] == connection.execute(text(query)).scalars().all()

@@ -1,11 +1,12 @@
 """The entries of an account as frozen values. Amounts are minor units of the account's currency."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from arflow.evolving import worked_out_of
 from arflow.vocabulary import EffectKind, State
@@ -205,13 +206,12 @@ class Episode(Struct, frozen=True, kw_only=True):
         """Whether something is still overdue."""
         return self.spans[-1][1] is None
 
-    def covers(self, instant: dt.datetime) -> bool:
-        """Whether the episode was running at `instant`, its first moment included and its last one not."""
-        return any(start <= instant and (end is None or instant < end) for start, end in self.spans)
+    def was_running_at(self, instant: dt.datetime) -> bool:
+        """Whether the episode was running at an instant, its first and its last moment included.
 
-    def was_running_at(self, recorded: dt.datetime) -> bool:
-        """Whether the episode was running when something was recorded at `recorded`, be it what ended it."""
-        return any(start <= recorded and (end is None or recorded <= end) for start, end in self.spans)
+        What was recorded then may be what ended it, and what was sent left before that (contract, section 3).
+        """
+        return any(start <= instant and (end is None or instant <= end) for start, end in self.spans)
 
 
 class EffectStatus(StrEnum):
@@ -317,9 +317,32 @@ class Account:
         return self.ledger if self.payer_ledger is None else self.payer_ledger
 
     @property
+    def promised(self) -> Iterable[Promise]:
+        """Its promises, as they are held against the payments of its book.
+
+        Those of who pays through another stand before all that its payer recorded at the same instant, for a payer's
+        causes come last; the places of the payer's events say nothing of its own.
+        """
+        promises = self.promises.values()
+        return promises if self.payer_ledger is None else [_before_others(promise) for promise in promises]
+
+    @property
     def episode(self) -> Episode | None:
         """The running episode."""
         return self.episodes[-1] if self.episodes and self.episodes[-1].running else None
+
+    def last_place(self, at: dt.datetime) -> int:
+        """The place of the last entry of its own that was recorded at an instant; -1 when none was."""
+        own, promises = self.ledger, self.promises.values()
+        found = [
+            *(invoice.recorded for invoice in own.invoices.values()),
+            *(clearing.recorded for clearing in own.clearings.values()),
+            *(dispute.recorded for dispute in own.disputes.values()),
+            *(promise.recorded for promise in promises),
+            *(promise.cancelled for promise in promises if promise.cancelled),
+            *(contact.recorded for contact in self.contacts),
+        ]
+        return max((place for instant, place in found if instant == at), default=-1)
 
     @worked_out_of("outgoing")
     def waiting(self) -> tuple[Outgoing, ...]:
@@ -339,3 +362,8 @@ class Account:
         """Messages that were sent, in the order of their sending."""
         sent = [e for e in self.outgoing if e.kind is EffectKind.SEND and e.sent_at is not None]
         return tuple(sorted(sent, key=lambda effect: (effect.sent_at or effect.decided_at, effect.number)))
+
+
+def _before_others(promise: Promise) -> Promise:
+    made, cancelled = promise.recorded, promise.cancelled
+    return replace(promise, recorded=(made[0], -1), cancelled=None if cancelled is None else (cancelled[0], -1))

@@ -161,6 +161,12 @@ class Snapshot:
     own: Mapping[str, dt.date | None]
     """Where the ages begin that are not of the books."""
 
+    misfits: Mapping[str, str]
+    """Declared attributes, by fact, of which a value of another type is recorded, and why each is not among the facts.
+
+    Who goes by the facts of a policy looks here first.
+    """
+
     view: _View = field(repr=False)
 
     @worked_out
@@ -187,13 +193,13 @@ class Snapshot:
 def snapshot(account: Account, day: dt.date, reading: Reading, earlier: Snapshot | None = None) -> Snapshot:
     """The facts of `account` on the policy day `day`, which is not before the day of its latest event.
 
-    What `earlier` made of the same books is taken over. Raises Refused when a recorded attribute is not of its declared
-    type.
+    What `earlier` made of the same books is taken over.
     """
     view = _view(account, day, reading.terms, earlier.view if earlier else None)
     found = notices(account, view.episode, day)
     written = account.messages[-1].sent_on if account.messages else None
     own = {"days_in_state": account.entered_on, "days_since_notice": written}
+    attributes, misfits = _attributes(account, reading.attributes) if reading.attributes else ({}, {})
     values = {
         **_recorded(account),
         **view.facts,
@@ -201,10 +207,12 @@ def snapshot(account: Account, day: dt.date, reading: Reading, earlier: Snapshot
         "notices_sent": found.sent,
         "notices_failed": found.failed,
         "notice_pending": found.pending,
-        "attributes": _attributes(account, reading.attributes) if reading.attributes else {},
+        "attributes": attributes,
     }
     facts = assembled(Facts, values)
-    return assembled(Snapshot, {"day": day, "facts": facts, "notices": found, "own": own, "view": view})
+    return assembled(
+        Snapshot, {"day": day, "facts": facts, "notices": found, "own": own, "misfits": misfits, "view": view}
+    )
 
 
 def _view(account: Account, day: dt.date, terms: Terms, earlier: _View | None) -> _View:
@@ -216,7 +224,7 @@ def _view(account: Account, day: dt.date, terms: Terms, earlier: _View | None) -
     else:
         books = earlier.books
     ledger = books.ledger
-    promised = verdicts(account.promises.values(), ledger.payments, day, terms) if account.promises else ()
+    promised = verdicts(account.promised, ledger.payments, day, terms) if account.promises else ()
     seen = {
         "books": books,
         "day": day,
@@ -274,8 +282,18 @@ def _of_promises(view: _View) -> dict[str, object]:
     }
 
 
-def _attributes(account: Account, declared: Mapping[str, str]) -> Mapping[str, str | int | bool]:
-    return {f"attr_{name}": _attribute(account, name, kind) for name, kind in declared.items()}
+def _attributes(
+    account: Account, declared: Mapping[str, str]
+) -> tuple[Mapping[str, str | int | bool], Mapping[str, str]]:
+    """The declared attributes by fact, and, of those whose recorded value is of another type, why it is not taken."""
+    found: dict[str, str | int | bool] = {}
+    misfits: dict[str, str] = {}
+    for name, kind in declared.items():
+        try:
+            found[f"attr_{name}"] = _attribute(account, name, kind)
+        except Refused as refused:
+            misfits[f"attr_{name}"] = refused.reason
+    return found, misfits
 
 
 def _attribute(account: Account, name: str, kind: str) -> str | int | bool:
@@ -304,11 +322,22 @@ def _promise_status(view: _View) -> str:
 
 
 def _concerns(episode: Episode, verdict: Verdict) -> bool:
-    """Whether a promise was made in `episode`, or was still open when it began."""
-    if episode.spans and verdict.promise.recorded[0] >= episode.spans[0][0]:
-        return True
-    kept_before = verdict.status == "kept" and verdict.on is not None and verdict.on < episode.started_on
-    return verdict.end >= episode.started_on and not kept_before
+    """Whether a promise was made in `episode`, or was still open when it began or went on.
+
+    One that is only ahead has begun nowhere yet: what is kept by now will not be open then.
+    """
+    if not episode.spans:
+        return verdict.end >= episode.started_on and verdict.kept_at is None
+    begun = (episode.started_on, *(start.date() for start, _ in episode.spans[1:]))
+    return episode.was_running_at(verdict.promise.recorded[0]) or any(
+        _was_open(verdict, start, on) for (start, _), on in zip(episode.spans, begun, strict=True)
+    )
+
+
+def _was_open(verdict: Verdict, at: dt.datetime, on: dt.date) -> bool:
+    """Whether a promise had been made before an instant of the date `on`, was not kept yet, and its time not over."""
+    is_kept = verdict.kept_at is not None and verdict.kept_at <= at
+    return verdict.promise.recorded[0] < at and not is_kept and verdict.end >= on
 
 
 # --- amounts and counts -----------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ def notices(account: Account, episode: Episode | None, day: dt.date) -> Notices:
     """The messages of `episode` as they stand on the policy day `day`."""
     if episode is None or not account.outgoing:
         return _NONE
-    mine = [m for m in account.messages if m.sent_at is not None and episode.covers(m.sent_at)]
+    mine = [m for m in account.messages if m.sent_at is not None and episode.was_running_at(m.sent_at)]
     waiting = any(effect.kind is EffectKind.SEND for effect in account.waiting)
     delivered = [m.settled_day for m in mine if m.status is EffectStatus.DELIVERED and m.settled_day]
     return Notices(

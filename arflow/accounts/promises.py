@@ -22,7 +22,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """Where a promise stands on a policy day.
 
     `status` is open, kept, partly_kept, broken or cancelled; `on` dates the verdict; `came` is what was paid towards
-    it; `end` is its due date plus grace.
+    it; `end` is its due date plus grace; `kept_at` is the instant at which the payment was recorded that kept it.
     """
 
     promise: Promise
@@ -30,6 +30,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     came: int
     end: dt.date
     on: dt.date | None = None
+    kept_at: dt.datetime | None = None
 
     @property
     def outstanding(self) -> int:
@@ -46,6 +47,7 @@ class _Purse:
     needed: int
     came: int = 0
     kept_on: dt.date | None = None
+    kept_at: dt.datetime | None = None
 
     def is_open_for(self, payment: Clearing) -> bool:
         promise = self.promise
@@ -53,8 +55,8 @@ class _Purse:
             return False
         return promise.cancelled is None or payment.recorded < promise.cancelled
 
-    def take(self, pieces: list[tuple[str | None, int]], on: dt.date) -> None:
-        """Take what this promise lacks out of `pieces`, (invoice, amount) pairs, and lower them."""
+    def take(self, pieces: list[tuple[str | None, int]], payment: Clearing) -> None:
+        """Take what this promise lacks out of `pieces` of a payment, (invoice, amount) pairs, and lower them."""
         for at, (invoice, amount) in enumerate(pieces):
             if self.promise.invoices and invoice not in self.promise.invoices:
                 continue
@@ -62,7 +64,7 @@ class _Purse:
             self.came += part
             pieces[at] = (invoice, amount - part)
         if self.came >= self.needed and self.kept_on is None:
-            self.kept_on = on
+            self.kept_on, self.kept_at = payment.on, payment.recorded[0]
 
 
 def verdicts(promises: Iterable[Promise], payments: Sequence[Clearing], day: dt.date, terms: Terms) -> list[Verdict]:
@@ -78,7 +80,7 @@ def verdicts(promises: Iterable[Promise], payments: Sequence[Clearing], day: dt.
     for payment in payments if purses else ():
         pieces = _pieces(payment)
         for purse in sorted((p for p in purses if p.is_open_for(payment)), key=lambda p: p.end):
-            purse.take(pieces, payment.on)
+            purse.take(pieces, payment)
     return [_verdict(purse, day) for purse in purses]
 
 
@@ -89,7 +91,7 @@ def _pieces(payment: Clearing) -> list[tuple[str | None, int]]:
 
 def _verdict(purse: _Purse, day: dt.date) -> Verdict:
     status, on = _status(purse, day)
-    return Verdict(promise=purse.promise, status=status, came=purse.came, end=purse.end, on=on)
+    return Verdict(promise=purse.promise, status=status, came=purse.came, end=purse.end, on=on, kept_at=purse.kept_at)
 
 
 def _status(purse: _Purse, day: dt.date) -> tuple[str, dt.date | None]:

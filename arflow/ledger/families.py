@@ -29,7 +29,10 @@ _STANDING = """SELECT
     EXISTS (WITH RECURSIVE above (id) AS (SELECT CAST(:payer AS text) UNION
             SELECT content ->> 'pays_through' FROM event JOIN above ON account_id = above.id
             WHERE kind = 'account' AND content ->> 'pays_through' IS NOT NULL)
-        SELECT FROM above WHERE id = :account) AS was_payer"""
+        SELECT FROM above WHERE id = :account) AS was_payer,
+    (SELECT currency FROM settled WHERE account_id = :account) <> coalesce(
+        (SELECT currency FROM account WHERE id = :payer),
+        (SELECT currency FROM settled WHERE account_id = :payer)) AS is_foreign"""
 """How an account and the one it shall pay through stand now, with what is recorded and still to come.
 
 Of two that paid through each other in turn, neither's life could be told first; nor of more, in a ring.
@@ -74,6 +77,8 @@ def _trouble(connection: Connection, account: str, payer: str, payers: set[str],
         return "is unknown"
     if standing.has_payer or payer in payees:
         return "pays through another"
+    if standing.is_foreign:
+        return "is in another currency"
     if standing.is_payer or account in payers:
         return "cannot be, since others pay through this account"
     return "has paid through this account" if standing.was_payer else None

@@ -4,6 +4,7 @@ Rules put on tags and assign owners too, and no history of events holds that. So
 a late event that is still the last to speak of an owner or a tag has its say.
 """
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from arflow.accounts.clearing import list_of
@@ -12,12 +13,26 @@ from arflow.accounts.events import Event
 from arflow.evolving import evolve
 
 
-def with_books(account: Account, books: Account) -> Account:
+def names_payer(history: Iterable[Event], late: Sequence[Event]) -> bool:
+    """Whether an event of `history`, those that came `late` left out, names one through whom the account pays."""
+    return any(event.text("pays_through") and event not in late for event in history)
+
+
+def rewound(account: Account, at: dt.datetime) -> Account:
+    """`account` as its books stood at an instant since which no event of its own was applied.
+
+    Only time has passed since then: it may have begun an episode, or its payer has.
+    """
+    begun_since = account.payer_ledger is None and account.episode is not None and account.episode.spans[-1][0] > at
+    episodes = account.episodes[:-1] if begun_since else account.episodes
+    return evolve(account, last_instant=at, policy_day=dt.date.min, episodes=episodes)
+
+
+def with_books(account: Account, books: Account, *, has_paid_through: bool) -> Account:
     """`account` with everything that a fold of the recorded events alone gives; the rest is the machine's.
 
-    The episodes of who goes on paying through another are no fold of its own events: its payer's made them.
+    The episodes of who has paid through another are no fold of its own events: its payer's made them.
     """
-    goes_on = books.pays_through is not None and books.pays_through == account.pays_through
     return evolve(
         account,
         name=books.name,
@@ -36,7 +51,7 @@ def with_books(account: Account, books: Account) -> Account:
         ledger=books.ledger,
         promises=books.promises,
         contacts=books.contacts,
-        episodes=account.episodes if goes_on else books.episodes,
+        episodes=account.episodes if has_paid_through else books.episodes,
         born=True,
     )
 

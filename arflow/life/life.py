@@ -13,7 +13,7 @@ from arflow.accounts.facts import Snapshot
 from arflow.errors import Refused
 from arflow.evolving import evolve
 from arflow.life import gates, passes
-from arflow.life.lateness import with_books, with_last_words
+from arflow.life.lateness import names_payer, rewound, with_books, with_last_words
 from arflow.life.present import Present, reading
 from arflow.life.records import Entry, Part, World
 from arflow.life.sendings import drop_waiting, is_freed, release, send_due, settle_notice
@@ -195,35 +195,62 @@ class Life:
             self._cause(now or self.account.last_instant, names, _last_forced(events), actor)
         return bool(events)
 
-    def relive(self, history: Sequence[Part], fresh: Sequence[Part], now: dt.datetime, actor: str = "") -> None:
+    def relive(self, history: Sequence[Part], fresh: Sequence[Part], now: dt.datetime, actor: str = "") -> bool:
         """Fold the books anew from their whole `history`, because `fresh` parts of it came late; then run one pass.
 
-        The state, the stay and what was put out stay as they are: history is never acted out again.
+        The state, the stay and what was put out stay as they are: history is never acted out again. Gives whether they
+        were a cause.
         """
         blank = Account(id=self.account.id, currency=self.account.currency, policy_version=self.account.policy_version)
-        folded = Life(blank, self.world)
-        for part in history:
-            folded._applied(part, folded.instant_of(part))  # another life, the same class
+        told, late = _events_of(history), _events_of(fresh)
+        books = self._folded(blank, history)
+        known = with_books(self.account, books, has_paid_through=names_payer(told, late))
+        return self._come_late(with_last_words(known, books, told, late), late, now, actor)
+
+    def has_lived_past(self, part: Part) -> bool:
+        """Whether the account has lived through more than the local time of `part`."""
+        return instant(self.zone(), part.on, part.clock) < self.account.last_instant
+
+    def add(self, fresh: Sequence[Part], now: dt.datetime, actor: str = "") -> bool:
+        """Fold `fresh` parts into the books, each as of its own time, after which nothing else has been applied.
+
+        As `relive`, without the whole history: only time has passed since then.
+        """
+        account, late = self.account, _events_of(fresh)
+        at = instant(self.zone(), fresh[0].on, fresh[0].clock)
+        books = self._folded(rewound(account, at), fresh)
+        known = with_books(account, books, has_paid_through=account.pays_through is not None)
+        return self._come_late(with_last_words(known, books, late, late), late, now, actor)
+
+    def _folded(self, account: Account, parts: Sequence[Part]) -> Account:
+        """What the books of `account` come to with `parts`, each at its own time."""
+        life = Life(account, self.world)
+        for part in parts:
+            life._applied(part, life.instant_of(part))  # another life, the same class
+        return life.account
+
+    def _come_late(self, account: Account, late: Sequence[Event], now: dt.datetime, actor: str) -> bool:
+        """Stand at `now` as `account`, which is what it would be had `late` events been known; then run one pass."""
         was_on_hold, before = self.account.on_hold, self.account.book
-        events = _events_of(fresh)
-        known = with_books(self.account, folded.account)
-        self._here.account = with_last_words(known, folded.account, _events_of(history), events)
+        self._here.account = account
         self._take_payer(now)
-        for event in events:
-            self._touch_up(event, now)
+        events = [event for event in late if self._touches_up(event, now)]
         if was_on_hold and not self.account.on_hold:
             release(self._here, now)
         self._here.fall_due(now)
         self._here.settle_episode(before, now)
-        self._cause(now, "+".join(dict.fromkeys(event.kind for event in events)), _last_forced(events), actor)
+        if events:
+            self._cause(now, "+".join(dict.fromkeys(event.kind for event in events)), _last_forced(events), actor)
+        return bool(events)
 
-    def _touch_up(self, event: Event, now: dt.datetime) -> None:
-        """Do what a late event does outside the books to what was put out."""
+    def _touches_up(self, event: Event, now: dt.datetime) -> bool:
+        """Do what a late event does outside the books to what was put out; gives whether it counts."""
         here = self._here
         if event.kind in ("notice_delivered", "notice_failed"):
-            settle_notice(here, event.text("notice"), now, delivered=event.kind == "notice_delivered")
-        elif event.kind == "contact" and event.text("channel") == "call":
+            return settle_notice(here, event.text("notice"), now, delivered=event.kind == "notice_delivered")
+        if event.kind == "contact" and event.text("channel") == "call":
             here.account = evolve(here.account, call_open=False)
+        return True
 
     def payer_changed(self, ledger: Ledger, at: dt.datetime) -> None:
         """Take over the payer's ledger after a cause of the payer at `at`, and run a pass."""
@@ -260,13 +287,22 @@ class Life:
 
     def _applied(self, part: Part, at: dt.datetime) -> list[Event]:
         """Apply the events of one part; gives those that were not passed over."""
+        first = self._next_place(at)
         if self.account.born:
             self._here.reach(at)
         before = self.account.book
-        counted = [event for place, event in enumerate(part.events) if self._apply(event, at, place)]
+        counted = [event for place, event in enumerate(part.events, first) if self._apply(event, at, place)]
         self._here.stand_at(at)
         self._here.settle_episode(before, at)
         return counted
+
+    def _next_place(self, at: dt.datetime) -> int:
+        """The place of the next event at `at`: behind those of earlier parts that came to the same instant.
+
+        Two local times are one instant in the night when clocks go forward, or once the account has moved east; and all
+        that people say on one day of a stepped clock.
+        """
+        return self.account.last_place(at) + 1 if at == self.account.last_instant else 0
 
     def _apply(self, event: Event, at: dt.datetime, place: int) -> bool:
         """Apply one event; gives whether it counts. Raises Refused, placed at its line."""
@@ -292,9 +328,12 @@ class Life:
             return
         if payer == account.id:
             raise Refused(f"account `{payer}` pays through itself")
-        if payer not in self.world.ledgers:
+        theirs = self.world.ledgers.get(payer)
+        if theirs is None:
             raise Refused(f"account `{account.id}` pays through `{payer}`, which is unknown or pays through another")
-        self._here.account = evolve(account, payer_ledger=self.world.ledgers[payer].before(at))
+        if theirs.currency not in ("", account.currency):
+            raise Refused(f"account `{account.id}` is in {account.currency}, and `{payer}` in {theirs.currency}")
+        self._here.account = evolve(account, payer_ledger=theirs.before(at))
 
 
 def _events_of(parts: Iterable[Part]) -> list[Event]:

@@ -50,7 +50,8 @@ class Lived(Struct, frozen=True, kw_only=True):
 class Batch(Struct, frozen=True, kw_only=True):
     """Parts that are one cause: at the instant of their own local time, or at `at` when they became known later.
 
-    `history` is given when some of them came late: all events of the account, these included. `actor` recorded them.
+    `history` is given when some of them are dated before what has been applied, or correct it: all events of the
+    account, these included. `actor` recorded them.
     """
 
     parts: tuple[Part, ...]
@@ -113,7 +114,8 @@ class Script:
         while not self.is_paused and self._go_on(limit, ledgers):
             if is_good and self._unknown:
                 self._deliver()
-        return Lived(life=self.life, ledgers=LedgerHistory(changes=tuple(ledgers)))
+        ledger = LedgerHistory(changes=tuple(ledgers), currency=self.life.account.currency)
+        return Lived(life=self.life, ledgers=ledger)
 
     @property
     def is_paused(self) -> bool:
@@ -221,8 +223,9 @@ class Script:
 
     def _absorb(self, batch: Batch, at: dt.datetime) -> bool:
         if batch.history:
-            self.life.relive(batch.history, batch.parts, at, batch.actor)
-            return True
+            return self.life.relive(batch.history, batch.parts, at, batch.actor)
+        if batch.at is not None and self.life.has_lived_past(batch.parts[0]):
+            return self.life.add(batch.parts, at, batch.actor)
         return self.life.absorb(batch.parts, batch.at and at, batch.actor)
 
 

@@ -136,9 +136,10 @@ class World(Struct, frozen=True, kw_only=True):
 
 
 class LedgerHistory(Struct, frozen=True, kw_only=True):
-    """A payer's ledger as it was: after each cause, by the instant of that cause."""
+    """A payer's ledger as it was: after each cause, by the instant of that cause. `currency` is the payer's."""
 
     changes: tuple[tuple[dt.datetime, Ledger], ...] = ()
+    currency: str = ""
 
     def before(self, instant: dt.datetime) -> Ledger:
         """The ledger before the causes of `instant`."""

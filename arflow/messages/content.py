@@ -82,7 +82,7 @@ def content(template: str, account: Account, on: dt.date, terms: Terms, number: 
         account=account,
         book=book,
         on=on,
-        promised=verdicts(account.promises.values(), book.payments, on, terms),
+        promised=verdicts(account.promised, book.payments, on, terms),
     )
     if template == THANK_YOU:
         return _thanks(view)
@@ -155,7 +155,7 @@ def _written_on(view: _View, number: int | None) -> Iterable[dt.date]:
     for message in view.account.messages:
         if message.sent_at is None or message.sent_on is None or episode is None or message.number == number:
             continue
-        arrived = message.status is EffectStatus.DELIVERED and episode.covers(message.sent_at)
+        arrived = message.status is EffectStatus.DELIVERED and episode.was_running_at(message.sent_at)
         if arrived and message.sent_on <= view.on:
             yield message.sent_on
 

@@ -68,9 +68,8 @@ def test_a_reversal_goes_on_with_the_episode_that_its_payment_ended() -> None:
     )
     spans = ((utc("2026-02-02T00:00"), utc("2026-02-10T00:00")), (utc("2026-03-01T09:00"), None))
     assert found == (Episode(started_on=day("2026-02-02"), spans=spans),)
-    assert [found[0].covers(utc(at)) for at in ("2026-02-09T23:59", "2026-02-10T00:00", "2026-03-01T09:00")] == [
-        *(True, False, True)
-    ]
+    asked = ("2026-02-09T23:59", "2026-02-10T00:00", "2026-02-10T00:01", "2026-03-01T08:59", "2026-03-01T09:00")
+    assert [found[0].was_running_at(utc(at)) for at in asked] == [True, True, False, False, True]
 
 
 def test_the_reversed_payment_says_which_episode_and_not_which_was_last() -> None:

@@ -10,7 +10,6 @@ from arflow.accounts.entries import Account
 from arflow.accounts.events import parse
 from arflow.accounts.facts import Reading, Snapshot, snapshot
 from arflow.accounts.promises import Terms
-from arflow.errors import Refused
 from arflow.life.life import Life
 from arflow.life.records import Part, World
 from arflow.rules.catalogue import CATALOGUE, ByTime
@@ -145,15 +144,16 @@ def test_promise_status_is_that_of_the_latest_promise_of_the_episode(lines: list
 
 
 def test_attributes_are_typed_by_the_policy() -> None:
-    """What is not recorded is empty, zero or false; what has another type is refused with its name."""
+    """What is not recorded is empty, zero or false; what has another type is no fact, and it is told why."""
     reading = Reading(attributes={"region": "text", "size": "int", "cap": "amount", "big": "bool"})
     recorded = event(0, "account", attributes={"region": "north", "size": 7, "cap": "12.50", "big": True})
     expected = {"attr_region": "north", "attr_size": 7, "attr_cap": 1250, "attr_big": True}
     assert expected == facts(0, recorded, reading=reading).attributes
     assert list(facts(0, event(0, "hold"), reading=reading).attributes.values()) == ["", 0, 0, False]
     for wrong in ({"size": "7"}, {"size": True}, {"region": 7}, {"big": 1}, {"cap": 12}, {"cap": "12.505"}):
-        with pytest.raises(Refused):
-            facts(0, event(0, "account", attributes=wrong), reading=reading)
+        view, (name,) = snapshot(grown(event(0, "account", attributes=wrong)), on(0), reading), wrong
+        assert {f"attr_{name}"} == set(view.misfits) == {f"attr_{one}" for one in wrong}
+        assert expected.keys() - view.misfits.keys() == view.facts.attributes.keys()
 
 
 def test_grace_moves_the_countdown_to_a_promise() -> None:

@@ -225,6 +225,18 @@ def test_each_bad_payer_rejects_its_row(engine: Engine, tmp_path: Path) -> None:
     assert (expected, []) == (dict(again.rejects), again.outcome.touched)
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+def test_nobody_pays_through_one_in_another_currency(engine: Engine, tmp_path: Path, is_known: bool) -> None:
+    """A hundred yen are no dollar: amounts are minor units of the account's own currency."""
+    yen = {"event": "account", "account": "J", "date": INVOICE["date"], "currency": "JPY"}
+    mine = [{**INVOICE, "account": "K"}, through("K", "J")]
+    if is_known:
+        take_in(engine, write_events(tmp_path / "1.jsonl", [yen]))
+    lines = mine if is_known else [yen, *mine]
+    report = take_in(engine, write_events(tmp_path / "2.jsonl", lines), accept_rejects=True)
+    assert [(len(lines), "account `K` pays through `J`, which is in another currency")] == report.rejects
+
+
 def test_who_paid_through_another_once_may_be_paid_through(engine: Engine, tmp_path: Path) -> None:
     """Only what holds now counts; and a file that is imported again is not held to what was agreed since."""
     step(engine, dt.date(2026, 2, 1))

@@ -2,20 +2,28 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from random import Random
+from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arflow.accounts.entries import Account, Ledger
+from arflow.accounts.events import parse
 from arflow.accounts.facts import snapshot
+from arflow.accounts.timeline import timeline
 from arflow.life.life import Life, reading
-from arflow.life.lives import PayerCause, Script
+from arflow.life.lives import Batch, PayerCause, Script
 from arflow.life.records import LedgerHistory, Part, World
+from arflow.rules.calendar import instant
 from arflow.rules.policy import Policy
 from arflow.rules.reference import Reference
 from tests.life.test_life import OVERDUE, Line, part, policy, utc
+from tests.random_events import random_events, random_start
 
 NOW = utc("2026-03-01T12:00")
+UTC = ZoneInfo("UTC")
 QUIET = policy({"when": "on_hold", "to": "called"})
 TAGS = ("a", "b", "old", "vip")
 BOUGHT: Line = {"event": "invoice", "id": "I1", "amount": "100.00", "due": "2026-12-01"}
@@ -95,6 +103,45 @@ def test_a_late_word_about_a_tag_of_a_rule_is_heard() -> None:
     parts = dated([BOUGHT, {"event": "untag", "tag": "watched"}, {"event": "contact", "channel": "call"}])
     assert told([[parts[0], parts[2]]], rules).account.tags == {"watched"}
     assert told([[parts[0], parts[2]], [parts[1]]], rules).account.tags == frozenset()
+
+
+# --- what is late only because time has passed ------------------------------------------------------------------------
+
+EACH_DAY = ", ".join(str(day) for day in range(1, 200))
+LOOKING = policy({"when": f"days_in_state in ({EACH_DAY})", "do": [{"tag": "seen"}], "repeat_after_days": 1})
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_what_comes_behind_all_that_was_applied_is_added_as_if_all_were_folded_anew(seed: int) -> None:
+    """The account has been looked at on each day since; nothing else of it has been applied."""
+    rng = Random(seed)
+    start = random_start(rng)
+    first, *rest = random_events(rng, "A", start, 60, rng.randint(4, 25))
+    lines = [first, *({name: line[name] for name in line if name not in ("timezone", "tags")} for line in rest)]
+    parts = [
+        Part(on=moment.on, clock=moment.clock, events=moment.events)
+        for moment in timeline([parse(one) for one in lines])
+    ]
+    cut = rng.randint(1, len(parts) - 1) if len(parts) > 1 else 1
+    now = instant(UTC, start + dt.timedelta(days=80), dt.time(12))
+    added, folded = lived_to(parts[:cut], now), lived_to(parts[:cut], now)
+    if parts[cut:] and added.has_lived_past(parts[-1]):  # one that is parked was not looked at
+        added.add(parts[cut:], now)
+        folded.relive(parts, parts[cut:], now)
+    assert told_of(added.account) == told_of(folded.account)
+
+
+def lived_to(parts: Sequence[Part], now: dt.datetime) -> Life:
+    """The life of an account to which `parts` happened at their own times, until `now`."""
+    life = Life(Account(id="A", currency="USD"), World(policies=(LOOKING,), evaluator=Reference()))
+    Script(life, [Batch(parts=(one,)) for one in parts]).run(now)
+    return life
+
+
+def told_of(account: Account) -> dict[str, object]:
+    """What events make of an account."""
+    names = ("ledger", "promises", "contacts", "episodes", "tags", "owner", "on_hold", "attributes", "credit_limit")
+    return {name: getattr(account, name) for name in names}
 
 
 # --- who pays through another -----------------------------------------------------------------------------------------
