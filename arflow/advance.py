@@ -19,7 +19,7 @@ from arflow.accounts.entries import Parked
 from arflow.accounts.events import Event, parse
 from arflow.clock import Now
 from arflow.desk import tasks
-from arflow.errors import Conflict, NotNow, SaysNo, WornOut
+from arflow.errors import Conflict, NotNow, SaysNo
 from arflow.life.life import Life
 from arflow.life.lives import Lived, minute_after
 from arflow.life.records import Entry, EntryKind
@@ -145,7 +145,7 @@ def is_its_own(error: Exception) -> bool:
     """Whether an error comes again whenever the account is lived; others end with a collision or a standstill."""
     if isinstance(error, DBAPIError):
         return database.is_about_rows(error)
-    return not isinstance(error, (Conflict, WornOut))
+    return not isinstance(error, Conflict)
 
 
 def _reason(error: Exception) -> str:

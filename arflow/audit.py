@@ -1,9 +1,9 @@
 """`arflow audit verify`: every chain recomputed, every decision made again from its journalled facts.
 
-A decision must follow from its facts by the reference evaluator and by `durable_rules` alike. What is found is
-returned, all of it; the caller decides how to say it. What old decisions were made on may have left for an archive,
-without which they cannot be checked. The accounts of a large company are shared between processes, all of which see the
-database as it stood at one moment.
+A decision must follow from its facts by the reference evaluator and by `durable_rules` alike, as long as that has room
+for its policy version. What is found is returned, all of it; the caller decides how to say it. What old decisions were
+made on may have left for an archive, without which they cannot be checked. The accounts of a large company are shared
+between processes, all of which see the database as it stood at one moment.
 """
 
 import os

@@ -39,7 +39,7 @@ _kept: "dict[str, Checked]" = {}
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """An example: what did not come out as it says, and, if so, what happened instead."""
+    """An example: what did not come out as it says, from which line on, and, if so, what happened instead."""
 
     name: str
     line: int
@@ -182,7 +182,8 @@ def findings(source: str) -> Iterator[Mapping[str, object]]:
     for example in policy.examples:
         found = list(wrong(policy, example, evaluator))
         told = story(policy, example, evaluator)[:_MOST_TOLD] if found else []
-        yield {"example": example.name, "line": example.line, "wrong": found, "story": told}
+        line = found[0].line if found else example.line
+        yield {"example": example.name, "line": line, "wrong": [failure.what for failure in found], "story": told}
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from arflow.vocabulary import State
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """An example that does not come out as its owner says."""
+    """An example that does not come out as its owner says; `line` is that of the event which is refused, if one is."""
 
     example: str
     line: int
@@ -23,24 +23,22 @@ class Failure:
 
 def failures(policy: Policy, evaluator: Evaluator) -> list[Failure]:
     """What is wrong with the examples of `policy`; empty when all pass."""
-    return [
-        Failure(example=example.name, line=example.line, what=what)
-        for example in policy.examples
-        for what in wrong(policy, example, evaluator)
-    ]
+    return [failure for example in policy.examples for failure in wrong(policy, example, evaluator)]
 
 
-def wrong(policy: Policy, example: Example, evaluator: Evaluator) -> Iterator[str]:
+def wrong(policy: Policy, example: Example, evaluator: Evaluator) -> Iterator[Failure]:
     """What does not come out as `example` says; nothing when it passes."""
     try:
         events = tuple(_events(example))
         for day, account, state in example.expect:
-            request = Request(events=events, policy=policy, states_at=day, file=f"example `{example.name}`")
+            request = Request(events=events, policy=policy, states_at=day)
             found = {lived.account.id: lived.account for lived in lives(request, evaluator)}.get(account)
             if found is None or found.state is not state:
-                yield f"on {day} account `{account}` is {_instead(found, state)}"
+                what = f"on {day} account `{account}` is {_instead(found, state)}"
+                yield Failure(example=example.name, line=example.line, what=what)
     except Refused as refused:
-        yield str(refused)
+        what = str(Refused(refused.reason))  # its place is told beside it
+        yield Failure(example=example.name, line=refused.line or example.line, what=what)
 
 
 def _instead(found: Account | None, expected: State) -> str:
@@ -63,13 +61,14 @@ def _events(example: Example) -> Iterator[Event]:
     contents = [{"account": "A", **event} for event in example.events]
     dates = [str(content["date"]) for content in contents if "date" in content]
     if example.account and dates:
-        yield _event({"event": "account", "account": "A", "date": min(dates), **example.account})
-    for content in contents:
-        yield _event(content)
+        about = {"event": "account", "account": "A", "date": min(dates), **example.account}
+        yield _event(about, example.account_line)
+    for content, line in zip(contents, example.event_lines, strict=True):
+        yield _event(content, line)
 
 
-def _event(content: Mapping[str, object]) -> Event:
+def _event(content: Mapping[str, object], line: int) -> Event:
     """An event of an example. Raises Refused for another policy, which a replay reads beside its events."""
     if content.get("event") == "policy":
-        raise Refused("an example has one policy, and no event `policy`")
-    return parse(content)
+        raise Refused("an example has one policy, and no event `policy`", line=line)
+    return parse(content, line)

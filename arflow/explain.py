@@ -24,7 +24,6 @@ from arflow.rules.calendar import ONE_DAY, instant
 from arflow.rules.decide import Situation, held_back
 from arflow.rules.expressions import All, Any, Comparison, Expression, Not, compare, comparisons
 from arflow.rules.policy import Policy, Rule
-from arflow.rules.reference import holds
 from arflow.store import journal, policies
 from arflow.vocabulary import Facts, FactValue
 
@@ -188,11 +187,8 @@ def shown(fact: str, value: FactValue, policy: Policy) -> str:
 
 def _rules(life: Life, policy: Policy, at: dt.datetime) -> tuple[RuleNow, ...]:
     """How each rule stands; none where no rule can be asked, since an attribute is not of the type that is declared."""
-    try:
-        view = snapshot(life.account, life.policy_day(at), reading(policy))
-    except Refused:
-        return ()
-    return tuple(_rules_now(life, policy, view))
+    view = snapshot(life.account, life.policy_day(at), reading(policy))
+    return () if view.misfits else tuple(_rules_now(life, policy, view))
 
 
 def _rules_now(life: Life, policy: Policy, view: Snapshot) -> Iterator[RuleNow]:
@@ -231,20 +227,27 @@ def _spent(account: Account, rule: Rule) -> str:
 
 
 def failing(when: Expression, facts: Facts, policy: Policy) -> str:
-    """The clause, or the clauses joined by `and`, that keep `when` from holding; empty when it holds."""
-    if holds(when, facts):
-        return ""
+    """The clauses, joined by `and`, that keep `when` from holding, each as it would have to be; empty when it holds."""
+    found = dict.fromkeys(_failing(when, facts, wanted=True))
+    return " and ".join(_told(clause, facts, policy, wanted=wanted) for clause, wanted in found)
+
+
+def _failing(when: Expression, facts: Facts, *, wanted: bool) -> list[tuple[Comparison, bool]]:
+    """The clauses that keep `when` from being as `wanted`, each with what it would have to be."""
     match when:
-        case Comparison():
-            return f"{when.text} ({when.fact} is {shown(when.fact, facts[when.fact], policy)})"
-        case All():
-            return next(text for part in when.parts if (text := failing(part, facts, policy)))
-        case Any():
-            return " and ".join(failing(part, facts, policy) for part in when.parts)
         case Not():
-            true = [c for c in comparisons(when.part) if compare(c, facts[c.fact])]
-            told = true or list(comparisons(when.part))
-            return "not " + " and ".join(f"{c.text} ({c.fact} is {shown(c.fact, facts[c.fact], policy)})" for c in told)
+            return _failing(when.part, facts, wanted=not wanted)
+        case Comparison():
+            return [] if compare(when, facts[when.fact]) is wanted else [(when, wanted)]
+        case All() | Any():
+            found = [_failing(part, facts, wanted=wanted) for part in when.parts]
+            is_enough = all if isinstance(when, All) is wanted else any  # `not (a or b)` wants neither
+            return [] if is_enough(not part for part in found) else [one for part in found for one in part]
+
+
+def _told(clause: Comparison, facts: Facts, policy: Policy, *, wanted: bool) -> str:
+    value = shown(clause.fact, facts[clause.fact], policy)
+    return f"{'' if wanted else 'not '}{clause.text} ({clause.fact} is {value})"
 
 
 # --- what comes next -------------------------------------------------------------------------------------------------
@@ -307,11 +310,16 @@ def _preventing(life: Life, at: dt.datetime, entry: Entry, amount: int) -> int |
 
 
 def pay(life: Life, at: dt.datetime, amount: int) -> None:
-    """Let the account receive a payment of `amount` minor units, without an invoice, at `at`."""
+    """Let the account receive `amount` minor units at `at`, without an invoice, in as few payments as can hold it."""
+    parts = [min(money.LARGEST, amount - paid) for paid in range(0, amount, money.LARGEST)]
+    events = tuple(_payment(life, at, number, part) for number, part in enumerate(parts))
     local = life.local(at)
-    data = {"id": f"paid {at.isoformat()}", "amount": money.show(amount, life.account.currency)}
-    event = Event(kind="payment", account=life.account.id, on=local.date(), data=data)
-    life.absorb([Part(on=local.date(), clock=local.time().replace(tzinfo=None), events=(event,))], now=at)
+    life.absorb([Part(on=local.date(), clock=local.time().replace(tzinfo=None), events=events)], now=at)
+
+
+def _payment(life: Life, at: dt.datetime, number: int, amount: int) -> Event:
+    data = {"id": f"paid {number} {at.isoformat()}", "amount": money.show(amount, life.account.currency)}
+    return Event(kind="payment", account=life.account.id, on=life.local(at).date(), data=data)
 
 
 def _same(one: Entry, other: Entry) -> bool:

@@ -163,6 +163,8 @@ def _wrong(asked: Sequence[str]) -> Iterator[str]:
                 wrong = f"{name} is refused: {refused}"
             if wrong:
                 yield wrong
+    if evaluator.is_worn:
+        yield "more policies than one process compiles: the naive evaluator was asked"
 
 
 if __name__ == "__main__":

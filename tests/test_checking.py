@@ -76,8 +76,50 @@ def test_an_example_whose_events_contradict_each_other_fails_with_the_reason() -
 def test_an_example_with_another_policy_fails_in_its_line(part: str) -> None:
     """There is no such file, and it would not be read if there were."""
     policy = load_policy(f"{HEAD}{RULES}examples:\n  - name: other\n{part}    expect: []\n", file="p.yaml")
-    failure = Failure(example="other", line=7, what="an example has one policy, and no event `policy`")
+    failure = Failure(example="other", line=8, what="an example has one policy, and no event `policy`")
     assert [failure] == failures(policy, Reference())
+
+
+STORY = """\
+  - name: told in lines
+    account:
+      segment: shop
+    events:
+      - {date: 2026-02-01, event: invoice, id: I1, amount: "50.00", due: 2026-03-01}
+      - date: 2026-03-02
+        event: payment
+        id: P1
+        amount: "5.00"
+      - {date: 2026-03-03, event: payment, id: P2, amount: "5.00"}
+    expect: [{date: 2026-03-05, state: reminded}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "what"),
+    [
+        ("segment: shop", "segmnet: shop", 9, "unknown field `segmnet` (did you mean `segment`?)"),
+        ("event: payment\n", "event: paid\n", 12, 'unknown event "paid"'),
+        (
+            "id: P1",
+            "id: P1\n        invoice: I9",
+            12,
+            "payment `P1` names invoice `I9`, which account `A` does not have on 2026-03-02",
+        ),
+        ("id: P2", "id: P1, invoice: I1", 16, "payment `P1` of account `A` is there with other content (line 12)"),
+        ("2026-03-03", "2026-02-30", 16, "`date` `2026-02-30` does not exist"),
+        ("state: reminded", "state: called", 7, "on 2026-03-05 account `A` is reminded, expected called"),
+    ],
+)
+def test_what_is_wrong_with_an_event_of_an_example_is_told_at_its_line(
+    right: str, wrong: str, line: int, what: str
+) -> None:
+    """The example's name is told once, beside its mistake; what does not come out is the whole example's."""
+    text = HEAD + RULES + "examples:\n" + STORY.replace(right, wrong)
+    (failure,) = failures(load_policy(text, file="p.yaml"), Reference())
+    (failed,) = check(text).failing
+    assert ("told in lines", line, what) == (failure.example, failure.line, failure.what)
+    assert ("told in lines", line, (what,)) == (failed.name, failed.line, failed.wrong)
 
 
 def test_an_example_whose_account_is_parked_says_why() -> None:
@@ -86,7 +128,8 @@ def test_an_example_whose_account_is_parked_says_why() -> None:
     text = head + RULES + "examples:\n" + EXAMPLE % ("late", "2026-03-15", "called")
     (failed,) = check(text.replace("    events:", '    account: {attributes: {grade: "5"}}\n    events:')).failing
     said = "on 2026-03-15 account `A` is current, expected called; it is parked: "
-    assert (said + "attribute `grade` of account `A` is `5`, which is no int",) == failed.wrong
+    said += "attribute `grade` of account `A` is `5`, which is no int (`attr_grade` of policy `p`)"
+    assert (said,) == failed.wrong
 
 
 @pytest.mark.parametrize("name", ["credit", "amount", "credit_limit", "grade"])

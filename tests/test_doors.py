@@ -7,11 +7,13 @@ import pytest
 from sqlalchemy import Engine, select, text
 
 from arflow import clock
-from arflow.advance import Engineering, drain, place, record, retry, turn_delivery
+from arflow.advance import Engineering, place, record, retry, turn_delivery
+from arflow.advance import activate as make_active
 from arflow.audit import verify
-from arflow.errors import Conflict, Refused, SaysNo, WornOut
+from arflow.errors import Conflict, Refused, SaysNo
+from arflow.explain import explained
 from arflow.life.records import Entry, EntryKind
-from arflow.rules.engine import DurableRules
+from arflow.rules.engine import MAX_VERSIONS, DurableRules
 from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
 from arflow.store import accounts, desk_tables, events, outbox, tables
@@ -222,15 +224,41 @@ def test_an_account_that_the_database_does_not_take_is_set_aside_alone(book: Eng
     assert "cannot be kept: the database refuses its values (CheckViolation)" == reason
 
 
-def test_a_worn_out_process_parks_nobody(book: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one process cannot do any more, another can: the error is raised, and all that was due is due."""
-    monkeypatch.setattr("arflow.rules.engine.MAX_VERSIONS", 0)
-    with book.begin() as connection:
+SHOP = """
+policy: shop-{at}
+currency: USD
+applies_to: segment == "s{at}"
+rules:
+  - {{id: late, from: current, when: days_overdue >= {days}, to: reminded, why: Late.}}
+"""
+
+
+def test_more_active_policies_than_a_process_compiles_stop_nobody(engine: Engine, tmp_path: Path) -> None:
+    """Every account is decided by its own, is explained on any day, and an audit makes every decision again."""
+    step(engine, TODAY)
+    found: list[dict[str, object]] = []
+    for at in range(MAX_VERSIONS + 6):
+        with engine.begin() as connection:
+            policy = load_policy(SHOP.format(at=at, days=3 + at % 2), file="test")
+            make_active(connection, policy, message="", actor="tester")
+        who = {"account": f"A{at:04}", "date": "2026-01-02"}
+        found.append({"event": "account", **who, "currency": "USD", "segment": f"s{at}"})
+        found.append({"event": "invoice", **who, "id": "I1", "amount": "50.00", "due": "2026-01-10"})
+    take_in(engine, write_events(tmp_path / "events.jsonl", found))
+    evaluator = DurableRules()
+    with engine.begin() as connection:
         clock.step_to(connection, dt.date(2026, 1, 13))
-    with pytest.raises(WornOut, match="restart it"):
-        drain(book, Engineering(evaluator=DurableRules(), delivery="recorded"))
-    go_to(book, dt.date(2026, 1, 13))
-    assert {"reminded"} == {state for state, _ in states(book).values()}
+    run(engine, Engineering(evaluator=evaluator, delivery="recorded"))
+    assert {f"A{at:04}": "current" if at % 2 else "reminded" for at in range(MAX_VERSIONS + 6)} == {
+        key: state for key, (state, _) in states(engine).items()
+    }
+    assert evaluator.is_worn
+    ids, doors = [f"A{at:04}" for at in range(MAX_VERSIONS + 6)], Engineering(evaluator=evaluator)
+    with engine.connect() as connection:
+        looked_at = verify(connection, {"durable_rules": evaluator, "the reference": Reference()}, ids)
+        assert (MAX_VERSIONS // 2 + 3, ()) == (looked_at.decisions, looked_at.findings)
+        last = explained(connection, ids[-2], dt.date(2026, 1, 12), doors)
+    assert ["days_overdue >= 3 (days_overdue is 2)"] == [rule.because for rule in last.rules]
 
 
 def test_a_parked_account_can_be_tried_again(book: Engine) -> None:

@@ -18,10 +18,11 @@ from arflow.replay import Request, replay
 from arflow.rules.expressions import parse as expression
 from arflow.rules.loader import load_policy
 from arflow.rules.policy import Policy
-from arflow.rules.reference import Reference
+from arflow.rules.reference import Reference, holds
 from arflow.sample import generate
 from arflow.vocabulary import Facts
 from tests.production import standard
+from tests.sizes import size
 
 LAST_DAY = dt.date(2026, 6, 30)
 PREDICTIONS = 200
@@ -126,14 +127,74 @@ def test_an_explanation_names_the_deciding_rule_and_why_the_others_rest(ledger: 
         ("days_overdue >= 3 and overdue_amount >= 100.00", "overdue_amount >= 100.00 (overdue_amount is 50.00)"),
         ("days_overdue >= 10 or on_hold", "days_overdue >= 10 (days_overdue is 4) and on_hold (on_hold is false)"),
         ('not "vip" in tags', 'not "vip" in tags (tags is vip)'),
+        ("days_overdue >= 9 and on_hold", "days_overdue >= 9 (days_overdue is 4) and on_hold (on_hold is false)"),
+        ("on_hold and (on_hold or days_overdue < 9)", "on_hold (on_hold is false)"),
+        (
+            "not (on_hold or not (days_overdue >= 3 and overdue_amount >= 100.00))",
+            "overdue_amount >= 100.00 (overdue_amount is 50.00)",
+        ),
+        (
+            "not (days_overdue >= 3 and (on_hold or overdue_amount >= 5.00))",
+            "not days_overdue >= 3 (days_overdue is 4) and not overdue_amount >= 5.00 (overdue_amount is 50.00)",
+        ),
+        ("not (on_hold or days_overdue >= 3)", "not days_overdue >= 3 (days_overdue is 4)"),
         ("days_overdue >= 3", ""),
     ],
 )
-def test_the_failing_clause_is_named_with_its_value(when: str, because: str) -> None:
-    """Of an `and` the first clause that fails, of an `or` all of them, of a `not` what is true in it."""
+def test_the_failing_clauses_are_named_with_their_values(when: str, because: str) -> None:
+    """Whatever stands within a negation is told as it should be: true, or not true."""
     policy = standard("standard-usd")
     facts = Facts(state="current", days_overdue=4, overdue_amount=5000, tags=frozenset({"vip"}))
     assert because == failing(expression(when, policy.facts, "USD"), facts, policy)
+
+
+_APART = (
+    *("on_hold", "has_open_promise", "has_open_dispute", "has_credit_limit", "notice_pending"),
+    *("days_overdue >= 3", "days_in_state < 5", "overdue_amount == 1.00", "notices_sent != 2", '"vip" in tags'),
+)
+"""Clauses no two of which ask the same fact, so that each can be made true or false by itself."""
+
+
+def _condition(rng: random.Random, clauses: list[str]) -> str:
+    """A condition of these clauses in their order."""
+    if len(clauses) == 1:
+        return rng.choice(("", "", "not ")) + clauses[0]
+    at = rng.randrange(1, len(clauses))
+    parts = _condition(rng, clauses[:at]), _condition(rng, clauses[at:])
+    return f"{rng.choice(('', 'not '))}({rng.choice((' and ', ' or ')).join(parts)})"
+
+
+def _facts_of(truths: Mapping[str, bool]) -> Facts:
+    """Facts of which each clause is as true as it should be."""
+    return Facts(
+        state="current",
+        on_hold=truths["on_hold"],
+        has_open_promise=truths["has_open_promise"],
+        has_open_dispute=truths["has_open_dispute"],
+        has_credit_limit=truths["has_credit_limit"],
+        notice_pending=truths["notice_pending"],
+        days_overdue=3 if truths["days_overdue >= 3"] else 2,
+        days_in_state=4 if truths["days_in_state < 5"] else 5,
+        overdue_amount=100 if truths["overdue_amount == 1.00"] else 99,
+        notices_sent=1 if truths["notices_sent != 2"] else 2,
+        tags=frozenset({"vip"}) if truths['"vip" in tags'] else frozenset(),
+    )
+
+
+def test_what_is_named_is_false_and_the_rule_fires_once_it_is_true() -> None:
+    """Of any condition: nothing is named that is as it should be, and nothing else has to change."""
+    policy = standard("standard-usd")
+    for seed in range(size(2_000, 200_000)):
+        rng = random.Random(seed)
+        when = expression(_condition(rng, rng.sample(_APART, rng.randint(1, len(_APART)))), policy.facts, "USD")
+        truths = {clause: rng.random() < 0.5 for clause in _APART}
+        because = failing(when, _facts_of(truths), policy)
+        assert holds(when, _facts_of(truths)) is (because == ""), seed
+        for named in because.split(" and ") if because else ():
+            clause, wanted = named.removeprefix("not ").partition(" (")[0], not named.startswith("not ")
+            assert truths[clause] is not wanted, (seed, because)
+            truths[clause] = wanted
+        assert holds(when, _facts_of(truths)), (seed, because)
 
 
 def _because(lines: list[dict[str, object]], rules: str, until: str) -> dict[str, str]:
@@ -177,6 +238,18 @@ def test_an_act_that_repeats_says_from_when_on() -> None:
     on_hold: dict[str, object] = {"event": "hold"}
     weekly = "it has fired; it may fire again some days after what it put out has left"
     assert {"once": once, "weekly": weekly} == _because([OWED, on_hold], rules, "2026-01-07")
+
+
+def test_what_no_single_payment_can_hold_is_told_as_a_sum_all_the_same() -> None:
+    """Two invoices of the largest amount there is; what would prevent the next step is to pay both."""
+    largest = money.show(money.LARGEST, "USD")
+    events = [{**OWED, "account": "A", "date": "2026-01-05", "id": key, "amount": largest} for key in ("I", "J")]
+    life = _life(events, dt.date(2026, 1, 6), standard("standard-usd"))
+    assert life is not None
+    ahead = foresee(life, end_of(life, dt.date(2026, 1, 6)))
+    assert ahead is not None
+    assert ("reminded", 2 * money.LARGEST) == (ahead.what, ahead.unless)
+    assert sentence(ahead, "USD").endswith(" unless 19999999999999.98 USD is paid")
 
 
 def test_the_next_step_in_one_sentence() -> None:

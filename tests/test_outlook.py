@@ -71,6 +71,13 @@ rules:
   - {id: large, from: reminded, when: attr_size >= 10, to: called, why: Large.}
 """
 
+LATE = """
+policy: late
+currency: USD
+rules:
+  - {id: late, from: current, when: days_overdue >= 3, to: reminded, why: Late.}
+"""
+
 
 def test_an_account_with_an_attribute_of_the_wrong_type_is_shown_as_parked(engine: Engine, tmp_path: Path) -> None:
     """Its callers see its money, why it is parked and what waits, which still leaves; no rule can be asked."""
@@ -88,9 +95,8 @@ def test_an_account_with_an_attribute_of_the_wrong_type_is_shown_as_parked(engin
         one = outlooks(connection, ["A"], REAL)["A"]
         found = explained(connection, one)
         ahead = one.foresee()
-    assert ["Parked, the rules do not go on: attribute `size` of account `A` is `big`, which is no int"] == (
-        brief.red_flags(one.account, one.seen)
-    )
+    why = "attribute `size` of account `A` is `big`, which is no int (`attr_size` of policy `typed`)"
+    assert [f"Parked, the rules do not go on: {why}"] == brief.red_flags(one.account, one.seen)
     assert (5000, 5000, ()) == (one.seen.facts.overdue_amount, found.facts and found.facts.overdue_amount, found.rules)
     assert ("its moment has not come", "send first-reminder") == (found.waiting[0].because, ahead and ahead.what)
     assert "\nrule " not in explanation_text(found)
@@ -98,6 +104,31 @@ def test_an_account_with_an_attribute_of_the_wrong_type_is_shown_as_parked(engin
     with engine.connect() as connection:
         left = outlooks(connection, ["A"], REAL)["A"].account.messages
     assert [dt.date(2026, 1, 12)] == [message.sent_on for message in left]
+
+
+def test_an_account_of_a_very_large_sum_stands_in_a_list_as_any_other(engine: Engine, tmp_path: Path) -> None:
+    """More than one payment can hold: what comes next of it is told, and the list of its caller can be read."""
+    step(engine, dt.date(2026, 1, 10), delivery="recorded")
+    activate(engine, load_policy(LATE, file="test"))
+    lines: list[Line] = [
+        {
+            "event": "invoice",
+            "account": account,
+            "date": "2026-01-05",
+            "id": key,
+            "amount": amount,
+            "currency": "USD",
+            "due": "2026-01-09",
+        }
+        for account, amount in (("A", "9999999999999.99"), ("B", "50.00"))
+        for key in ("I", "J")
+    ]
+    take_in(engine, write_events(tmp_path / "events.jsonl", lines))
+    with engine.connect() as connection:
+        ahead = {key: one.foresee() for key, one in outlooks(connection, ["A", "B"], REAL).items()}
+    assert {"A": ("reminded", 1999999999999998), "B": ("reminded", 10000)} == {
+        key: (found.what, found.unless) for key, found in ahead.items() if found is not None
+    }
 
 
 def test_the_text_of_a_policy_is_read_once(engine: Engine, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from arflow.replay import (
     read_policy,
     replay,
 )
+from arflow.rules.engine import MAX_VERSIONS, DurableRules
 from arflow.rules.loader import load_policy
 from arflow.rules.policy import Policy
 from arflow.rules.reference import Reference
@@ -223,6 +224,23 @@ def test_an_account_cannot_change_its_currency() -> None:
         told(event("account", currency="EUR"), event("account", date="2026-01-06", currency="USD"))
     with pytest.raises(Refused, match="no ISO 4217 currency"):
         told(event("account", currency="XXQ"))
+
+
+def test_a_replay_may_change_its_policy_any_number_of_times() -> None:
+    """More often than one process compiles versions: what comes of it is what the naive evaluator says."""
+    versions = [
+        policy({"id": f"r{at}", "from": "current", "when": f"days_overdue == {at}", "do": [{"tag": f"t{at}"}]})
+        for at in range(MAX_VERSIONS + 6)
+    ]
+    changes = tuple(
+        PolicyChange(on=dt.date(2026, 1, 16) + dt.timedelta(days=at), clock=dt.time(9), policies=(version,))
+        for at, version in enumerate(versions)
+    )
+    until = changes[-1].on + dt.timedelta(days=1)
+    request = Request(events=(invoice(),), policy=versions[0], changes=changes, until=until)
+    lines = replay(request, DurableRules())
+    assert replay(request, Reference()) == lines
+    assert [f"t{at}" for at in range(len(versions))] == [line["name"] for line in lines]
 
 
 def test_a_payer_s_events_are_causes_but_its_policies_are_not() -> None:

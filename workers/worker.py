@@ -31,6 +31,9 @@ from workers.standing_back import have_sessions_stand_back, stand_back
 JOBS = 1000
 """After how many jobs a worker ends."""
 
+WORN_JOBS = 100
+"""After how many at the earliest, when it is worn out: with very many active policies a new one is so at once."""
+
 SEEN_SECONDS = 20
 """How often, at least, a worker tells Redis that it is there; it also waits no longer for a job at a time."""
 
@@ -86,7 +89,7 @@ class Listener(SimpleWorker):
         self.taken += 1
         job.origin = queue.name  # whatever it says itself
         super().execute_job(job, queue)
-        if self.evaluator is not None and self.evaluator.is_worn:
+        if self.evaluator is not None and self.evaluator.is_worn and self.taken >= WORN_JOBS:
             self.ending.told()
             self._stop_requested = True
 

@@ -1,11 +1,9 @@
 """Many events, in any order, to one timeline an account: sorted, without repeats, references before what names them."""
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from heapq import heappop, heappush
 from types import MappingProxyType
 
 from arflow.accounts.events import AMOUNTS, Event
@@ -113,33 +111,27 @@ def _repeats(event: Event, known: dict[tuple[str, str], list[Event]]) -> bool:
 
 
 def references_first(events: list[Event]) -> list[Event]:
-    """`events` in their order, but each one after those of the same moment that it names."""
+    """`events` in their order, but what one of them names directly before it, where that comes later in this moment."""
     if len(events) == 1:
         return events
-    made = [(event.kind, _key(event)) for event in events]
-    here = set(made)
-    needs = [(_names(event) & here) - {own} for event, own in zip(events, made, strict=True)]
-    if not any(needs):
+    made = {(event.kind, _key(event)): at for at, event in reversed([*enumerate(events)])}
+    named = [_names(event) & made.keys() for event in events]
+    if not any(named):
         return events
-    waiting = defaultdict(list)
-    for at, needed in enumerate(needs):
-        for key in needed:
-            waiting[key].append(at)
-    return [events[at] for at in _placed(made, needs, waiting)]
+    placed: dict[int, None] = {}
+    begun: set[int] = set()
 
+    def place(at: int) -> None:
+        """Place an event, behind what it names; a chain of names is three long at most, and a ring is cut."""
+        if at not in begun:
+            begun.add(at)
+            for needed in sorted(made[key] for key in named[at]):
+                place(needed)
+            placed[at] = None
 
-def _placed(made: list[_Key], needs: list[set[_Key]], waiting: Mapping[_Key, list[int]]) -> list[int]:
-    """The places of events in an order in which all `needs` are met, the first ready one first."""
-    ready = [at for at, needed in enumerate(needs) if not needed]
-    done: dict[int, None] = {}
-    while len(done) < len(made):
-        at = heappop(ready) if ready else next(at for at in range(len(made)) if at not in done)
-        done[at] = None
-        for other in waiting.get(made[at], ()):
-            needs[other].discard(made[at])
-            if not needs[other] and other not in done:
-                heappush(ready, other)
-    return list(done)
+    for at in range(len(events)):
+        place(at)
+    return [events[at] for at in placed]
 
 
 def _key(event: Event) -> str:

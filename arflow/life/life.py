@@ -78,7 +78,7 @@ class Life:
         return self._here.policy_day(at)
 
     def facts_at(self, at: dt.datetime) -> Snapshot:
-        """The facts to be shown at `at`; without attributes where one is not of the type that its policy declares."""
+        """The facts to be shown at `at`, without attributes that are not of the type that its policy declares."""
         return self._here.readable(self.policy_day(at))
 
     def situation(self, policy: Policy, now: Snapshot, visited: frozenset[str] = frozenset()) -> Situation:

@@ -15,6 +15,7 @@ from arflow.life.spending import spent
 from arflow.machines.states import is_harsher
 from arflow.machines.stepping import refusal
 from arflow.rules.decide import Situation, acts, next_move
+from arflow.rules.expressions import comparisons
 from arflow.rules.policy import CatchUp, Policy, Rule
 from arflow.vocabulary import Effect, State
 
@@ -34,14 +35,27 @@ def place(here: Present, now: dt.datetime, cause: str, to: State) -> bool:
 def eligible(here: Present, now: dt.datetime) -> Policy | None:
     """The first policy in the account's currency that applies to it at `now`.
 
-    Raises Refused when a recorded attribute is not of the type that a policy declares.
+    Raises Refused when a recorded attribute is not of the type that a policy declares, and the policy asks for it to
+    say whether it applies, or does apply.
     """
     for policy in here.world.policies:
         if policy.currency == here.account.currency:
-            facts = here.snapshot(policy, here.day_under(policy, now)).facts
-            if here.evaluator.applies(policy, facts):
+            view = here.snapshot(policy, here.day_under(policy, now))
+            if view.misfits:
+                _refuse_misfits(here, policy, view)
+            elif here.evaluator.applies(policy, view.facts):
                 return policy
     return None
+
+
+def _refuse_misfits(here: Present, policy: Policy, view: Snapshot) -> None:
+    """Raise Refused for an attribute of another type than `policy` declares, unless that does not matter to it."""
+    asked = {clause.fact for clause in comparisons(policy.applies_to)} if policy.applies_to else set()
+    first = next((fact for fact in view.misfits if fact in asked), None)
+    if first is None and here.evaluator.applies(policy, view.facts):
+        first = next(iter(view.misfits))
+    if first is not None:
+        raise Refused(f"{view.misfits[first]} (`{first}` of policy `{policy.name}`)")
 
 
 def is_quiet(here: Present, policy: Policy) -> bool:

@@ -15,7 +15,6 @@ from arflow.accounts import episodes
 from arflow.accounts.entries import Account, Ledger, Outgoing
 from arflow.accounts.facts import Reading, Snapshot, snapshot
 from arflow.accounts.promises import Terms
-from arflow.errors import Refused
 from arflow.evolving import evolve
 from arflow.life.records import Entry, EntryKind, World
 from arflow.rules.calendar import ACCOUNT_ZONE, Calendar
@@ -186,17 +185,9 @@ class Present:
         return seen.snapshot
 
     def readable(self, day: dt.date | None = None) -> Snapshot:
-        """The facts as the policy that has the account reads it, if one does, on `day` or else on its policy day.
-
-        Where a recorded attribute is not of the type that the policy declares, they are without any attributes.
-        """
+        """The facts as the policy that has the account reads it, if one does, on `day` or else on its policy day."""
         policy, on = self.policy, day or self.account.policy_day
-        if policy is None:
-            return snapshot(self.account, on, Reading())
-        try:
-            return self.snapshot(policy, on)
-        except Refused:
-            return snapshot(self.account, on, Reading(terms=reading(policy).terms))
+        return snapshot(self.account, on, Reading()) if policy is None else self.snapshot(policy, on)
 
     def ahead(self, policy: Policy, day: dt.date) -> Snapshot:
         """The facts on a later day, as `policy` will read them if nothing is recorded until then."""

@@ -6,8 +6,8 @@ to what the library holds (`cutting.py`); a post is consumed by the rule with th
 after the other by moving a cursor; every rule may be under way at once, so a ruleset has few rules, and a long list of
 rules several rulesets; the first test that fails ends a rule, and rules share what they begin with alike, so plain
 clauses come first and what has several ways last; a lock, because the library is not safe with two threads; a bounded
-number of versions, because a ruleset is never freed. The library names the action that a post starts, so none is ever
-run: its own way of running one costs three times what the match does.
+number of versions, because a ruleset is never freed, and beyond it the naive evaluator answers. The library names the
+action that a post starts, so none is ever run: its own way of running one costs three times what the match does.
 """
 
 import json
@@ -25,6 +25,7 @@ from arflow.rules.catalogue import CATALOGUE
 from arflow.rules.cutting import MAX_FIELDS, Cutter, Group, Part, Piece, pieces_of
 from arflow.rules.expressions import Comparison, Expression, Literal
 from arflow.rules.policy import Never, Policy
+from arflow.rules.reference import Reference
 from arflow.vocabulary import Facts, State
 
 MAX_VERSIONS = 64
@@ -45,28 +46,42 @@ _Asker = Callable[[Facts, Callable[[int], bool]], object]
 _quoted = lru_cache(maxsize=10_000)(json.JSONEncoder(ensure_ascii=False).encode)
 
 
+_UNCOMPILED = Reference()
+"""Answers for versions that there is no room for: slower, and the same."""
+
+
 class DurableRules:
     """The evaluator that decides in production. One per process; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._versions: dict[str, Mapping[str, _Conditions]] = {}
+        self._is_worn = False
 
     def first(self, policy: Policy, state: State, facts: Facts, start: int) -> int | None:
         """The index, from `start` on, of the first of `policy.rules_in(state)` whose `when` holds."""
-        return self._first(policy, state, facts, start)
+        try:
+            return self._first(policy, state, facts, start)
+        except WornOut:
+            return _UNCOMPILED.first(policy, state, facts, start)
 
     def forbidden(self, policy: Policy, to: State, facts: Facts) -> Never | None:
         """The first `never` that forbids a move into `to`."""
-        found = self._first(policy, f"never {to}", facts, 0)
+        try:
+            found = self._first(policy, f"never {to}", facts, 0)
+        except WornOut:
+            return _UNCOMPILED.forbidden(policy, to, facts)
         return None if found is None else [never for never in policy.never if never.to is to][found]
 
     def applies(self, policy: Policy, facts: Facts) -> bool:
         """Whether `applies_to` holds."""
-        return policy.applies_to is None or self._first(policy, "applies_to", facts, 0) is not None
+        try:
+            return policy.applies_to is None or self._first(policy, "applies_to", facts, 0) is not None
+        except WornOut:
+            return _UNCOMPILED.applies(policy, facts)
 
     def compile(self, policy: Policy) -> None:
-        """Compile every ruleset of `policy` now. Raises Refused when the process has compiled too many versions."""
+        """Compile every ruleset of `policy` now. Raises WornOut when the process has compiled too many versions."""
         with self._lock:
             self._compiled(policy)
 
@@ -77,14 +92,17 @@ class DurableRules:
 
     @property
     def is_worn(self) -> bool:
-        """Whether a new process should soon take over: most of the versions that one may compile have been."""
-        return len(self._versions) >= MAX_VERSIONS * 3 // 4
+        """Whether a new process should take over: a version was asked that this one has no room for any more."""
+        return self._is_worn
 
     def _compiled(self, policy: Policy) -> "Mapping[str, _Conditions]":
         found = self._versions.get(policy.version)
         if found is None:
             if len(self._versions) >= MAX_VERSIONS:
-                raise WornOut(f"this process has compiled {MAX_VERSIONS} policy versions, its limit; restart it")
+                self._is_worn = True
+                raise WornOut(
+                    f"this process has compiled {MAX_VERSIONS} policy versions, its limit; a new one has room"
+                )
             found = {
                 name: _Conditions(f"{policy.version}:{name}", conditions)
                 for name, conditions in _lists(policy).items()

@@ -56,9 +56,18 @@ class Not:
 Expression = Comparison | All | Any | Not
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<text>"[^"\n]*"|'[^'\n]*')|(?P<number>-?[0-9]+(?:\.[0-9]+)?)|(?P<op>==|!=|<=|>=|<|>)|(?P<mark>[(),])"""
+    r"""\s*(?:(?P<text>"[^"\n]*"|'[^'\n]*')|(?P<number>-?[0-9]+(?:\.[0-9]+)?)"""
+    r"""|(?P<slip>=>|=<|<>|&&|\|\||(?<![0-9])-?\.[0-9]+)|(?P<op>==|!=|<=|>=|<|>)|(?P<mark>[(),])"""
     r"""|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<other>\S))"""
 )
+_MEANT: Mapping[str, str] = MappingProxyType(
+    {"=": "`==`", "=>": "`>=`", "≥": "`>=`", "=<": "`<=`", "≤": "`<=`", "<>": "`!=`", "≠": "`!=`"}
+    | {"&": "`and`", "&&": "`and`", "|": "`or`", "||": "`or`", "!": "`not`"}
+    | dict.fromkeys("“”„‟«»\u2018\u2019\u201a\u201b", 'straight quotes, as in `"US"`')
+    | dict.fromkeys("$€£¥", "the amount alone, in the currency of the policy")
+)
+"""What to write instead of what other languages, and word processors, have."""
+_THOUSANDS = re.compile(r"[0-9]{3}(\.[0-9]+)?")
 _MAX_DEPTH = 50
 _MAX_LENGTH = 20_000
 _MAX_DIGITS = 16
@@ -75,9 +84,16 @@ def _tokens(text: str) -> list[_Token]:
         raise Refused(f"an expression may have {_MAX_LENGTH} characters at most, this one has {len(text)}")
     found = [_Token(str(match.lastgroup), match.group(str(match.lastgroup))) for match in _TOKEN.finditer(text)]
     for token in found:
-        if token.kind == "other":
-            raise Refused(f"`{token.text}` is no part of the language of `when` (no calls, arithmetic or brackets)")
+        if token.kind in ("slip", "other"):
+            raise Refused(f"`{token.text}` is no part of the language of `when`{_instead(token.text)}")
     return [*found, _Token("end", "the end")]
+
+
+def _instead(text: str) -> str:
+    """What to write instead of `text`, where that can be guessed."""
+    if text[-1].isascii() and text[-1].isdigit():
+        return f"; write `{text.replace('.', '0.')}`"
+    return f"; write {_MEANT[text]}" if text in _MEANT else " (no calls, arithmetic or brackets)"
 
 
 def parse(text: str, facts: Mapping[str, FactSpec], currency: str) -> Expression:
@@ -110,7 +126,17 @@ class _Parser:
 
     def _expect(self, text: str) -> None:
         if not self._accept(text):
-            raise Refused(f"expected `{text}` but found {self._shown(self._now)}")
+            raise self._unexpected(f"`{text}`")
+
+    def _unexpected(self, wanted: str) -> Refused:
+        """The refusal of what stands here, for the caller to raise; it may be the rest of a number such as `1,000`."""
+        hint = "; write a number without thousands marks" if self._is_cut() else ""
+        return Refused(f"expected {wanted} but found {self._shown(self._now)}{hint}")
+
+    def _is_cut(self) -> bool:
+        """Whether a number stands before this, and after it, or after a comma, three digits more."""
+        before, rest = self._tokens[self._at - 1], self._tokens[self._at + (self._now.text == ",")]
+        return before.kind == "number" and _THOUSANDS.fullmatch(rest.text) is not None
 
     def _shown(self, token: _Token) -> str:
         return "the end of the expression" if token.kind == "end" else f"`{token.text}`"
@@ -127,7 +153,7 @@ class _Parser:
         token = self._now
         if token.kind == "op":
             raise Refused(f"`{token.text}`: comparisons cannot be chained; write `a > 1 and a < 9`")
-        raise Refused(f"expected `and` or `or` but found {self._shown(token)}")
+        raise self._unexpected("`and` or `or`")
 
     def _any(self) -> Expression:
         parts = [self._all()]

@@ -171,14 +171,15 @@ class _Loader:
     def _example(self, node: Node) -> Example:
         keys = as_mapping(node, "an example", ("name", "account", "events", "expect"), ("name", "events", "expect"))
         account = as_mapping(keys["account"], "`account`") if "account" in keys else {}
+        events = as_list(keys["events"], "`events`")
         return Example(
             name=as_text(keys["name"], "`name`"),
             account=self._plain_keys(account),
-            events=tuple(
-                self._plain_keys(as_mapping(entry, "an event")) for entry in as_list(keys["events"], "`events`")
-            ),
+            events=tuple(self._plain_keys(as_mapping(entry, "an event")) for entry in events),
             expect=tuple(self._expected(entry) for entry in as_list(keys["expect"], "`expect`")),
             line=node.line,
+            account_line=keys.get("account", node).line,
+            event_lines=tuple(entry.line for entry in events),
         )
 
     def _plain_keys(self, keys: Mapping[str, Node], amounts: Collection[str] = _AMOUNT_KEYS) -> Mapping[str, object]:

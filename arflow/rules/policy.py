@@ -66,6 +66,9 @@ class Example:
     expect: tuple[tuple[dt.date, str, State], ...]
     """(date, account id, state) triples."""
     line: int = 0
+    account_line: int = 0
+    event_lines: tuple[int, ...]
+    """The line of each event."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ have no use in a policy or a profile and are refused by the caller.
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 MAX_DIGITS = 40
 """How long a number may be; what is longer is a text that lacks its quotes."""
@@ -43,6 +43,12 @@ def _whole(text: str) -> int:
 
 
 def _decimal(text: str) -> Decimal:
-    if len(text) > MAX_DIGITS or abs(Decimal(text).adjusted()) > MAX_DIGITS:
+    if len(text) > MAX_DIGITS:
         raise ValueError(text)
-    return Decimal(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent beyond all that Decimal has
+        raise ValueError(text) from None
+    if abs(number.adjusted()) > MAX_DIGITS:
+        raise ValueError(text)
+    return number

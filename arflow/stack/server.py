@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from contextlib import suppress
 
 from sqlalchemy import Engine
@@ -21,6 +22,9 @@ from workers.patience import AWAY, reached
 THREADS = 8
 LOOK_SECONDS = 5.0
 """How often it looks whether it is worn out and a new process should take over, and whether figures are too old."""
+
+WORN_SECONDS = 3600.0
+"""How long it serves at least when it is worn out: with very many active policies a new process is so at once."""
 
 LARGEST = 2 * LARGEST_BODY
 """What is sent is kept on disk until it is whole; more than this is refused at once. Up to it, a page says so."""
@@ -46,10 +50,16 @@ def work(process: Process, descriptor: int) -> None:
     server = serving(pages, socket.socket(fileno=descriptor), proxies=process.settings.proxies)
     threading.Thread(target=server.run, name="pages", daemon=True).start()
     threading.Thread(target=_keep_figures, args=(engine, process.ending), name="figures", daemon=True).start()
-    while not process.ending.wait(LOOK_SECONDS) and not evaluator.is_worn:
-        pass
+    _wait_until_over(process.ending, evaluator)
     server.task_dispatcher.shutdown()
     engine.dispose()
+
+
+def _wait_until_over(ending: Ending, evaluator: DurableRules) -> None:
+    """Wait until told to end, or until a new process should take over."""
+    until = time.monotonic() + WORN_SECONDS
+    while not ending.wait(LOOK_SECONDS) and not (evaluator.is_worn and time.monotonic() >= until):
+        pass
 
 
 def serving(pages: Application, listening: socket.socket, *, proxies: int) -> BaseWSGIServer | MultiSocketServer:

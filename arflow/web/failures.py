@@ -14,7 +14,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import BadHost, HTTPException
 
-from arflow.errors import ArflowError, Conflict, DatabaseRefused, NotNow, Refused, SaysNo, WornOut
+from arflow.errors import ArflowError, Conflict, DatabaseRefused, NotNow, Refused, SaysNo
 from arflow.store import database
 from arflow.web import carried
 from arflow.web.forms import Mistyped, Typed, took_typed
@@ -29,7 +29,6 @@ STATUSES: Mapping[type[ArflowError], HTTPStatus] = MappingProxyType(
         NotNow: HTTPStatus.CONFLICT,
         SaysNo: HTTPStatus.NOT_FOUND,
         DatabaseRefused: HTTPStatus.SERVICE_UNAVAILABLE,
-        WornOut: HTTPStatus.SERVICE_UNAVAILABLE,
         ArflowError: HTTPStatus.BAD_REQUEST,
     }
 )

@@ -107,10 +107,12 @@ def test_a_policy_whose_examples_fail_is_not_activated(asked: Command, lived: En
 
 
 def test_an_example_that_cannot_be_read_fails(nowhere: Command, tmp_path: Path) -> None:
-    """An event that no ledger could hold is the example's fault, and said with its reason."""
-    said = nowhere("policy", "test", _file(tmp_path, POLICY.replace("due: 2026-01-16", "due: 2026-02-30")))
-    assert 1 == said.status
-    assert "`2026-02-30` does not exist" in said.why()
+    """An event that no ledger could hold is the example's fault, and said with its reason at its own line."""
+    file = _file(tmp_path, POLICY.replace("due: 2026-01-16", "due: 2026-02-30"))
+    said = nowhere("policy", "test", file)
+    what = "`due` `2026-02-30` does not exist"
+    assert (1, f"example `late payer` (line 11): {what}") == (said.status, said.out.splitlines()[0])
+    assert f"{file} line 11: 1 of 1 examples fail (`late payer`); `late payer`: {what}" == said.why()
 
 
 def test_a_policy_that_begins_with_a_byte_order_mark(asked: Command, tmp_path: Path) -> None:

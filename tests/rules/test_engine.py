@@ -217,15 +217,35 @@ def test_threads_do_not_run_each_others_rules() -> None:
 
 
 def test_a_process_compiles_a_bounded_number_of_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ruleset is never freed; one version too many is refused, and known ones still decide."""
+    """A ruleset is never freed; known versions go on, and who wants one too many compiled is refused."""
     monkeypatch.setattr("arflow.rules.engine.MAX_VERSIONS", 4)
     durable, asked = DurableRules(), [policy(f"days_overdue == {number}") for number in range(5)]
-    worn = []
     for known in asked[:4]:
         durable.compile(known)
-        worn.append(durable.is_worn)
-    assert [False, False, True, True] == worn
-    with pytest.raises(WornOut, match="restart"):
+    worn = [durable.is_worn]
+    with pytest.raises(WornOut, match="a new one has room"):
         durable.compile(asked[4])
+    assert [False, True] == [*worn, durable.is_worn]
     assert first(durable, asked[1], days_overdue=1) == 0
-    assert MAX_VERSIONS >= 2
+
+
+def test_a_version_that_there_is_no_room_for_is_answered_all_the_same() -> None:
+    """Nothing stops: what is not compiled any more is asked of the naive evaluator, and the process says it is worn."""
+    durable = DurableRules()
+    asked = [
+        policy(f"days_overdue == {at}", f"days_overdue >= {at}", never=f"days_overdue > {at}", applies_to="on_hold")
+        for at in range(MAX_VERSIONS + 6)
+    ]
+    worn = []
+    for at, version in enumerate(asked * 2):
+        days = at % len(asked)
+        facts = Facts(state="current", days_overdue=days + 1, on_hold=True)
+        assert (1, None) == tuple(durable.first(version, State.CURRENT, facts, start) for start in (0, 2))
+        assert (version.never[0], None) == tuple(
+            durable.forbidden(version, to, facts) for to in (State.CALLED, State.RESOLVED)
+        )
+        assert durable.applies(version, facts)
+        assert not durable.applies(version, Facts(state="current", days_overdue=days))
+        worn.append(durable.is_worn)
+    assert [False] * MAX_VERSIONS + [True] * (len(asked) + 6) == worn
+    assert MAX_VERSIONS == len(durable._versions)

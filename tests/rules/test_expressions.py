@@ -77,6 +77,12 @@ def test_every_clause_knows_its_text_in_order() -> None:
     ]
 
 
+def test_what_looks_like_a_slip_may_be_meant() -> None:
+    """Within quotes stands whatever a text has, and a list may be written without spaces."""
+    assert clause("country", "==", "“=> 1,000 || ≥”") == read("country == '“=> 1,000 || ≥”'")
+    assert clause("notices_sent", "in", 100, 200) == read("notices_sent in (100,200)")
+
+
 def test_line_breaks_are_spaces() -> None:
     """A long condition is written over several lines of the document, and what is pasted may have other spaces."""
     assert read("on_hold\n  and\tdays_overdue\n>= 3\n") == read("on_hold and days_overdue >= 3")
@@ -138,10 +144,30 @@ def test_line_breaks_are_spaces() -> None:
         ("not", "expected a fact but found the end"),
         ("true", "expected a fact but found `true`"),
         ('country == "US', '`"` is no part of the language'),
-        ("on_hold = true", "`=` is no part of the language"),
+        ("on_hold = true", "`=` is no part of the language of `when`; write `==`"),
         ("on_hold; days_overdue > 3", "`;` is no part of the language"),
-        ("on_hold && on_hold", "`&` is no part of the language"),
-        ("days_overdue => 3", "no part of the language"),
+        ("on_hold && on_hold", "`&&` is no part of the language of `when`; write `and`"),
+        ("on_hold || on_hold", r"`\|\|` is no part of the language of `when`; write `or`"),
+        ("!on_hold", "`!` is no part of the language of `when`; write `not`"),
+        ("days_overdue => 3", "`=>` is no part of the language of `when`; write `>=`"),
+        ("days_overdue =< 3", "`=<` is no part of the language of `when`; write `<=`"),
+        ("days_overdue ≥ 3", "`≥` is no part of the language of `when`; write `>=`"),
+        ("days_overdue ≤ 3", "`≤` is no part of the language of `when`; write `<=`"),
+        ("days_overdue <> 3", "`<>` is no part of the language of `when`; write `!=`"),
+        ("days_overdue ≠ 3", "`≠` is no part of the language of `when`; write `!=`"),
+        ("country == “US”", '`“` is no part of the language of `when`; write straight quotes, as in `"US"`'),
+        ("country == \u2018US\u2019", "`\u2018` is no part of the language of `when`; write straight quotes"),
+        ("country in („DE“, „AT“)", "`„` is no part of the language of `when`; write straight quotes"),
+        ("overdue_amount >= .50", r"`\.50` is no part of the language of `when`; write `0\.50`"),
+        ("unapplied_amount > -.5", r"`-\.5` is no part of the language of `when`; write `-0\.5`"),
+        ("overdue_amount >= $50.00", r"`\$` is no part of the language of `when`; write the amount alone"),
+        ("overdue_amount >= 1,000.00", "expected `and` or `or` but found `,`; write a number without thousands marks"),
+        ("(overdue_amount >= 1,000.00)", r"expected `\)` but found `,`; write a number without thousands marks"),
+        ("overdue_amount >= 1 000.00 and on_hold", "but found `000.00`; write a number without thousands marks"),
+        ("notices_sent in (1, 2 000)", r"expected `\)` but found `000`; write a number without thousands marks"),
+        ('country == "US", on_hold', "expected `and` or `or` but found `,`$"),
+        ("days_overdue >= 3, on_hold", "expected `and` or `or` but found `,`$"),
+        ("notices_sent in (1 2)", r"expected `\)` but found `2`$"),
         ("not " * 51 + "on_hold", "nested deeper than 50"),
         ("(" * 51 + "on_hold" + ")" * 51, "nested deeper than 50"),
         ("on_hold or " * 2000 + "on_hold", "20000 characters at most"),

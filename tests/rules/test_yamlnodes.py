@@ -98,6 +98,8 @@ def test_nodes_and_keys_know_their_lines() -> None:
         ("a: .NaN", 1, "no number that arflow keeps"),
         ("a: 1\nb: " + "9" * 41, 2, "no number that arflow keeps"),
         ("a: 1e999999999", 1, "no number that arflow keeps"),
+        ("a: 1\nid: 7e99999999999999999999", 2, "no number that arflow keeps"),
+        ("a: -7.5E-99999999999999999999", 1, "no number that arflow keeps"),
         ("a: 1\nb: [1, 2", 2, "not YAML"),
         ("policy: p\nrules: [{id: first\n", 2, "not YAML"),
         ("a: b: c", 1, "not YAML"),

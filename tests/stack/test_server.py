@@ -11,9 +11,11 @@ from urllib.parse import urlencode
 import pytest
 from sqlalchemy import Engine, text
 
+from arflow.rules.engine import DurableRules
 from arflow.stack import server
 from arflow.web import create_app
 from tests.web.conftest import settings_for
+from workers.ending import Ending
 
 pytestmark = pytest.mark.database
 
@@ -60,3 +62,18 @@ def test_wrong_passwords_are_counted_by_who_sent_them(engine: Engine, proxies: i
     assert 401 == answer.status
     with engine.connect() as database:
         assert [address] == database.execute(text("SELECT address FROM failed_log_in")).scalars().all()
+
+
+def test_worn_out_pages_make_place_for_new_ones_but_not_at_every_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where more policies are active than a process compiles, the next one will be worn as soon as it begins."""
+    clock, evaluator, ending = [0.0], DurableRules(), Ending()
+
+    def look(seconds: float) -> bool:
+        clock[0] += seconds
+        evaluator._is_worn = clock[0] >= 60
+        return clock[0] >= 2 * server.WORN_SECONDS
+
+    monkeypatch.setattr("arflow.stack.server.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(ending, "wait", look)
+    server._wait_until_over(ending, evaluator)
+    assert server.WORN_SECONDS == clock[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from rq import SimpleWorker
 from sqlalchemy import Engine, event, select
 
 from arflow import mail, queues
@@ -18,11 +19,13 @@ from arflow.advance import Engineering
 from arflow.config import Settings
 from arflow.queues import DELIVER, DRAIN
 from arflow.rules.engine import DurableRules
-from arflow.store import accounts, tables
+from arflow.store import accounts, database, tables
 from tests.servers import PATIENCE, until
 from tests.workers.books import NAME, open_account
 from tests.workers.test_queues import JUNK, put_junk
 from workers import jobs
+from workers.ending import Ending
+from workers.worker import JOBS, WORN_JOBS, Listener
 
 pytestmark = pytest.mark.database
 _PAST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -58,6 +61,20 @@ def test_a_job_takes_batches_until_nothing_is_left_or_the_process_is_to_end(
     assert is_ending == _is_due(engine)
 
 
+def test_a_job_does_nothing_while_a_backup_is_restored(engine: Engine, tmp_path: Path) -> None:
+    """What moved then would be no copy of what was backed up."""
+    open_account(engine)
+    _make_due(engine)
+    _equip(engine, tmp_path, is_ending=False)
+    database.begin_restoring(engine)
+    jobs.run(DRAIN)
+    assert _is_due(engine)
+    with engine.begin() as connection:
+        database.end_restoring(connection)
+    jobs.run(DRAIN)
+    assert not _is_due(engine)
+
+
 def test_the_collector_waits_while_accounts_are_lived_and_comes_afterwards(engine: Engine, tmp_path: Path) -> None:
     """Also when a job ends in an error; a worker that has nothing to do, or waits for a server, has its collector."""
     open_account(engine)
@@ -89,6 +106,21 @@ def worker(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[subpro
     yield process
     process.kill()
     process.wait()
+
+
+@pytest.mark.parametrize(("is_worn", "lasts"), [(True, WORN_JOBS), (False, JOBS)])
+def test_a_worn_out_worker_ends_but_not_after_every_job(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, is_worn: bool, lasts: int
+) -> None:
+    """Where more policies are active than a process compiles, the next one will be worn as soon as it begins."""
+    monkeypatch.setattr(SimpleWorker, "execute_job", lambda *_: None)
+    evaluator, ending = DurableRules(), Ending()
+    evaluator._is_worn = is_worn
+    listener = Listener(DRAIN, "tested", redis, ending, evaluator)
+    job, queue = queues.Ring("one", connection=redis), queues.queue(redis, DRAIN)
+    while not ending.is_told() and listener.taken < JOBS:
+        listener.execute_job(job, queue)
+    assert (lasts, is_worn) == (listener.taken, listener._stop_requested)
 
 
 def _log(tmp_path: Path) -> str:
