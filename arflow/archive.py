@@ -2,7 +2,8 @@
 
 The rows themselves stay, with their hashes: states, reports and chains need nothing of the archive. Only
 `audit verify` does, to make old decisions again, and whoever asks for an old letter. What leaves is on disk in the
-archive before it is gone from the database; killed in between it is in both, and taking it again changes nothing.
+archive before it is gone from the database; killed in between it is in both, and taking it again changes nothing. A
+letter that a person repeated is there once for each of its texts.
 """
 
 import datetime as dt
@@ -28,17 +29,28 @@ ACCOUNTS, LETTERS = 200, 500
 """How many accounts, and how many letters, one transaction looks at."""
 
 _MARK = 0x41524657
-_TABLES = """
+_DECISIONS = """
 CREATE TABLE decision (
     account TEXT NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, made_on TEXT NOT NULL,
     PRIMARY KEY (account, seq, hash)
 ) WITHOUT ROWID;
+"""
+_LETTERS = """
 CREATE TABLE letter (
     message INTEGER NOT NULL, account TEXT NOT NULL, number INTEGER, decided_at TEXT NOT NULL, template TEXT NOT NULL,
     recipient TEXT NOT NULL, language TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL,
-    PRIMARY KEY (account, message, decided_at)
+    PRIMARY KEY (account, message, decided_at, recipient, language, subject, text)
 ) WITHOUT ROWID;
 """
+"""A letter that a person has repeated is there once for each of its texts, and for each of whom they went to."""
+
+_SHAPE = 1
+"""What SQLite keeps as `user_version`. In shape 0 a letter was there once, in the words in which it was kept first."""
+
+_SHAPED = f"PRAGMA user_version = {_SHAPE}; COMMIT;"
+_MADE = f"BEGIN; {_DECISIONS} {_LETTERS} PRAGMA application_id = {_MARK}; {_SHAPED}"
+_MOVED = "INSERT INTO letter SELECT * FROM letter_0; DROP TABLE letter_0;"
+_RESHAPED = f"BEGIN IMMEDIATE; ALTER TABLE letter RENAME TO letter_0; {_LETTERS} {_MOVED} {_SHAPED}"
 
 Progress = Callable[[str, float], None]
 
@@ -83,8 +95,9 @@ def _decisions(engine: Engine, archive: sqlite3.Connection, before: dt.date, at:
 
 def _letters(engine: Engine, archive: sqlite3.Connection, before: dt.date, at: Progress) -> Iterator[int]:
     begin, after = dt.datetime.combine(before, dt.time(0), tzinfo=dt.UTC), 0
+    unchanged = engine.execution_options(isolation_level="REPEATABLE READ")  # sheds no text that it has not read
     while True:
-        with engine.begin() as connection:
+        with unchanged.begin() as connection:
             rows = outbox.old_letters(connection, begin, after, LETTERS)
             given = [tuple({**row, "decided_at": row["decided_at"].isoformat()}.values()) for row in rows]
             _keep(archive, "letter", given)
@@ -101,7 +114,8 @@ def _keep(archive: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...
     if rows:
         places = ", ".join("?" * len(rows[0]))
         with archive:
-            archive.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({places})", rows)  # noqa: S608  # our own names
+            statement = f"INSERT INTO {table} VALUES ({places}) ON CONFLICT DO NOTHING"  # noqa: S608  # our own names
+            archive.executemany(statement, rows)
 
 
 class Archives:
@@ -163,8 +177,19 @@ def _check(archive: sqlite3.Connection, file: Path, *, writes: bool) -> None:
     """Raise Refused for a file of something else; an empty one becomes an archive when it is to be written."""
     (mark,) = archive.execute("PRAGMA application_id").fetchone()
     if mark == _MARK:
+        if writes:
+            _reshape(archive, file)
         return
     is_empty = not archive.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] and not mark
     if not (writes and is_empty):
         raise Refused("is no archive; name a file that `arflow archive` made, or a new one", file=str(file))
-    archive.executescript(f"BEGIN; {_TABLES} PRAGMA application_id = {_MARK}; COMMIT;")
+    archive.executescript(_MADE)
+
+
+def _reshape(archive: sqlite3.Connection, file: Path) -> None:
+    """Bring an archive of earlier into the shape of today, which can hold what it could not. Raises Refused."""
+    (shape,) = archive.execute("PRAGMA user_version").fetchone()
+    if shape > _SHAPE:
+        raise Refused("is an archive of a newer arflow; upgrade arflow, or name a new file", file=str(file))
+    if shape < _SHAPE:
+        archive.executescript(_RESHAPED)

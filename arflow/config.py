@@ -17,7 +17,7 @@ VARIABLES = {
     DATABASE_URL: "a PostgreSQL 15 or later to use instead of the embedded one: postgresql://user@host/database",
     REDIS_URL: "a Redis 7.0 or Valkey 7.2 or later to use instead of the embedded one: redis://user@host:6379/0",
     SMTP_URL: "the mail server: smtp://user:password@host:587 or smtps://...; without it mails are files in HOME/mail",
-    SMTP_SECONDS: "how many seconds the mail server may take for each answer, else 30; six times that is a lease",
+    SMTP_SECONDS: "seconds, up to 60, the mail server may take for each answer, else 30; six times that is a lease",
     MAIL_FROM: "the address that letters come from; needed with a mail server",
     REPLY_TO: "the address that replies go to, if it is another one",
     COMPANY: "who signs letters",
@@ -26,6 +26,12 @@ VARIABLES = {
     HTTPS: "`yes` when people reach the pages by https: cookies are then sent by https only",
 }
 """Every environment variable that is read, and what it says."""
+
+_MOST_SECONDS = 60
+"""With more the letter that a job hands over last could outlast the job, which ends after 300 seconds."""
+
+_MOST_PROXIES = 10
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +76,12 @@ def from_environment() -> Settings:
         database_url=os.environ.get(DATABASE_URL) or None,
         redis_url=os.environ.get(REDIS_URL) or None,
         smtp_url=os.environ.get(SMTP_URL) or None,
-        smtp_seconds=max(1, _count(SMTP_SECONDS, "30")),
+        smtp_seconds=_number(SMTP_SECONDS, default=30, least=1, most=_MOST_SECONDS),
         mail_from=os.environ.get(MAIL_FROM, ""),
         reply_to=os.environ.get(REPLY_TO, ""),
         company=os.environ.get(COMPANY, ""),
         phone=os.environ.get(PHONE, ""),
-        proxies=_count(PROXIES),
+        proxies=_number(PROXIES, default=0, least=0, most=_MOST_PROXIES),
         is_https=_is_yes(HTTPS),
     )
 
@@ -86,10 +92,11 @@ def _home(said: str | None) -> Path:
     return Path(said).expanduser().resolve() if said else default_home()
 
 
-def _count(variable: str, default: str = "0") -> int:
-    said = os.environ.get(variable) or default
-    if not said.isascii() or not said.isdigit():
-        raise Refused(f"{variable} is a number such as 1, not `{said}`")
+def _number(variable: str, *, default: int, least: int, most: int) -> int:
+    said = os.environ.get(variable) or str(default)
+    is_number = said.isascii() and said.isdigit() and len(said) <= _MOST_DIGITS
+    if not is_number or not least <= int(said) <= most:
+        raise Refused(f"{variable} is a number from {least} to {most}, not `{said}`")
     return int(said)
 
 

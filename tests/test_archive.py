@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,15 @@ from arflow.archive import Moved
 from arflow.audit import Verified, verify
 from arflow.cli import run as run_command
 from arflow.desk import timeline
-from arflow.errors import Refused
+from arflow.errors import Conflict, Refused
 from arflow.explain import explained
 from arflow.reports.book import stood
 from arflow.rules.decide import Evaluator
 from arflow.rules.engine import DurableRules
 from arflow.rules.reference import Reference
-from arflow.store import anchors, journal
+from arflow.store import anchors, database, journal
 from tests.production import activate, known_ids, step, take_in, write_events
+from tests.servers import PATIENCE, until
 from tests.test_advance import POLICY, events_of
 from tests.test_audit import tamper
 
@@ -203,6 +205,104 @@ def test_killed_in_between_it_is_in_both(lived: Engine, tmp_path: Path, monkeypa
 
 def _dies(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+# --- letters that are repeated ----------------------------------------------------------------------------------------
+
+_AGAIN = text("UPDATE message SET text = 'Dear Bob', recipient = 'bob@x.example', settled_at = now()")
+"""What a letter says and to whom it went once a person has repeated it."""
+
+_OF_SHAPE_0 = """
+CREATE TABLE decision (
+    account TEXT NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, made_on TEXT NOT NULL,
+    PRIMARY KEY (account, seq, hash)
+) WITHOUT ROWID;
+CREATE TABLE letter (
+    message INTEGER NOT NULL, account TEXT NOT NULL, number INTEGER, decided_at TEXT NOT NULL, template TEXT NOT NULL,
+    recipient TEXT NOT NULL, language TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (account, message, decided_at)
+) WITHOUT ROWID;
+PRAGMA application_id = 1095910999;
+"""
+"""An archive as it was made before a letter could be in it more than once."""
+
+
+def _said(file: Path) -> list[tuple[str, str]]:
+    """The texts in an archive, and to whom they went."""
+    with closing(sqlite3.connect(file)) as kept, kept:
+        return kept.execute("SELECT text, recipient FROM letter ORDER BY text").fetchall()
+
+
+def _texts(engine: Engine) -> list[str]:
+    """The texts that are in the database."""
+    with engine.connect() as connection:
+        return list(connection.execute(text("SELECT text FROM message WHERE text <> ''")).scalars())
+
+
+def test_a_letter_that_was_repeated_is_kept_in_all_its_words(lived: Engine, tmp_path: Path) -> None:
+    """A failed one that a person sends again after it was archived, and one that nobody changed."""
+    file = tmp_path / "a.sqlite"
+    assert 1 == _moved(lived, file).letters
+    with lived.begin() as connection:
+        connection.execute(_AGAIN)
+    assert 1 == _moved(lived, file).letters
+    assert ([], [("Dear Ann", ""), ("Dear Bob", "bob@x.example")]) == (_texts(lived), _said(file))
+    with lived.begin() as connection:
+        connection.execute(_AGAIN)
+    assert 1 == _moved(lived, file).letters
+    assert [("Dear Ann", ""), ("Dear Bob", "bob@x.example")] == _said(file)
+
+
+def test_an_archive_of_earlier_takes_them_too(lived: Engine, tmp_path: Path) -> None:
+    """It is read as it is, and brought into today's shape when it is written; what it holds stays."""
+    new, file = tmp_path / "new.sqlite", tmp_path / "a.sqlite"
+    moved = _moved(lived, new)
+    with closing(sqlite3.connect(file)) as old, old:
+        old.executescript(_OF_SHAPE_0)
+        old.execute("ATTACH ? AS new", [str(new)])
+        for table in ("decision", "letter"):
+            old.execute(f"INSERT INTO {table} SELECT * FROM new.{table}")
+    with lived.begin() as connection:
+        connection.execute(_AGAIN)
+    assert 0 == _verified(lived, file).unchecked
+    assert 1 == _moved(lived, file).letters
+    assert [("Dear Ann", ""), ("Dear Bob", "bob@x.example")] == _said(file)
+    assert 0 == _verified(lived, file).unchecked
+    with closing(sqlite3.connect(file)) as kept, kept:
+        assert (moved.decisions,) == kept.execute("SELECT count(*) FROM decision").fetchone()
+        tables = kept.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+    assert [("decision",), ("letter",)] == tables
+
+
+def test_an_archive_of_a_newer_arflow_is_not_written_to(lived: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "a.sqlite"
+    _moved(lived, file)
+    with closing(sqlite3.connect(file)) as kept, kept:
+        kept.execute("PRAGMA user_version = 99")
+    with pytest.raises(Refused, match="is an archive of a newer arflow; upgrade arflow, or name a new file"):
+        _moved(lived, file)
+
+
+def test_a_letter_that_is_repeated_meanwhile_keeps_its_new_words(lived: Engine, tmp_path: Path) -> None:
+    """Between their reading and their shedding another text comes in: nothing is shed, and it is to be repeated."""
+    file = tmp_path / "a.sqlite"
+    _moved(lived, file)
+    with lived.begin() as connection:
+        connection.execute(text("UPDATE message SET text = 'Dear Eve'"))
+    with ThreadPoolExecutor(1) as pool, closing(sqlite3.connect(file)) as holding:
+        holding.execute("BEGIN IMMEDIATE")  # what is read cannot be kept until this is over
+        moving = pool.submit(_moved, lived, file)
+        with lived.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            reads = text("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'")
+            until(lambda: connection.execute(reads).scalar_one() == 1, PATIENCE)
+            connection.execute(_AGAIN)
+        holding.rollback()
+        with pytest.raises(DBAPIError, match="could not serialize access due to concurrent update") as error:
+            moving.result(PATIENCE)
+    assert isinstance(database.trouble(error.value), Conflict)
+    assert ["Dear Bob"] == _texts(lived)
+    assert 1 == _moved(lived, file).letters
+    assert ["Dear Ann", "Dear Bob", "Dear Eve"] == [said for said, _ in _said(file)]
 
 
 def test_accounts_that_somebody_holds_are_not_waited_for(lived: Engine, tmp_path: Path) -> None:

@@ -36,11 +36,31 @@ def test_every_setting_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
             assert plain != config.from_environment(), variable
 
 
-@pytest.mark.parametrize(("variable", "value"), [(config.PROXIES, "one"), (config.PROXIES, "-1"), (config.HTTPS, "on")])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        (config.PROXIES, "one"),
+        (config.PROXIES, "-1"),
+        (config.PROXIES, "11"),
+        (config.PROXIES, "\u0663"),
+        (config.SMTP_SECONDS, "0"),
+        (config.SMTP_SECONDS, "61"),
+        (config.SMTP_SECONDS, "99999999999999"),
+        (config.SMTP_SECONDS, "9" * 5000),
+        (config.HTTPS, "on"),
+    ],
+)
 def test_a_setting_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(Refused, match=rf"{variable} is .*, not `{value}`"):
+    with pytest.raises(Refused, match=rf"{variable} is .*, not `{value[:400]}") as refused:
         config.from_environment()
+    assert 1 == len(str(refused.value).splitlines())
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("", 30), ("1", 1), ("060", 60)])
+def test_a_mail_server_has_up_to_a_minute(monkeypatch: pytest.MonkeyPatch, value: str, seconds: int) -> None:
+    monkeypatch.setenv(config.SMTP_SECONDS, value)
+    assert seconds == config.from_environment().smtp_seconds
 
 
 def test_a_home_that_is_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from arflow.deliver import deliver_batch
 from arflow.logs import log
 from arflow.mail import Mail
 from arflow.queues import DELIVER, DRAIN
+from arflow.store import database
 
 SECONDS = 20.0
 """How long a job goes on taking batches; the last one is finished."""
@@ -51,10 +52,18 @@ def run(kind: str) -> None:
     take = {DRAIN: _drain, DELIVER: _deliver}[kind]
     batches = handled = 0
     with _collected_after() if kind == DRAIN else nullcontext():
+        if _is_restoring(equipment.engine):  # else a session of ours is there from now on, and no restore begins
+            return
         while not is_over() and (taken := take(equipment, is_over)):
             batches, handled = batches + 1, handled + taken
     if batches:
         log(__name__).info("done", kind=kind, batches=batches, handled=handled)
+
+
+def _is_restoring(engine: Engine) -> bool:
+    """Whether a backup is being restored; there is another ring when it has been."""
+    with engine.connect() as connection:
+        return database.is_restoring(connection)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from arflow import anchors, clock, queues
 from arflow.advance import BATCH
 from arflow.clock import Demo
 from arflow.logs import failure, log
-from arflow.store import waiting
+from arflow.store import database, waiting
 from workers import entry
 from workers.entry import Process
 from workers.patience import AWAY, Backoff, reached
@@ -34,8 +34,12 @@ ANCHOR_SECONDS = 60.0
 
 
 def tick(engine: Engine, redis: Redis) -> float:
-    """Look once and ring; gives how many seconds to wait until the next look."""
+    """Look once and ring; gives how many seconds to wait until the next look.
+
+    Raises DatabaseRefused while a backup is being restored: nobody is rung for a copy that is not harmless yet.
+    """
     with engine.begin() as connection:
+        database.require_restored(connection)
         waiting.beat(connection, NAME)
         pace, now = SECONDS, clock.read(connection)
         if now.is_demo:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import click
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from arflow import anchors, clock, config, forecast, queues
 from arflow import archive as archives
 from arflow.cli.arguments import DATE, FILE, examples, text_format
 from arflow.cli.opened import engineering, opened, unprepared
-from arflow.cli.output import Bar, progress, said
+from arflow.cli.output import Bar, on_one_line, progress, said
 from arflow.desk import users, worklist
-from arflow.errors import Refused, SaysNo
+from arflow.errors import ArflowError, Refused, SaysNo
 from arflow.queues import RedisRefused
 from arflow.reports import system
 from arflow.stack import backups
@@ -160,9 +161,37 @@ def backup(*, folder: Path, form: str) -> None:
     """Back everything in the database up into a new folder, while it runs."""
     backups.require_new(folder)
     with opened() as engine, progress() as bar:
-        line = anchors.write(engine, config.from_environment().home)
-        made = backups.make(engine, folder.absolute(), bar.at, line or "")
+        line = _anchor(engine, config.from_environment().home)
+        made = backups.make(engine, folder.absolute(), bar.at, line)
     _say(made, f"{folder} holds", form)
+
+
+def _anchor(engine: Engine, home: Path) -> str:
+    """The line of a new anchor; where none can be written, that of the last one, and a line on standard error.
+
+    A disk that is full, or a home that cannot be written to, is when a backup is needed most.
+    """
+    try:
+        return anchors.write(engine, home) or ""
+    except (ArflowError, DBAPIError, OSError) as error:
+        click.echo(on_one_line(f"arflow: without a new anchor: {_told(error)}"), err=True)
+        return _last_line(anchors.file_of(home))
+
+
+def _told(error: ArflowError | DBAPIError | OSError) -> str:
+    if isinstance(error, DBAPIError):
+        return " ".join(str(error.orig).split())
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+
+
+def _last_line(path: Path) -> str:
+    """The last whole line of the file of anchors; nothing where none can be read."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return ""
+    lines = content[: content.rfind(b"\n") + 1].decode("utf-8", "replace").splitlines()
+    return lines[-1] if lines else ""
 
 
 @click.command(epilog=examples("arflow restore /backups/2026-03-31"))
@@ -172,8 +201,7 @@ def restore(*, folder: Path, form: str) -> None:
     """Restore a backup into an empty database; the copy begins with delivery off."""
     backups.read(folder)
     with unprepared() as engine, progress() as bar:
-        made = backups.restore(engine, folder, bar.at)
-        anchors.begin_anew(config.from_environment().home, made.anchor)
+        made = backups.restore(engine, folder, bar.at, config.from_environment().home)
     _say(made, "restored, with delivery off:", form)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, literal, select
 
 from arflow import clock
 from arflow.life.records import CashMark
-from arflow.store import accounts, cash, fuse, policies, switch
+from arflow.store import accounts, cash, fuse, leases, policies, switch
 from arflow.store.desk_tables import MESSAGE_STATUSES, heartbeat, message
 from arflow.store.fuse import Fuse
 from arflow.store.tables import account, effect, policy_version
@@ -49,7 +49,7 @@ class System:
     """How many messages failed in the last seven days."""
 
     oldest_queued: dt.timedelta | None
-    """How long the message waits that waits longest."""
+    """How long the message waits to be handed over that waits longest for nothing else than that."""
 
     seen: Mapping[str, dt.timedelta]
     """How long ago each process that beats was seen."""
@@ -134,10 +134,24 @@ def _messages(connection: Connection) -> Mapping[str, int]:
 
 
 def _oldest_queued(connection: Connection) -> dt.timedelta | None:
-    waits = (func.now() - func.min(message.c.queued_at)).label("waits")
-    row = connection.execute(select(waits).where(message.c.settled_at.is_(None))).one()
-    found: dt.timedelta | None = row.waits
+    """Since when a message is ready, or is tried again and again: what a mail server or a worker is to blame for.
+
+    What is put off until its hold, its fuse or the night is over waits for that, also if it was tried before.
+    """
+    is_tried = message.c.tried_from.is_not(None) & (message.c.not_before < func.now() + literal(_NEXT_ATTEMPT))
+    held = select(account.c.id).where(account.c.id == message.c.account_id, account.c.on_hold).exists()
+    is_held = message.c.number.is_not(None) & held
+    since_ready = func.greatest(message.c.queued_at, message.c.not_before, message.c.leased_until)
+    since = func.min(func.coalesce(message.c.tried_from, since_ready))
+    waits = select((func.now() - since).label("waits")).where(
+        message.c.settled_at.is_(None), leases.is_ready() | is_tried, ~leases.is_stopped(), ~is_held
+    )
+    found: dt.timedelta | None = connection.execute(waits).one().waits
     return found
+
+
+_NEXT_ATTEMPT = dt.timedelta(seconds=1.2 * leases.LONGEST_PAUSE)
+"""How long the longest pause between two attempts may come to: it varies by a fifth."""
 
 
 def _seen(connection: Connection) -> Mapping[str, dt.timedelta]:

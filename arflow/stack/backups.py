@@ -5,25 +5,29 @@ demo's, a clock that stands; whoever was logged in is not. What was to be handed
 original: it has failed in the copy, where people see it and may repeat it. Until all of this is so, nobody can use it.
 """
 
+import datetime as dt
 import hashlib
 import json
 import os
 import subprocess
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from time import monotonic, sleep
 from zoneinfo import available_timezones
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
+from sqlalchemy.exc import OperationalError
 
-from arflow import clock
+from arflow import anchors, clock
 from arflow.accounts.entries import EffectStatus
 from arflow.advance import BATCH, Delivery, deliver_results, turn_delivery
 from arflow.errors import DatabaseRefused, Refused
 from arflow.stack import programs
-from arflow.stack.programs import Command
+from arflow.stack.programs import Command, Programs
 from arflow.store import database, desk_tables, migrating, tables
 
 DUMP, MANIFEST = "arflow.dump", "manifest.json"
@@ -45,8 +49,11 @@ class Manifest:
     rows: Mapping[str, int]
     bytes: int
     sha256: str
+    programs: int = 0
+    """The major version of the pg_dump that made it; 0 where that was not noted yet."""
+
     anchor: str = ""
-    """The line of the anchor that was made just before."""
+    """The line of the anchor that was made just before, or of the last one that could be."""
 
 
 def require_new(folder: Path) -> None:
@@ -68,10 +75,11 @@ def _unfinished(folder: Path) -> Path:
 def make(engine: Engine, folder: Path, at: Progress, anchor: str = "") -> Manifest:
     """Back the database up into `folder`, which may not be there yet. All of it is of one moment."""
     require_new(folder)
+    fitting = programs.fitting(engine)
     unfinished = _unfinished(folder)
     unfinished.mkdir(mode=0o700, parents=True)
     try:
-        made = replace(_dumped(engine, unfinished, at), anchor=anchor)
+        made = replace(_dumped(engine, fitting, unfinished, at), anchor=anchor)
         (unfinished / MANIFEST).write_text(json.dumps(asdict(made), indent=2) + "\n", encoding="utf-8")
         unfinished.rename(folder)
     finally:
@@ -82,15 +90,12 @@ def make(engine: Engine, folder: Path, at: Progress, anchor: str = "") -> Manife
     return made
 
 
-def _dumped(engine: Engine, folder: Path, at: Progress) -> Manifest:
-    fitting = programs.fitting(engine)
-    with database.one_moment(engine) as connection:
-        snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
+def _dumped(engine: Engine, fitting: Programs, folder: Path, at: Progress) -> Manifest:
+    dump = folder / DUMP
+    with _one_moment(engine) as (connection, of_moment):
         rows = _rows(connection)
-        arguments = ("--format=custom", "--no-owner", "--no-privileges", "--verbose")
-        dump = folder / DUMP
-        command = fitting.command("pg_dump", engine, *arguments, f"--snapshot={snapshot}", f"--file={dump}")
-        _run(command, at, len(rows))
+        arguments = ("--format=custom", "--no-owner", "--no-privileges", "--verbose", f"--file={dump}", *of_moment)
+        _run(fitting.command("pg_dump", engine, *arguments), at, len(rows))
         schema = database.schema_version(connection) or ""
     dump.chmod(0o600)
     return Manifest(
@@ -101,7 +106,35 @@ def _dumped(engine: Engine, folder: Path, at: Progress) -> Manifest:
         rows=rows,
         bytes=dump.stat().st_size,
         sha256=_digest(dump, at),
+        programs=fitting.major,
     )
+
+
+@contextmanager
+def _one_moment(engine: Engine) -> Iterator[tuple[Connection, Sequence[str]]]:
+    """A connection that sees everything as it stood at one moment, and the arguments with which pg_dump sees the same.
+
+    The server hands a moment on as a file. Where its disk has no room for that, nobody may write meanwhile.
+    """
+    with database.one_moment(engine) as connection:
+        snapshot = _exported(connection)
+        if snapshot is not None:
+            yield connection, (f"--snapshot={snapshot}",)
+            return
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        connection.execute(text(f"LOCK TABLE {', '.join(sorted(tables.metadata.tables))} IN SHARE MODE"))
+        yield connection, ()
+
+
+def _exported(connection: Connection) -> str | None:
+    """The name of the moment that a connection sees; None when the server cannot write it down."""
+    try:
+        return str(connection.execute(text("SELECT pg_export_snapshot()")).scalar_one())
+    except OperationalError as error:
+        if error.connection_invalidated:
+            raise
+        return None
 
 
 def _rows(connection: Connection) -> dict[str, int]:
@@ -132,32 +165,34 @@ def read(folder: Path) -> Manifest:
     return made
 
 
-def restore(engine: Engine, folder: Path, at: Progress) -> Manifest:
-    """Restore a backup into an empty database. Raises Refused, DatabaseRefused; then nothing was changed."""
+def restore(engine: Engine, folder: Path, at: Progress, home: Path | None = None) -> Manifest:
+    """Restore a backup into an empty database; in `home` the file of anchors begins with the line of the backup.
+
+    Raises Refused, DatabaseRefused; then nothing was changed, or nobody can use the copy until it is restored again.
+    """
     made = read(folder)
     _require_unused(engine)
-    dump = folder / DUMP
-    if not dump.is_file() or _digest(dump, at) != made.sha256:
-        raise Refused("is not the file that was backed up: its checksum differs", file=str(dump))
-    fitting = programs.fitting(engine)
-    if fitting.server < made.postgresql:
-        raise DatabaseRefused(
-            f"the backup is of PostgreSQL {made.postgresql}, this server is {fitting.server}; restore into the same "
-            "or a later version"
-        )
+    fitting, dump = _fitting(engine, made), folder / DUMP
+    with _alone(engine):
+        if not dump.is_file() or _digest(dump, at) != made.sha256:
+            raise Refused("is not the file that was backed up: its checksum differs", file=str(dump))
     arguments = ("--single-transaction", "--exit-on-error", "--clean", "--if-exists", "--no-owner", "--no-privileges")
-    database.begin_restoring(engine)
     _run(fitting.command("pg_restore", engine, *arguments, "--verbose", str(dump)), at, len(made.rows))
-    _settle(engine, made)
+    _require_same(engine, made)
+    migrating.migrate(engine)
+    if home is not None:
+        anchors.begin_anew(home, made.anchor)  # before anybody can use the copy: the old file would belie it
+    _settle(engine, f"restored from a backup of {made.made_at}")
     return made
 
 
 def _require_unused(engine: Engine) -> None:
-    """Raise DatabaseRefused when somebody works with the database already; its bare tables do not count."""
+    """Raise DatabaseRefused when somebody worked with the database already; its bare tables do not count."""
     with engine.connect() as connection:
         if database.schema_version(connection) is None or database.is_restoring(connection):
             return
-        database.require_current(engine)
+    database.require_current(engine)
+    with engine.connect() as connection:
         used = [name for name, rows in _rows(connection).items() if rows and name not in _NO_MATTER]
     if used:
         raise DatabaseRefused(
@@ -170,24 +205,95 @@ _NO_MATTER = ("clock", "heartbeat", "one_time_link")
 """What a database holds on which nobody has worked yet."""
 
 
-def _settle(engine: Engine, made: Manifest) -> None:
-    """Check what came, and make the copy harmless: nothing leaves it, and nothing of it moves by itself."""
+def _fitting(engine: Engine, made: Manifest) -> Programs:
+    """The programs that read a backup and fit the server. Raises DatabaseRefused when there are none."""
+    fitting = programs.fitting(engine, made.programs)
+    if fitting.server < made.postgresql:
+        raise DatabaseRefused(
+            f"the backup is of PostgreSQL {made.postgresql}, this server is {fitting.server}; restore into the same "
+            "or a later version"
+        )
+    return fitting
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[None]:
+    """Have nobody work with the database from now on, if nobody does; when what is still to be done fails, undo that.
+
+    Who begins after the mark sees it, who began before it is seen here. Raises DatabaseRefused when somebody did.
+    """
+    is_new = database.begin_restoring(engine)
+    try:
+        _require_alone(engine)
+        yield
+    except BaseException:
+        if is_new:
+            with engine.begin() as connection:
+                database.end_restoring(connection)
+        raise
+
+
+def _require_alone(engine: Engine) -> None:
+    """Raise DatabaseRefused while others are on the database. Who has just ended may be seen for a moment longer.
+
+    A ticker beats every second: by that it shows when its session is somebody else's, as behind a pooler.
+    """
+    until = monotonic() + _MOMENT
+    while (sessions := _sessions(engine)) and monotonic() < until:
+        sleep(_LOOK)
+    if sessions:
+        raise DatabaseRefused(f"others are on the database (sessions: {sessions}); {_ALONE}")
+    last = _last_beat(engine)
+    if last is not None:
+        sleep(_MOMENT)
+        if _last_beat(engine) != last:
+            raise DatabaseRefused(f"a ticker works with the database; {_ALONE}")
+
+
+_ALONE = "end `arflow up` and whatever else uses it, then restore"
+_MOMENT, _LOOK = 3.0, 0.1
+"""For how many seconds it is watched whether others are there, and how often."""
+
+
+def _sessions(engine: Engine) -> int:
     with engine.connect() as connection:
-        came = {name: _count(connection, name) for name in made.rows}
-    wrong = [name for name, rows in made.rows.items() if came[name] != rows]
+        return database.others(connection)
+
+
+def _last_beat(engine: Engine) -> dt.datetime | None:
+    """When a process was last seen; None when none ever was."""
+    beats = desk_tables.heartbeat
+    with engine.connect() as connection:
+        if connection.execute(text(f"SELECT to_regclass('{beats.name}')")).scalar() is None:
+            return None
+        return connection.execute(select(func.max(beats.c.seen_at))).scalar()
+
+
+def _require_same(engine: Engine, made: Manifest) -> None:
+    """Raise DatabaseRefused when not all came that the backup holds."""
+    compared = [name for name in made.rows if name not in _DROPPED]
+    with engine.connect() as connection:
+        came = {name: _count(connection, name) for name in compared}
+    wrong = [name for name in compared if came[name] != made.rows[name]]
     if wrong:
         raise DatabaseRefused(
             f"table `{wrong[0]}` has {came[wrong[0]]} rows after the restore, not {made.rows[wrong[0]]}"
         )
-    migrating.migrate(engine)
-    reason = f"restored from a backup of {made.made_at}"
+
+
+_DROPPED = tuple(table.name for table in (desk_tables.session, desk_tables.one_time_link, desk_tables.heartbeat))
+"""Tables that a copy begins without."""
+
+
+def _settle(engine: Engine, reason: str) -> None:
+    """Make the copy harmless, and let people and workers in: nothing leaves it, and nothing of it moves by itself."""
     with engine.begin() as connection:
         _keep_off(connection, reason)
         if clock.demo(connection) is not None:
             clock.run_demo(connection, is_running=False)
         _end_unsettled(connection, f"{reason}: the original may have sent it; repeat it if it did not arrive")
-        for table in (desk_tables.session, desk_tables.one_time_link, desk_tables.heartbeat):
-            connection.execute(delete(table))
+        for name in _DROPPED:
+            connection.execute(delete(tables.metadata.tables[name]))
         database.end_restoring(connection)
 
 

@@ -1,5 +1,6 @@
 """Finds PostgreSQL's own programs: those of the embedded server, or those on the PATH, whichever fit the server."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -65,23 +66,48 @@ class Programs:
         return Command(line=line, environment=environment)
 
 
-def fitting(engine: Engine) -> Programs:
-    """The programs that fit the server of `engine` best. Raises DatabaseRefused when none do."""
+def fitting(engine: Engine, least: int = 0) -> Programs:
+    """The programs that fit the server of `engine` best, of major version `least` or later.
+
+    Raises DatabaseRefused when none do.
+    """
     with engine.connect() as connection:
-        server = int(connection.execute(text("SHOW server_version_num")).scalar_one()) // 10_000
-    found = [Programs(folder=folder, major=major, server=server) for folder, major in _candidates() if major >= server]
-    if not found:
-        raise DatabaseRefused(
-            f"no pg_dump of PostgreSQL {server} or later is found; install the client programs of PostgreSQL {server}"
-        )
-    return min(found, key=lambda programs: programs.major)
+        return of_server(int(connection.execute(text("SHOW server_version_num")).scalar_one()) // 10_000, least)
+
+
+def of_server(server: int, least: int = 0) -> Programs:
+    """The same, for a server of the major version `server`."""
+    fit = {major: folder for folder, major in _candidates() if _fits(major, server) and major >= least}
+    if not fit:
+        raise DatabaseRefused(_missing(max(server, least) if server >= TOGETHER else server))
+    return Programs(folder=fit[min(fit)], major=min(fit), server=server)
+
+
+TOGETHER = 17
+"""From this major version on, later programs restore into an earlier server, and read what an earlier pg_dump wrote.
+
+Before it only those of the server's own version will do: what 17 and later restore begins with a setting that earlier
+servers do not know, and earlier programs cannot read what they dump.
+"""
+
+
+def _fits(major: int, server: int) -> bool:
+    return major >= server >= TOGETHER or major == server
+
+
+def _missing(major: int) -> str:
+    return (
+        f"no pg_dump and pg_restore of PostgreSQL {major} are on the PATH; install its client programs (Debian: the "
+        f"package postgresql-client-{major}, then put /usr/lib/postgresql/{major}/bin on the PATH)"
+    )
 
 
 def _candidates() -> Iterator[tuple[Path, int]]:
-    yield embedded.programs(), embedded.MAJOR
-    on_path = shutil.which("pg_dump")
-    if on_path:
-        said = subprocess.run([on_path, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603  # of the PATH
-        version = _VERSION.search(said)
+    """The folders with programs of PostgreSQL, and their major versions; of two of one version the later one counts."""
+    for folder in reversed(os.get_exec_path()):
+        program = shutil.which("pg_dump", path=folder)
+        said = program and subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603  # of the PATH
+        version = said and _VERSION.search(said)
         if version:
-            yield Path(on_path).parent, int(version[1])
+            yield Path(folder), int(version[1])
+    yield embedded.programs(), embedded.MAJOR

@@ -11,11 +11,14 @@ from sqlalchemy import (
     Connection,
     Engine,
     Integer,
+    column,
     create_engine,
     event,
+    exists,
     func,
     literal_column,
     select,
+    table,
     text,
 )
 from sqlalchemy.engine import make_url
@@ -188,10 +191,15 @@ def require_current(engine: Engine) -> None:
 # --- while a backup is being restored ---------------------------------------------------------------------------------
 
 
-def begin_restoring(engine: Engine) -> None:
-    """Have nobody work with the database until `end_restoring`: until then it may send what was sent."""
+def begin_restoring(engine: Engine) -> bool:
+    """Have nobody work with the database until `end_restoring`: until then it may send what was sent.
+
+    Gives whether it is so from now on only; it is so already where a restore did not come to its end.
+    """
     with engine.begin() as connection:
+        is_new = not is_restoring(connection)
         connection.execute(text(f"CREATE TABLE IF NOT EXISTS {_RESTORING} ()"))
+    return is_new
 
 
 def end_restoring(connection: Connection) -> None:
@@ -201,4 +209,35 @@ def end_restoring(connection: Connection) -> None:
 
 def is_restoring(connection: Connection) -> bool:
     """Whether a backup is being restored, or was not restored to its end."""
-    return connection.execute(text(f"SELECT to_regclass('{_RESTORING}')")).scalar() is not None
+    return bool(connection.execute(select(is_marked())).scalar_one())
+
+
+def is_marked() -> ColumnElement[bool]:
+    """As `is_restoring`, for a statement that asks other things too.
+
+    It is of the same moment as they are: `to_regclass` would be of a later one, and could let through what the rows of
+    the moment before say.
+    """
+    return exists().where(_RELATIONS.c.relname == _RESTORING)
+
+
+_RELATIONS = table("pg_class", column("relname"), schema="pg_catalog")
+
+
+def require_restored(connection: Connection) -> None:
+    """Raise DatabaseRefused while a backup is being restored: whoever was here before it begins no work either."""
+    if is_restoring(connection):
+        raise DatabaseRefused("a backup is being restored here, or was not restored to its end; nothing is done before")
+
+
+def others(connection: Connection) -> int:
+    """How many other sessions are on this database, those of the server's own upkeep not counted."""
+    return int(connection.execute(text(_OTHERS)).scalar_one())
+
+
+_OTHERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
+    AND coalesce(backend_type, 'client backend') = 'client backend'
+"""
+"""Of the sessions of others than its own user it is told no type, unless it may see all."""

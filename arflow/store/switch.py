@@ -1,11 +1,14 @@
-"""The delivery switch: whether anything leaves at all. Off on a new database; each turn is a row, never changed."""
+"""The delivery switch: whether anything leaves at all. Off on a new database; each turn is a row, never changed.
+
+While a backup is being restored nothing leaves, whatever the last turn in the copy says.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, false, func, insert, select
 
-from arflow.store import accounts, desk_tables
+from arflow.store import accounts, database, desk_tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +38,14 @@ def latest(connection: Connection) -> Turn | None:
 
 def is_on(connection: Connection) -> bool:
     """Whether anything leaves."""
-    last = latest(connection)
-    return last is not None and last.is_on
+    return bool(connection.execute(select(is_turned_on())).scalar_one())
 
 
 def is_turned_on() -> ColumnElement[bool]:
     """As `is_on`, for a statement that asks other things too."""
     table = desk_tables.delivery_switch
     last = select(table.c.is_on).order_by(table.c.id.desc()).limit(1).scalar_subquery()
-    return func.coalesce(last, false())
+    return func.coalesce(last, false()) & ~database.is_marked()
 
 
 def turn(

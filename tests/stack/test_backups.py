@@ -6,12 +6,13 @@ import os
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
 from arflow import anchors, clock
 from arflow.accounts.entries import EffectStatus
@@ -23,9 +24,9 @@ from arflow.ledger import importing
 from arflow.mail import Folder, Mail
 from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
-from arflow.stack import backups
+from arflow.stack import backups, programs
 from arflow.stack.sample_company import OPENED_ON
-from arflow.store import database, leases, migrating, switch
+from arflow.store import database, leases, migrating, switch, waiting
 from tests.production import activate, known_ids, run, turn, write_events
 from tests.servers import PATIENCE, PROGRAM, until
 from tests.sizes import size
@@ -34,6 +35,7 @@ from tests.test_deliver import POLICY as LETTERS
 from tests.test_deliver import rows as messages
 from tests.test_doors import REAL
 from tests.workers.books import open_account
+from workers import ticker
 from workers.ending import Ending, Stopped
 from workers.patience import reached
 
@@ -90,6 +92,7 @@ def test_a_copy_is_the_same_company_and_harmless(
     before = _rows(demo) | {"anchor": 1}
     status, said, _ = command(database_url, "backup", folder, "--format", "json")
     assert (0, before) == (status, json.loads(said)["rows"])
+    assert json.loads(said)["postgresql"] <= json.loads(said)["programs"]
     assert 0o700 == folder.stat().st_mode & 0o777
     status, said, err = command(empty_url, "restore", folder)
     assert (0, "") == (status, err)
@@ -162,6 +165,19 @@ def test_what_a_killed_backup_left_is_named(database_url: str, tmp_path: Path, c
     assert (2, f"arflow: {left}: {why}\n") == (status, err)
 
 
+def test_a_server_older_than_17_wants_programs_of_its_own_version(
+    demo: Engine, database_url: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without them no backup is made, since none could be restored; a later one does with those that come along."""
+    with demo.connect() as connection:
+        server = int(connection.execute(text("SHOW server_version_num")).scalar_one()) // 10_000
+    monkeypatch.setenv("PATH", str(tmp_path))
+    status, _, err = command(database_url, "backup", tmp_path / "backup")
+    missing = f"no pg_dump and pg_restore of PostgreSQL {server} are on the PATH; install its client programs"
+    assert (2 if server < programs.TOGETHER else 0, server < programs.TOGETHER) == (status, missing in err)
+    assert (server >= programs.TOGETHER) == (tmp_path / "backup").exists()
+
+
 # --- what was to be handed over ---------------------------------------------------------------------------------------
 
 
@@ -170,7 +186,7 @@ def folder(tmp_path: Path) -> Mail:
     return Mail(transport=Folder(tmp_path / "mail"), address="accounts@hill.example", company="Hill & Sons")
 
 
-def _written_to(engine: Engine, tmp_path: Path, count: int, day: dt.date | None) -> None:
+def written_to(engine: Engine, tmp_path: Path, count: int, day: dt.date | None) -> None:
     """Accounts whose first letter, and a notice of it, wait in the outbox; on the clock of a demo, or the real one."""
     if day is not None:
         with engine.begin() as connection:
@@ -203,7 +219,7 @@ def test_what_was_to_be_handed_over_fails_in_the_copy_and_the_accounts_go_on(
     day: dt.date | None,
 ) -> None:
     """One letter sent, one being sent, two waiting: the copy sends none, shows three, and waits for no result."""
-    _written_to(engine, tmp_path, 4, day)
+    written_to(engine, tmp_path, 4, day)
     sent = deliver_batch(engine, folder, limit=2)
     with engine.begin() as connection:
         under_way = leases.claim(connection, limit=2, seconds=600, domain="hill.example")
@@ -258,16 +274,8 @@ def test_killed_in_the_middle_of_a_restore_nobody_can_use_the_copy(
 ) -> None:
     """All rows are there, delivery is on in them: no command and no worker begins. A second restore ends it."""
     assert 0 == command(database_url, "backup", tmp_path / "backup")[0]
-    engine = create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.connect() as connection:  # the restore waits for it once all rows are there
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": migrating.MIGRATING})
-        environment = os.environ | {"ARFLOW_DATABASE_URL": empty_url, "ARFLOW_HOME": str(command.home)}
-        with subprocess.Popen([PROGRAM, "restore", tmp_path / "backup"], env=environment) as restoring:
-            waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-            until(lambda: connection.execute(waits).scalar() == 1, PATIENCE)
-            restoring.kill()
+    with restoring(empty_url, tmp_path / "backup", command.home) as (connection, _):
         assert connection.execute(text("SELECT is_on FROM delivery_switch ORDER BY id DESC LIMIT 1")).scalar_one()
-    engine.dispose()
     for words in (["status"], ["advance"], ["report", "pipeline"]):
         status, _, err = command(empty_url, *words)
         assert (2, True) == (status, "a backup was not restored to its end here; run `arflow restore` again" in err)
@@ -277,11 +285,187 @@ def test_killed_in_the_middle_of_a_restore_nobody_can_use_the_copy(
     assert 0 == command(empty_url, "report", "pipeline")[0]
 
 
+@contextmanager
+def restoring(url: str, folder: Path, home: Path) -> Iterator[tuple[Connection, subprocess.Popen[bytes]]]:
+    """A restore that stands still once all rows are there: what it waits for, and its process, killed in the end."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
+    beside = create_engine(engine.url.set(database="postgres"), poolclass=NullPool)
+    begun = text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND application_name = 'pg_restore'")
+    waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    environment = os.environ | {"ARFLOW_DATABASE_URL": url, "ARFLOW_HOME": str(home)}
+    with (
+        beside.connect().execution_options(isolation_level="AUTOCOMMIT") as watching,
+        subprocess.Popen([PROGRAM, "restore", folder], env=environment) as process,
+    ):
+        try:
+            until(lambda: watching.execute(begun, {"name": engine.url.database}).scalar() == 1, PATIENCE)
+            with engine.connect() as connection:  # the restore waits for it before it goes on with the rows
+                connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": migrating.MIGRATING})
+                until(lambda: connection.execute(waits).scalar() == 1, PATIENCE)
+                yield connection, process
+        finally:
+            process.kill()
+
+
 class _AtOnce(Ending):
     """Ends what waits for something that is away."""
 
     def wait(self, seconds: float) -> bool:
         raise Stopped
+
+
+# --- while it is being restored ---------------------------------------------------------------------------------------
+
+
+def test_before_the_copy_is_harmless_nothing_leaves_it(
+    engine: Engine, database_url: str, empty_url: str, tmp_path: Path, command: Command, folder: Mail
+) -> None:
+    """Workers that were there before the restore see letters that wait, and delivery on: they send and ring nothing."""
+    written_to(engine, tmp_path, 4, None)
+    assert 0 == command(database_url, "backup", tmp_path / "backup")[0]
+    copy = database.connect(empty_url)
+    copy.dispose()  # a process whose session was lost just then
+    with restoring(empty_url, tmp_path / "backup", command.home):
+        assert [("queued",)] * 4 == messages(copy, "status")
+        assert 0 == deliver_batch(copy, folder)
+        with copy.connect() as connection:
+            assert not switch.is_on(connection)
+            assert 0 == waiting.look(connection, clock.read(connection).latest, None, 1).messages
+        copy.dispose()
+    assert 0 == command(empty_url, "restore", tmp_path / "backup")[0]
+    assert 0 == deliver_batch(copy, folder)
+    assert [("failed",)] * 4 == messages(copy, "status")
+    copy.dispose()
+
+
+def test_a_ticker_without_a_session_of_its_own_is_seen_by_its_beats(
+    demo: Engine, database_url: str, empty_url: str, tmp_path: Path, command: Command
+) -> None:
+    """As behind a pooler: a session is there for each beat only. One that beats no more is in nobody's way."""
+    assert 0 == command(database_url, "backup", tmp_path / "backup")[0]
+    there = create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
+    migrating.migrate(there)
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(0.5):
+            with there.begin() as connection:
+                waiting.beat(connection, ticker.NAME)
+
+    with ThreadPoolExecutor(1) as pool:
+        beating = pool.submit(beat)
+        try:
+            until(lambda: _rows(there)["heartbeat"] == 1 or beating.done(), PATIENCE)
+            status, _, err = command(empty_url, "restore", tmp_path / "backup")
+        finally:
+            over.set()
+        beating.result(PATIENCE)
+    assert (2, True) == (status, "the database; end `arflow up` and whatever else uses it, then restore\n" in err)
+    with there.connect() as connection:
+        assert not database.is_restoring(connection)
+    assert 0 == command(empty_url, "restore", tmp_path / "backup")[0]
+
+
+@pytest.mark.parametrize(
+    ("table", "refused"), [("heartbeat", False), ("session", False), ("one_time_link", False), ("event", True)]
+)
+def test_what_the_copy_begins_without_is_not_compared(
+    demo: Engine, database_url: str, empty_url: str, tmp_path: Path, command: Command, *, table: str, refused: bool
+) -> None:
+    """Whoever beats or logs in between does not make it another copy; every other row does."""
+    assert 0 == command(database_url, "backup", tmp_path / "backup")[0]
+    manifest = tmp_path / "backup" / backups.MANIFEST
+    said = json.loads(manifest.read_text("utf-8"))
+    said["rows"][table] += 1
+    manifest.write_text(json.dumps(said), "utf-8")
+    status, _, err = command(empty_url, "restore", tmp_path / "backup")
+    assert (2 if refused else 0, refused) == (status, f"table `{table}` has 1 rows after the restore, not 2" in err)
+
+
+# --- anchors ----------------------------------------------------------------------------------------------------------
+
+
+def test_killed_between_its_anchors_and_its_end_a_restore_is_made_again(
+    demo: Engine, database_url: str, empty_url: str, tmp_path: Path, command: Command
+) -> None:
+    """The home has the file of anchors of another database; in the end that of the backup stands, and nothing else."""
+    assert 0 == command(database_url, "backup", tmp_path / "backup")[0]
+    file, line = anchors.file_of(command.home), backups.read(tmp_path / "backup").anchor
+    other = line.replace('"date": "', '"date": "1')
+    file.write_text(f"{other}\n", "utf-8")
+    with restoring(empty_url, tmp_path / "backup", command.home) as (connection, process):
+        beside = create_engine(connection.engine.url, poolclass=NullPool)
+        with beside.begin() as holding:  # the last transaction waits for it
+            holding.execute(text("LOCK TABLE session IN ACCESS EXCLUSIVE MODE"))
+            connection.execute(text("SELECT pg_advisory_unlock_all()"))
+            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'session'::regclass")
+            until(lambda: holding.execute(waits).scalar() == 1, PATIENCE)
+            process.kill()
+            process.wait()
+    assert f"{line}\n" == file.read_text("utf-8")
+    assert 2 == command(empty_url, "report", "pipeline")[0]
+    assert 0 == command(empty_url, "restore", tmp_path / "backup")[0]
+    assert f"{line}\n" == file.read_text("utf-8")
+    assert f"{other}\n" == file.with_name("before-restore-1.jsonl").read_text("utf-8")
+    assert 0 == command(empty_url, "audit", "verify")[0]
+
+
+def test_a_copy_whose_file_of_anchors_cannot_begin_is_used_by_nobody(
+    demo: Engine, database_url: str, empty_url: str, tmp_path: Path, command: Command
+) -> None:
+    """Or the file of another database would belie it for ever. The home is mended, and the restore repeated."""
+    assert 0 == command(database_url, "backup", tmp_path / "backup")[0]
+    in_the_way = anchors.file_of(command.home).parent
+    kept = in_the_way.rename(in_the_way.with_name("kept"))
+    in_the_way.write_text("no folder")
+    status, _, err = command(empty_url, "restore", tmp_path / "backup")
+    assert (2, f"arflow: {in_the_way}: File exists\n") == (status, err)
+    assert 2 == command(empty_url, "report", "pipeline")[0]
+    in_the_way.unlink()
+    kept.rename(in_the_way)
+    assert 0 == command(empty_url, "restore", tmp_path / "backup")[0]
+    assert 0 == command(empty_url, "audit", "verify")[0]
+
+
+def test_a_home_that_cannot_be_written_to_keeps_no_backup_back(
+    demo: Engine, database_url: str, empty_url: str, tmp_path: Path, command: Command
+) -> None:
+    """It says that there is no new anchor, and holds the line of the last one."""
+    assert 0 == command(database_url, "audit", "anchor")[0]
+    file = anchors.file_of(command.home)
+    (line,) = file.read_text("utf-8").splitlines()
+    file.write_text(f"{line}\nhalf a li")
+    with _full(database_url):
+        status, said, err = command(database_url, "backup", tmp_path / "full")
+    assert (0, True) == (status, said.startswith(f"{tmp_path / 'full'} holds 1 accounts"))
+    assert err.startswith("arflow: without a new anchor: cannot execute ")
+    assert 1 == len(err.splitlines())
+    file.parent.rename(tmp_path / "kept")
+    file.parent.write_text("no folder")
+    status, _, err = command(database_url, "backup", tmp_path / "closed")
+    assert (0, f"arflow: without a new anchor: {file.parent}: File exists\n") == (status, err)
+    assert [line, ""] == [backups.read(tmp_path / name).anchor for name in ("full", "closed")]
+    file.parent.unlink()
+    assert 0 == command(empty_url, "restore", tmp_path / "full")[0]
+    assert 0 == command(empty_url, "audit", "verify")[0]
+
+
+@contextmanager
+def _full(url: str) -> Iterator[None]:
+    """A server that writes nothing: no row, and no moment for pg_dump either, as on a full disk."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        name = engine.url.database
+        moments = Path(connection.execute(text("SHOW data_directory")).scalar_one(), "pg_snapshots")
+        connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+        away = moments.rename(moments.with_name("pg_snapshots_away"))
+        try:
+            yield
+        finally:
+            away.rename(moments)
+            connection.execute(text("SET default_transaction_read_only = off"))
+            connection.execute(text(f"ALTER DATABASE {name} RESET default_transaction_read_only"))
+    engine.dispose()
 
 
 # --- under load -------------------------------------------------------------------------------------------------------

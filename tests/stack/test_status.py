@@ -68,6 +68,49 @@ def test_each_thing_that_needs_a_person_is_named(
     assert {"parked", "failed", "jobs", "no_drain_worker", "no_deliver_worker"} == found
 
 
+_LETTER = (
+    "INSERT INTO message (account_id, number, policy, template, decided_at, status, queued_at, not_before, tried_from, "
+    "leased_until) VALUES ('A', 1, 'quiet', 'friendly-reminder', now(), '{status}', now() - interval '3 days', "
+    "now() + interval '{not_before}', now() + interval '{tried}', now() + interval '{leased}')"
+)
+_BLOWN = "INSERT INTO blown_fuse (policy, \"on\", number, ceiling) VALUES ('quiet', current_date, 9, 1)"
+_HELD = "UPDATE account SET on_hold = true"
+
+
+@pytest.mark.parametrize(
+    ("letter", "besides", "waits"),
+    [
+        ({"not_before": "10 minutes"}, _HELD, False),
+        ({"not_before": "-1 second"}, _HELD, False),
+        ({"not_before": "10 minutes", "tried": "-1 day"}, _HELD, False),
+        ({"not_before": "-2 hours"}, _BLOWN, False),
+        ({"not_before": "-2 hours", "tried": "-1 day"}, _BLOWN, False),
+        ({"not_before": "14 hours"}, "", False),
+        ({"not_before": "14 hours", "tried": "-1 day"}, "", False),
+        ({"not_before": "-10 minutes"}, "", False),
+        ({"not_before": "-1 day", "leased": "1 minute"}, "", False),
+        ({"not_before": "-1 day", "leased": "-1 minute"}, "", False),
+        ({"not_before": "-2 hours"}, "", True),
+        ({"not_before": "-3 hours", "leased": "-2 hours"}, "", True),
+        ({"not_before": "50 minutes", "tried": "-2 hours"}, "", True),
+        ({"not_before": "-1 hour", "tried": "-2 hours", "leased": "1 minute"}, "", True),
+    ],
+)
+def test_only_what_waits_for_the_mail_server_is_laid_to_it(
+    engine: Engine, database_url: str, command: Command, letter: dict[str, str], besides: str, *, waits: bool
+) -> None:
+    """What is put off because of a hold, a fuse or the night waits for that, however long ago it was queued."""
+    open_account(engine)
+    status = "sending" if "leased" in letter else "queued"
+    said = _LETTER.format(**{"status": status, "tried": "none", "leased": "none"} | letter)
+    with engine.begin() as connection:
+        connection.execute(text(said.replace("now() + interval 'none'", "NULL")))
+        turn_delivery(connection, is_on=True, actor="ada", reason="")
+        if besides:
+            connection.execute(text(besides))
+    assert waits == ("stuck" in _needs(command, database_url))
+
+
 def test_it_speaks_to_people_and_ends_with_1(engine: Engine, database_url: str, command: Command) -> None:
     open_account(engine)
     status, said, err = command(database_url, "status")

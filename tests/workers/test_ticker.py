@@ -10,9 +10,10 @@ from sqlalchemy import Engine, func, insert, select, update
 
 from arflow import anchors, clock, queues
 from arflow.advance import Engineering, record, turn_delivery
+from arflow.errors import DatabaseRefused
 from arflow.queues import DELIVER, DRAIN
 from arflow.rules.reference import Reference
-from arflow.store import accounts, desk_tables, tables, waiting
+from arflow.store import accounts, database, desk_tables, tables, waiting
 from tests.workers.books import NAME, open_account
 from workers import ticker
 
@@ -52,6 +53,19 @@ def test_it_rings_for_messages_while_delivery_is_on(engine: Engine, redis: Redis
     with engine.begin() as connection:
         turn_delivery(connection, is_on=True, actor="test", reason="")
     assert [0, 1] == _tick(engine, redis)
+
+
+def test_it_rings_for_nobody_while_a_backup_is_restored(engine: Engine, redis: Redis) -> None:
+    """Also one that was there before: a copy has accounts that are due, and letters that left long ago."""
+    open_account(engine)
+    _make_due(engine)
+    database.begin_restoring(engine)
+    with pytest.raises(DatabaseRefused, match="a backup is being restored here"):
+        _tick(engine, redis)
+    assert [0, 0] == [queues.waiting(redis, kind) for kind in (DRAIN, DELIVER)]
+    with engine.begin() as connection:
+        database.end_restoring(connection)
+    assert [1, 0] == _tick(engine, redis)
 
 
 def test_it_notes_that_it_is_there(engine: Engine, redis: Redis) -> None:
