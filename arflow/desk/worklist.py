@@ -304,11 +304,12 @@ def _found(connection: Connection, user: User, text: str, which: Which) -> list[
 def _is(text: str) -> Which:
     """Whether an account has this id, or this invoice; what may is looked up, so that no account is read in vain."""
     invoiced = select(tables.invoice.c.account_id).where(func.lower(tables.invoice.c.id) == func.lower(text))
-    itself, others = _account.alias("itself"), _account.alias("others")
+    itself, others, owing = _account.alias("itself"), _account.alias("others"), _account.alias("owing")
+    families = select(owing.c.family).where(owing.c.id.in_(invoiced))  # its head may be who paid for them once
     may_be = union_all(
         select(itself.c.id).where(itself.c.id == text),
         invoiced,
-        select(others.c.id).where(others.c.family.in_(invoiced), others.c.family != others.c.id),
+        select(others.c.id).where(others.c.family.in_(families), others.c.family != others.c.id),
     )
     return _account.c.id.in_(may_be) & ((_account.c.id == text) | _book().in_(invoiced))
 

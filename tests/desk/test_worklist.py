@@ -226,6 +226,27 @@ def test_search_finds_by_id_name_and_invoice_within_reach(book: Engine) -> None:
         assert ["C1"] == worklist.search(connection, carl, "limited")
 
 
+def test_an_invoice_finds_who_is_called_about_it_whoever_else_pays_for_others_now(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """All are of the family of the payer that one of them has now."""
+    rule = "{id: old, from: current, when: days_overdue >= 9, to: called, why: Old.}"
+    activate(engine, load_policy(f"policy: p\ncurrency: USD\nrules: [{rule}]", file="test"))
+    lena = person(engine, "lena", "lead")
+    of = {"date": "2026-01-05"}
+    owed = [
+        {**of, "account": key, "event": "invoice", "id": f"{key}-1", "amount": "9.00", "due": "2026-12-01"}
+        for key in "PQ"
+    ]
+    links = [{**of, "account": key, "event": "account", "pays_through": payer} for key, payer in ("KP", "LP", "KQ")]
+    for number, lines in enumerate(([*owed, *links[:2]], [{**links[2], "date": "2026-01-06"}])):
+        take_in(engine, write_events(tmp_path / f"{number}.jsonl", lines))
+        run(engine, REAL)
+    with engine.connect() as connection:
+        assert ["K", "Q"] == worklist.search(connection, lena, "q-1")
+        assert ["L", "P"] == worklist.search(connection, lena, "p-1")
+
+
 def test_an_account_without_a_call_left_is_not_due(book: Engine) -> None:
     """Two months on, the accounts are escalated; their calls are over and nothing is due."""
     cara = person(book, "cara", "caller", queue="collections")
