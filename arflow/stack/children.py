@@ -1,6 +1,7 @@
 """The processes of a run: started, started again when they die, and ended. None of them outlives the supervisor."""
 
 import json
+import math
 import select
 import subprocess
 import sys
@@ -65,6 +66,7 @@ class Child:
                 [sys.executable, "-P", "-m", self.plan.module, *given],
                 stdin=self.surroundings.lifeline,
                 stdout=subprocess.PIPE if self.plan.speaks else subprocess.DEVNULL,
+                bufsize=0,  # or of two lines said at once, the second would be read and not seen
                 stderr=errors,
                 cwd=self.surroundings.home,
                 env=dict(self.surroundings.environment),
@@ -99,22 +101,28 @@ class Child:
         self._again_at = 0.0
         return None
 
-    def wait_for_url(self, stop_if_told: Callable[[], None]) -> str:
-        """What a child that speaks says when it is ready. Raises ChildRefused with its reason when it cannot be."""
-        told = json.loads(self._line(stop_if_told) or "{}")
-        if "url" in told:
-            return str(told["url"])
-        errors = self.surroundings.home / "logs" / f"{self.plan.name}.err"
-        raise ChildRefused(told.get("refused") or f"{self.plan.name} does not start; {errors} says why")
+    def wait_for_url(self, tell: Callable[[str], None], stop_if_told: Callable[[], None]) -> str:
+        """What a child that speaks says when it is ready. Raises ChildRefused with its reason when it cannot be.
 
-    def _line(self, stop_if_told: Callable[[], None]) -> str:
+        Once it has said what it waits for, which the person is told, it has as long as it takes.
+        """
+        told = self._word(time.monotonic() + READY_SECONDS, stop_if_told)
+        while "waits" in told:
+            tell(told["waits"])
+            told = self._word(math.inf, stop_if_told)
+        if "url" in told:
+            return told["url"]
+        logs = self.surroundings.home / "logs" / self.plan.name
+        raise ChildRefused(told.get("refused") or f"{self.plan.name} does not start; {logs}.log or .err says why")
+
+    def _word(self, until: float, stop_if_told: Callable[[], None]) -> dict[str, str]:
+        """What it says next; nothing when it has ended, or is silent until then."""
         pipe = cast(IO[bytes], self.process.stdout)
-        until = time.monotonic() + READY_SECONDS
         while time.monotonic() < until:
             stop_if_told()
             if select.select([pipe], [], [], LOOK_SECONDS)[0]:
-                return pipe.readline().decode()
-        return ""
+                return cast(dict[str, str], json.loads(pipe.readline() or "{}"))
+        return {}
 
     def tell_to_end(self) -> None:
         """Ask it to end in order."""

@@ -1,4 +1,7 @@
-"""How a keeper of a server speaks with its supervisor: one line on standard output, then it watches until it ends."""
+"""How a keeper of a server speaks with its supervisor: that it waits, then that it is ready, each a line on its output.
+
+From then on it watches until it ends.
+"""
 
 import json
 import sys
@@ -13,6 +16,12 @@ LOOK_SECONDS = 0.5
 def say_ready(url: str) -> None:
     """Tell the supervisor where the server is."""
     _say({"url": url})
+
+
+def say_waits(what: str) -> None:
+    """Tell the supervisor why the server is not ready yet."""
+    log(__name__).warning("the server is not ready yet", what=what)
+    _say({"waits": what})
 
 
 def say_refused(reason: str) -> None:

@@ -1,7 +1,8 @@
 """The supervisor of one home: brings everything up in order, watches it, and ends all of it.
 
 Whatever goes wrong on the way up is one error for the person, and nothing is left running. What dies later is started
-again. If the supervisor itself is killed, its end of the lifeline closes, and every child ends by itself.
+again. If the supervisor itself is killed, its end of the lifeline closes, and every child ends by itself. It does not
+end because nobody reads any more what it says.
 """
 
 import errno
@@ -59,6 +60,7 @@ def up(settings: Settings, options: Options, tell: Tell, prepare: Prepare, look:
     """
     mail.of(settings)  # or it says what is wrong with them
     settings.home.mkdir(parents=True, exist_ok=True)
+    say = _Voice(tell)
     ending = Ending()
     ending.listen()
     signal.signal(signal.SIGHUP, ending.told)
@@ -67,14 +69,30 @@ def up(settings: Settings, options: Options, tell: Tell, prepare: Prepare, look:
         locks = stack.enter_context(_locked(places, ending))
         listening = stack.enter_context(_listening(options.port))
         run = stack.enter_context(_Run(settings, locks, listening, ending))
-        run.bring_up_servers()
+        run.bring_up_servers(say)
         engine = stack.enter_context(_engine(run.environment))
         address = f"http://{ADDRESS}:{listening.getsockname()[1]}"
         lines = prepare(engine, address, ending.stop_if_told)
         run.bring_up_processes(options)
-        tell("\n".join([*lines, f"arflow is at {address}/ (Ctrl-C ends it)"]))
-        run.watch(tell, lambda: look(engine))
-        tell("ending")
+        say("\n".join([*lines, f"arflow is at {address}/ (Ctrl-C ends it)"]))
+        run.watch(say, lambda: look(engine))
+        say("ending")
+
+
+class _Voice:
+    """Says lines to the person. Where they go may be closed or full: what happened stands in the log as well."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell, self._was_heard = tell, True
+
+    def __call__(self, line: str) -> None:
+        """Say it, or go on without; that is logged once."""
+        try:
+            self._tell(line)
+        except OSError as error:
+            if self._was_heard:
+                log(__name__).warning("what is said cannot be written", reason=error.strerror, **failure(error))
+            self._was_heard = False
 
 
 @contextmanager
@@ -150,7 +168,7 @@ class _Run:
             ),
         )
 
-    def bring_up_servers(self) -> None:
+    def bring_up_servers(self, tell: Tell) -> None:
         """Start the embedded servers, or check that the real ones can be used; all processes learn where they are."""
         wanted = {
             config.DATABASE_URL: (self.settings.database_url, "postgres"),
@@ -162,7 +180,7 @@ class _Run:
                 begun[variable] = self._begin(Plan(name=name, module=f"arflow.stack.{name}", speaks=True))
                 self.servers.append(begun[variable])
         for variable, (url, _) in wanted.items():
-            self.environment[variable] = url or begun[variable].wait_for_url(self.ending.stop_if_told)
+            self.environment[variable] = url or begun[variable].wait_for_url(tell, self.ending.stop_if_told)
         queues.connect(self.environment[config.REDIS_URL]).close()
 
     def bring_up_processes(self, options: Options) -> None:

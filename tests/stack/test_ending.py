@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 from sqlalchemy import NullPool, create_engine, text
@@ -141,3 +142,42 @@ def test_a_real_database_is_never_made_a_demo(folder: Path, database_url: str) -
     status, (said,) = _ran(folder / "real", "--port", "0", "--demo", ARFLOW_DATABASE_URL=database_url)
     assert 2 == status
     assert "this database was not made by --demo and is never made one" in said
+
+
+@pytest.mark.parametrize("goes", ["to nobody", "to a full disk"])
+def test_it_goes_on_when_what_it_says_cannot_be_written(folder: Path, database_url: str, goes: str) -> None:
+    """What dies is started again, and it ends in order, all in silence; the log says once that nobody hears it."""
+    home = folder / goes.replace(" ", "-")
+    (folder / f"{home.name}-v").mkdir()
+    with valkey(folder / f"{home.name}-v") as redis_url, Path("/dev/full").open("wb") as full:
+        names = {"ARFLOW_DATABASE_URL": database_url, "ARFLOW_REDIS_URL": redis_url}
+        up = _Unheard(home, subprocess.PIPE if goes == "to nobody" else full, names)
+        until(lambda: "web" in up.children(), 20)
+        if up.process.stdout:
+            until(lambda: b"arflow is at" in up.heard(), 20)
+            up.process.stdout.close()
+        before = up.children()
+        for name in ("ticker", "drain-1"):
+            os.kill(before[name], signal.SIGKILL)
+            until(lambda name=name: up.children().get(name, before[name]) != before[name], SECONDS)  # type: ignore[misc]
+        assert (0, b"") == (up.end(), up.errors.read_bytes())
+    said = (home / "logs" / "up.log").read_text()
+    assert 1 == said.count('"what is said cannot be written"')
+
+
+class _Unheard(Up):
+    """An `arflow up` whose words go somewhere else."""
+
+    def __init__(self, home: Path, to: int | IO[bytes], names: dict[str, str]) -> None:
+        self.home, self.errors = home, home.with_name(f"{home.name}.errors")
+        env = {name: value for name, value in os.environ.items() if not name.startswith("ARFLOW_")}
+        command: list[str | Path] = [PROGRAM, "up", "--port", "0", "--drain-workers", "1", "--deliver-workers", "1"]
+        with self.errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                command, stdout=to, stderr=errors, env=env | names | {"ARFLOW_HOME": str(home)}
+            )
+
+    def heard(self) -> bytes:
+        """The next line of what it says."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()

@@ -1,6 +1,10 @@
-"""The embedded PostgreSQL trusts whoever reaches it, so only its owner and root do."""
+"""The embedded PostgreSQL: reached by its owner and root only, whom it trusts; and started whatever was left of it."""
 
+import os
+import pwd
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +15,10 @@ from sqlalchemy.engine import make_url
 
 from arflow.errors import DatabaseRefused
 from arflow.store import database, embedded
+from tests.recovering import held_up
+from tests.servers import PATIENCE, until
 from tests.strangers import assert_closed
+from workers.ending import Ending, Stopped
 
 pytestmark = pytest.mark.database
 
@@ -83,3 +90,134 @@ def _shown(url: str, name: str) -> str:
         found: str = connection.execute(text(f"SHOW {name}")).scalar_one()
     engine.dispose()
     return found
+
+
+def test_root_leaves_the_data_of_another_user_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take their folder away from under their server. Who is not root stands for that user here."""
+    data = home / "postgres"
+    data.mkdir(mode=0o750, parents=True)
+    if os.geteuid() == 0:
+        shutil.chown(data, "nobody")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    owner = data.stat().st_uid
+    with pytest.raises(DatabaseRefused) as refused:
+        embedded.start(home)
+    name = pwd.getpwuid(owner).pw_name
+    assert f"{data} belongs to the user `{name}`; run this as `{name}`" == str(refused.value)
+    assert (owner, 0o750, [data]) == (data.stat().st_uid, data.stat().st_mode & 0o777, [*home.iterdir()])
+
+
+# --- what is left of it -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def left(server: str) -> Iterator[Path]:
+    """A home whose server has ended."""
+    del server  # the shared server shows that this machine can run one at all
+    top = Path(tempfile.mkdtemp(prefix="arflow-tests-"))
+    top.chmod(0o755)
+    home = top / "home"
+    embedded.start(home)
+    embedded.stop(home)
+    yield home
+    (top / "gate").touch()
+    embedded.start_again(home)
+    embedded.stop(home)
+    shutil.rmtree(top, ignore_errors=True)
+
+
+@pytest.fixture
+def stranger(left: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process of its user: here even a PostgreSQL by its name, on other data."""
+    data = left / "postgres"
+    command, user = ["postgres", "-c", "read line", "-D", f"{data}.old"], data.stat().st_uid
+    with subprocess.Popen(command, executable="/bin/sh", stdin=subprocess.PIPE, user=user) as made:
+        yield made
+        assert made.poll() is None
+        made.kill()
+
+
+@pytest.mark.parametrize("lines", [8, 1, 0])
+def test_after_a_power_cut_its_marks_name_nobody(left: Path, stranger: subprocess.Popen[bytes], lines: int) -> None:
+    """Its number is somebody else's by now, or was never written to disk: it starts, and they are left in peace."""
+    data = left / "postgres"
+    mark = [f"{stranger.pid}", f"{data}", "1796045287", "5432", f"{data}", "", "  2262318   4423728", "ready   "]
+    for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+        _write(data / name, "".join(f"{line}\n" for line in mark[:lines]))
+    _write(data / ".handle_pids.json", "\0" * 12)
+    url = embedded.start_again(left)
+    assert "18" == _shown(url, "server_version").partition(".")[0]
+    embedded.stop(left)
+    assert not (data / "postmaster.pid").exists()
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a file as the server leaves it."""
+    path.write_text(content)
+    owner = path.parent.stat()
+    os.chown(path, owner.st_uid, owner.st_gid)
+
+
+@pytest.mark.parametrize("lines", [0, 1, 7])
+def test_a_server_that_is_just_starting_is_not_forgotten(left: Path, lines: int) -> None:
+    """It writes its mark line by line, and lives all the while."""
+    embedded.start_again(left)
+    data = (left / "postgres").resolve()
+    mark = data / "postmaster.pid"
+    whole = mark.read_text()
+    short = "".join(whole.splitlines(keepends=True)[:lines])
+    mark.write_text(short)
+    embedded._Server(data, embedded._Patience()).forget_the_dead()
+    assert ("starting", short) == (embedded._status(data), mark.read_text())
+    mark.write_text(whole)
+    assert "ready" == embedded._status(data)
+
+
+def test_it_is_waited_for_as_long_as_it_recovers(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than PostgreSQL's own program would wait; who waits is told so, once."""
+    monkeypatch.setenv("PGCTLTIMEOUT", "1")
+    monkeypatch.setattr(embedded, "QUIET_SECONDS", 2.5)
+    held_up(left, left.with_name("gate"))
+    said: list[str] = []
+
+    def tell(line: str) -> None:
+        said.append(line)
+        left.with_name("gate").touch()
+
+    assert "off" == _shown(embedded.start_again(left, tell), "hot_standby")
+    assert [embedded.WAITS] == said
+
+
+def test_a_command_waits_for_whoever_starts_it(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that come while it recovers, the second one is told as well, and finds it ready."""
+    monkeypatch.setattr(embedded, "QUIET_SECONDS", 0.5)
+    held_up(left, left.with_name("gate"))
+    command = [sys.executable, "-P", "-m", "arflow.stack.postgres"]
+    said: list[str] = []
+
+    def tell(line: str) -> None:
+        said.append(line)
+        left.with_name("gate").touch()
+
+    with subprocess.Popen(command, env=os.environ | {"ARFLOW_HOME": str(left)}, stdout=subprocess.PIPE) as keeper:
+        try:
+            until(lambda: embedded.process_of(left) is not None, PATIENCE)
+            assert "off" == _shown(embedded.start_again(left, tell), "hot_standby")
+        finally:
+            keeper.terminate()
+    assert ([embedded.WAITS], 0) == (said, keeper.returncode)
+
+
+def test_told_to_end_while_it_recovers(left: Path) -> None:
+    """Nothing is left running that nobody uses."""
+    held_up(left, left.with_name("gate"))
+    ending = Ending()
+
+    def stop_if_told() -> None:
+        if embedded.process_of(left) is not None:
+            ending.told()
+        ending.stop_if_told()
+
+    with pytest.raises(Stopped):
+        embedded.start_again(left, stop_if_told=stop_if_told)
+    until(lambda: embedded.process_of(left) is None, PATIENCE)
