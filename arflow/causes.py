@@ -35,14 +35,9 @@ def own_instant(life: Life, event: StoredEvent) -> dt.datetime:
 
 
 def comes_late(life: Life, group: Iterable[StoredEvent], applied_to: dt.datetime | None) -> bool:
-    """Whether an event of `group` is dated before what has been applied already, or corrects some of it.
-
-    Or says all tags at once: which of them rules put on, only the whole history can tell.
-    """
-    if applied_to is None:
-        return any(event.was is not None for event in group)
+    """Whether an event of `group` is dated before what has been applied already, or corrects some of it."""
     return any(
-        event.was is not None or "tags" in event.event.data or own_instant(life, event) < applied_to for event in group
+        event.was is not None or (applied_to is not None and own_instant(life, event) < applied_to) for event in group
     )
 
 

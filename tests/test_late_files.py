@@ -208,3 +208,53 @@ def test_a_late_file_leaves_the_episode_of_who_once_paid_through_another(engine:
     query = "SELECT started_on FROM episode WHERE account_id = 'K'"
     with engine.connect() as connection:
         assert [dt.date(2026, 1, 6)] == connection.execute(text(query)).scalars().all()
+
+
+def test_tags_said_at_once_replace_those_of_rules_however_they_come(engine: Engine, tmp_path: Path) -> None:
+    """Ahead, on the day, or a day late."""
+    step(engine, dt.date(2026, 1, 1))
+    rule = "{id: w, from: current, when: days_overdue >= 1, do: [{tag: watched}], why: Late.}"
+    activate(engine, load_policy(f"policy: p\ncurrency: USD\nrules: [{rule}]", file="test"))
+    owed = {"date": "2026-01-01", "event": "invoice", "id": "I1", "amount": "9.00", "due": "2026-01-05"}
+    told = {"date": "2026-01-10", "time": "12:00", "event": "account", "tags": ["vip"]}
+    for number, (day, lines) in enumerate(
+        [(1, [owed | {"account": key} for key in "ABC"] + [told | {"account": "A"}]), (10, [told | {"account": "B"}])]
+    ):
+        step(engine, dt.date(2026, 1, day))
+        take_in(engine, write_events(tmp_path / f"{number}.jsonl", lines))
+    step(engine, dt.date(2026, 1, 12))
+    take_in(engine, write_events(tmp_path / "3.jsonl", [told | {"account": "C"}]))
+    step(engine, dt.date(2026, 1, 13))
+    with engine.connect() as connection:
+        assert [["vip"]] * 3 == connection.execute(text("SELECT tags FROM account ORDER BY id")).scalars().all()
+
+
+def test_a_late_payment_stays_behind_a_promise_that_was_made_before_the_account_moved_east(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """By the clock of Tokyo it lies hours before it, and is told behind it."""
+    step(engine, dt.date(2026, 1, 1))
+    rules = "".join(
+        f"  - {{id: {word}, from: current, when: 'promise_status == \"{word}\"', do: [{{tag: {word}}}], why: Test.}}\n"
+        for word in ("kept", "broken")
+    )
+    calendar = "calendar: {timezone: account, default_timezone: America/Los_Angeles}"
+    activate(engine, load_policy(f"policy: p\ncurrency: USD\n{calendar}\nrules:\n{rules}", file="test"))
+    of = {"account": "A", "date": "2026-01-10", "amount": "50.00"}
+    days = {
+        1: [
+            {"account": "A", "date": "2026-01-01", "event": "account", "timezone": "America/Los_Angeles"},
+            {**of, "date": "2026-01-01", "event": "invoice", "id": "I1", "due": "2026-01-05", "amount": "90.00"},
+        ],
+        10: [
+            {"account": "A", "date": "2026-01-10", "time": "08:30", "event": "account", "timezone": "Asia/Tokyo"},
+            {**of, "time": "09:00", "event": "promise", "id": "V", "due": "2026-01-12"},
+        ],
+        11: [{**of, "time": "09:30", "event": "payment", "id": "P1"}],
+    }
+    for day, lines in days.items():
+        step(engine, dt.date(2026, 1, day))
+        take_in(engine, write_events(tmp_path / f"{day}.jsonl", lines))
+    step(engine, dt.date(2026, 1, 15))
+    with engine.connect() as connection:
+        assert ["kept"] == connection.execute(text("SELECT tags FROM account")).scalar_one()

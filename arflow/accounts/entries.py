@@ -196,7 +196,10 @@ class OpenItem(Struct, frozen=True, kw_only=True):
 
 
 class Episode(Struct, frozen=True, kw_only=True):
-    """A time with something overdue. `spans` are the instants between which it ran; the last end may be open."""
+    """A time with something overdue. `spans` are the instants between which it ran; the last end may be open.
+
+    Those at which events began it or let it go on are on the account's own clock, so that they have its date.
+    """
 
     started_on: dt.date
     spans: tuple[tuple[dt.datetime, dt.datetime | None], ...]
@@ -333,8 +336,18 @@ class Account:
 
     def last_place(self, at: dt.datetime) -> int:
         """The place of the last entry of its own that was recorded at an instant; -1 when none was."""
+        return max((place for instant, place in self._recorded() if instant == at), default=-1)
+
+    @property
+    def last_recorded(self) -> dt.datetime:
+        """The instant at which events last changed its books, as far as they tell; else one before all."""
+        ends = [end for episode in self.episodes for _, end in episode.spans if end is not None]
+        resumed = [start for episode in self.episodes for start, _ in episode.spans[1:]]
+        return max([*ends, *resumed, *(instant for instant, _ in self._recorded())], default=BEFORE_ALL)
+
+    def _recorded(self) -> list[Recorded]:
         own, promises = self.ledger, self.promises.values()
-        found = [
+        return [
             *(invoice.recorded for invoice in own.invoices.values()),
             *(clearing.recorded for clearing in own.clearings.values()),
             *(dispute.recorded for dispute in own.disputes.values()),
@@ -342,7 +355,6 @@ class Account:
             *(promise.cancelled for promise in promises if promise.cancelled),
             *(contact.recorded for contact in self.contacts),
         ]
-        return max((place for instant, place in found if instant == at), default=-1)
 
     @worked_out_of("outgoing")
     def waiting(self) -> tuple[Outgoing, ...]:

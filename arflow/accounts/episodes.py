@@ -29,12 +29,12 @@ def upcoming(account: Account, day: dt.date, act_instant: ActInstant) -> Episode
     return Episode(started_on=started_on, spans=((act_instant(started_on), None),))
 
 
-def after_events(account: Account, before: Ledger, day: dt.date, now: dt.datetime, today: dt.date) -> Account:
-    """`account` after events at `now` (local date `today`) that turned the ledger `before` into the present one."""
+def after_events(account: Account, before: Ledger, day: dt.date, now: dt.datetime) -> Account:
+    """`account` after events at `now`, on its own clock, that turned the ledger `before` into the present one."""
     overdue = account.book.gross_overdue(day) > 0
     running = account.episode
     if overdue and running is None:
-        return _begun(account, before, now, today)
+        return _begun(account, before, now)
     if not overdue and running is not None:
         return evolve(account, episodes=(*account.episodes[:-1], _ended(running, now)))
     return account
@@ -45,10 +45,10 @@ def _ended(episode: Episode, now: dt.datetime) -> Episode:
     return replace(episode, spans=(*episode.spans[:-1], (start, now)))
 
 
-def _begun(account: Account, before: Ledger, now: dt.datetime, today: dt.date) -> Account:
+def _begun(account: Account, before: Ledger, now: dt.datetime) -> Account:
     old = _reopened(account, before)
     if old is None:
-        new = Episode(started_on=today, spans=((now, None),))
+        new = Episode(started_on=now.date(), spans=((now, None),))
         return evolve(account, episodes=(*account.episodes, new))
     others = tuple(episode for episode in account.episodes if episode is not old)
     return evolve(account, episodes=(*others, replace(old, spans=(*old.spans, (now, None)))))

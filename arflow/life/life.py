@@ -214,13 +214,14 @@ class Life:
     def add(self, fresh: Sequence[Part], now: dt.datetime, actor: str = "") -> bool:
         """Fold `fresh` parts into the books, each as of its own time, after which nothing else has been applied.
 
-        As `relive`, without the whole history: only time has passed since then.
+        As `relive`, without the whole history: only time has passed since then. They are the last to speak of the owner
+        and of tags.
         """
-        account, late = self.account, _events_of(fresh)
-        at = instant(self.zone(), fresh[0].on, fresh[0].clock)
+        account = self.account
+        at = max(instant(self.zone(), fresh[0].on, fresh[0].clock), account.last_recorded)
         books = self._folded(rewound(account, at), fresh)
         known = with_books(account, books, has_paid_through=account.pays_through is not None)
-        return self._come_late(with_last_words(known, books, late, late), late, now, actor)
+        return self._come_late(evolve(known, owner=books.owner, tags=books.tags), _events_of(fresh), now, actor)
 
     def _folded(self, account: Account, parts: Sequence[Part]) -> Account:
         """What the books of `account` come to with `parts`, each at its own time."""

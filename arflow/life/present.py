@@ -211,8 +211,7 @@ class Present:
 
     def settle_episode(self, before: Ledger, at: dt.datetime) -> None:
         """Begin, end or go on with an episode, after events at `at` that changed the ledger `before`."""
-        today = self.local(at).date()
-        self.account = episodes.after_events(self.account, before, self.policy_day(at), at, today)
+        self.account = episodes.after_events(self.account, before, self.policy_day(at), self.local(at))
 
     def update(self, changed: Iterable[Outgoing]) -> None:
         """Put `changed` effects in the place of those with their numbers."""

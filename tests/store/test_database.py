@@ -53,6 +53,12 @@ def test_the_migrations_make_the_tables_of_the_code(engine: Engine) -> None:
         assert [] == compare_metadata(MigrationContext.configure(connection), desk_tables.user.metadata)
 
 
+def test_a_session_compiles_no_queries(engine: Engine) -> None:
+    """PostgreSQL before 18 would compile whatever cannot be found by an index, in each batch anew."""
+    with engine.connect() as connection:
+        assert connection.execute(text("SHOW jit")).scalar_one() == "off"
+
+
 def test_a_database_of_another_program_is_refused(empty_url: str) -> None:
     """One line names the foreign table; nothing is made beside it."""
     _execute(empty_url, "CREATE TABLE customers_of_crm (id int)")
