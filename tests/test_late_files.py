@@ -215,8 +215,8 @@ def test_tags_said_at_once_replace_those_of_rules_however_they_come(engine: Engi
     step(engine, dt.date(2026, 1, 1))
     rule = "{id: w, from: current, when: days_overdue >= 1, do: [{tag: watched}], why: Late.}"
     activate(engine, load_policy(f"policy: p\ncurrency: USD\nrules: [{rule}]", file="test"))
-    owed = {"date": "2026-01-01", "event": "invoice", "id": "I1", "amount": "9.00", "due": "2026-01-05"}
-    told = {"date": "2026-01-10", "time": "12:00", "event": "account", "tags": ["vip"]}
+    owed: dict[str, Any] = {"date": "2026-01-01", "event": "invoice", "id": "I1", "amount": "9.00", "due": "2026-01-05"}
+    told: dict[str, Any] = {"date": "2026-01-10", "time": "12:00", "event": "account", "tags": ["vip"]}
     first = [*(owed | {"account": key} for key in "ABC"), told | {"account": "A"}]
     take_in(engine, write_events(tmp_path / "1.jsonl", first))
     step(engine, dt.date(2026, 1, 10))
