@@ -14,6 +14,7 @@ LARGEST = 10**15 - 1
 """The largest amount, in minor units, that one entry may have; sums stay far inside a signed 64-bit integer."""
 
 _DECIMAL = re.compile(r"(-?)(\d{1,16})(?:\.(\d{1,8}))?", re.ASCII)
+_HUGE = re.compile(r"-?[1-9]\d{16,}(?:\.\d*)?", re.ASCII)
 
 
 @cache
@@ -33,15 +34,23 @@ def parse(text: object, currency: str) -> int:
         raise Refused(f'an amount is a decimal string such as "50.00", not {text!r}')
     match = _DECIMAL.fullmatch(text)
     if match is None:
-        raise Refused(f'`{text[:40]}` is no amount; write a decimal string such as "50.00"')
+        raise _too_large(text, currency) if _HUGE.fullmatch(text) else _no_amount(text)
     sign, whole, decimals = match.group(1), match.group(2), match.group(3) or ""
     places = exponent(currency)
     if len(decimals) > places:
         raise Refused(f"`{text}` has more decimals than {currency}, which has {places}")
     minor = int(whole + decimals.ljust(places, "0"))
     if minor > LARGEST:
-        raise Refused(f"`{text}` is larger than arflow keeps ({show(LARGEST, currency)})")
+        raise _too_large(text, currency)
     return -minor if sign else minor
+
+
+def _no_amount(text: str) -> Refused:
+    return Refused(f"`{text[:40]}` is no amount; use a point for decimals, and no other sign: 1000.50")
+
+
+def _too_large(text: str, currency: str) -> Refused:
+    return Refused(f"`{text[:40]}` is larger than arflow keeps ({show(LARGEST, currency)})")
 
 
 def show(minor: int, currency: str) -> str:

@@ -1,14 +1,23 @@
 """Which accounts a person reaches: one condition, for every page and form. What it leaves out is not there (404)."""
 
-from sqlalchemy import ColumnElement, Connection, Select, false, or_, select, true
+import datetime as dt
 
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, or_, select, true
+
+from arflow import clock
+from arflow.clock import Now
 from arflow.desk import users
 from arflow.desk.users import User
 from arflow.errors import SaysNo
 from arflow.store.desk_tables import task
-from arflow.store.tables import account
+from arflow.store.tables import account, event
 
 REACH_ALL = ("lead", "admin")
+MENDED_FOR = dt.timedelta(hours=12)
+"""How long a caller still opens what they recorded something on, to mend it: the rest of a working day."""
+
+_RECORDED = ("contact", "promise", "promise_cancelled", "dispute", "hold", "hold_released", "forced")
+"""What callers record on an account."""
 
 
 def reachable(user: User) -> ColumnElement[bool]:
@@ -67,6 +76,27 @@ def called_on(queues: tuple[str, ...]) -> ColumnElement[bool]:
 
 
 def require(connection: Connection, user: User, account_id: str) -> None:
-    """Raise SaysNo unless `user` reaches the account; one that is not there looks like one of somebody else."""
-    if not connection.execute(select(account.c.id).where(account.c.id == account_id, reachable(user))).first():
+    """Raise SaysNo unless `user` may open the account; one that is not there looks like one of somebody else.
+
+    They may open what they reach, and for a while what they have just recorded something on: logging a call closes the
+    call by which they reached it. No list and no search has that.
+    """
+    may_open = or_(reachable(user), _just_recorded_by(user, clock.read(connection)))
+    if not connection.execute(select(account.c.id).where(account.c.id == account_id, may_open)).first():
         raise SaysNo(f"there is no account `{account_id[:80]}` for you")
+
+
+def _just_recorded_by(user: User, now: Now) -> ColumnElement[bool]:
+    """Whether `user`, a caller, recorded something on the account a short while ago, and nobody was given it since."""
+    if not user.is_any_of("caller"):
+        return false()
+    since = event.c.known_on == now.day if now.at is None else event.c.known_at > now.at - MENDED_FOR
+    given = event.alias("given")
+    is_given = and_(given.c.account_id == account.c.id, given.c.kind == "account", given.c.id > event.c.id)
+    return (
+        select(event.c.id)
+        .where(event.c.account_id == account.c.id, event.c.kind.in_(_RECORDED), event.c.actor == user.name, since)
+        .where(~select(given.c.id).where(is_given, given.c.content["owner"].astext.is_not(None)).exists())
+        .correlate(account)
+        .exists()
+    )

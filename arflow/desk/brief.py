@@ -1,8 +1,10 @@
 """What a caller needs to know before a call: the account's page as values, from the account and its facts alone."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from heapq import nlargest
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -11,9 +13,12 @@ from arflow.accounts.exposure import undisputed
 from arflow.accounts.facts import Snapshot
 from arflow.accounts.promises import Verdict
 from arflow.desk import outcomes, wording
-from arflow.rules.calendar import Calendar
+from arflow.rules.calendar import Calendar, zone_named
 
 _FULL = 100
+_LATEST = 10
+"""Of how many invoices the usual terms are taken."""
+
 _UNTOUCHABLE: Mapping[str, str] = MappingProxyType(
     {
         "stop-contact": "the customer wants no more contact",
@@ -95,9 +100,13 @@ def promises(seen: Snapshot) -> Promises:
 
 
 def usual_terms(account: Account) -> int | None:
-    """The days to pay that the customer's latest invoice gives, None without any invoice."""
-    latest = max(account.book.invoices.values(), key=lambda invoice: (invoice.issued, invoice.id), default=None)
-    return (latest.last_due - latest.issued).days if latest else None
+    """The days to pay that most of the customer's latest invoices give, None without any invoice.
+
+    Those of a plan are the days to its first instalment; of terms that are equally common the latest are told.
+    """
+    latest = nlargest(_LATEST, account.book.invoices.values(), key=lambda invoice: (invoice.issued, invoice.id))
+    terms = Counter((invoice.items[0].due - invoice.issued).days for invoice in latest)
+    return terms.most_common(1)[0][0] if terms else None
 
 
 def red_flags(account: Account, seen: Snapshot) -> list[str]:
@@ -126,30 +135,51 @@ def _red_flags(account: Account, seen: Snapshot) -> Iterator[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Allowed:
-    """Whether the customer may be called now. `at` is the first moment, None when a person has to decide first."""
+    """Whether the customer may be called now. `at` is the first moment, None when a person has to decide first.
+
+    `assumed` is the zone that stands for theirs where that is not known.
+    """
 
     now: bool
     at: dt.datetime | None
     why: str
+    assumed: str = ""
 
 
 def allowed(account: Account, seen: Snapshot, calendar: Calendar, zone: ZoneInfo, at: dt.datetime) -> Allowed:
     """When the customer may be called next: nobody calls on hold or against a wish, or outside working hours there."""
+    theirs = zone_named(account.timezone)
+    assumed = "" if theirs else str(zone)
     if account.on_hold:
-        return Allowed(now=False, at=None, why="on hold: no contact until it ends")
+        return Allowed(now=False, at=None, why="on hold: no contact until it ends", assumed=assumed)
     if stop := next((why for tag, why in _UNTOUCHABLE.items() if tag in account.tags), None):
-        return Allowed(now=False, at=None, why=f"do not call: {stop}")
+        return Allowed(now=False, at=None, why=f"do not call: {stop}", assumed=assumed)
     first = calendar.earliest_sending(zone, at)
-    local = first.astimezone(zone)
     if first > at:
-        return Allowed(
-            now=False, at=first, why=f"call from {local:%A} {wording.day(local.date())}, {local:%H:%M} there"
-        )
-    return Allowed(now=True, at=first, why=_may_call(seen))
+        where = "there" if theirs == zone else f"({zone})"  # a policy may have working hours of one zone for all
+        why = f"call from {_moment(first.astimezone(zone))} {where}"
+        return Allowed(now=False, at=first, why=why, assumed=assumed)
+    return Allowed(now=True, at=first, why=_may_call(seen), assumed=assumed)
+
+
+def _moment(local: dt.datetime) -> str:
+    return f"{local:%A} {wording.day(local.date())}, {local:%H:%M}"
 
 
 def _may_call(seen: Snapshot) -> str:
-    waiting = promises(seen).open
-    if waiting and not seen.facts.overdue_amount:
-        return f"you may call, but {wording.day(waiting[0].end)} was agreed"
-    return "you may call now"
+    """That they may be called, and what speaks against it: then there is nothing to ask for."""
+    facts, waiting = seen.facts, promises(seen).open
+    if facts.overdue_amount:
+        return "you may call now"
+    if waiting and (facts.promised_amount or not facts.gross_overdue_amount):
+        return f"you may call, but {_promised(waiting[0])}"
+    if facts.gross_overdue_amount:
+        return "you may call, but all that is overdue is disputed"
+    return "you may call, but nothing is overdue"
+
+
+def _promised(waiting: Verdict) -> str:
+    """By when it was promised; the days of grace are the policy's, and nobody agreed on them."""
+    due, end = waiting.promise.due, waiting.end
+    said = f"payment is promised by {wording.day(due)}"
+    return said if end == due else f"{said}, and we wait until {wording.day(end)}"

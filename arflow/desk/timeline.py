@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from arflow.accounts.promises import Verdict
-from arflow.desk import notes, reasons, wording
+from arflow.desk import notes, outcomes, reasons, wording
 from arflow.desk.notes import Note
 from arflow.life.records import EntryKind
 from arflow.store import desk_tables, policies, tables
@@ -199,11 +199,23 @@ def contacts(connection: Connection, view: View, limit: int = 3) -> list[Entry]:
 _NEXT = 3
 """What was agreed in a call is the next event after it; other people may record something in between."""
 
+_AGREES: Mapping[str, str] = MappingProxyType({"promised": "promise", "disputes": "dispute"})
+"""What was agreed, where the outcome itself says it."""
+
 
 def _agreed_in(call: _Row, agreed: Sequence[_Row]) -> Sequence[_Row]:
-    """What was agreed in a call: all of its moment; where people record by a form, one promise or dispute with it."""
+    """What was agreed in a call, and is of its moment. Nobody agrees on anything with no answer.
+
+    What one form records has one instant of the real clock. A stepped clock and a file have no such instant, so the
+    outcome has to say it: else what was recorded for itself on that day is put into the customer's mouth.
+    """
     same = [other for other in agreed if (other.on, other.clock, other.actor) == (call.on, call.clock, call.actor)]
-    return [other for other in same if 0 < other.id - call.id <= _NEXT][:1] if call.actor else same
+    outcome = call.content.get("outcome")
+    if call.actor and call.known_at is not None:
+        return [other for other in same if other.known_at == call.known_at and outcome in outcomes.CONVERSATIONS]
+    if call.actor:
+        same = [other for other in same if 0 < other.id - call.id <= _NEXT][:1]
+    return [other for other in same if other.kind == _AGREES.get(outcome)]
 
 
 def _agreed(connection: Connection, view: View, calls: Sequence[_Row]) -> Sequence[_Row]:

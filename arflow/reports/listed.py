@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from arflow import money
+from arflow.reports import owners
 from arflow.reports.positions import BUCKETS, Position
 from arflow.store import accounts
 from arflow.store.tables import account
@@ -38,11 +39,15 @@ class Which:
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """One line: how the account stood, and what it is called and whose it is today."""
+    """One line: how the account stood, and what it is called and whose it is today.
+
+    `owner_shown` is what people call the owner, `owner` the name that the ledger and files know.
+    """
 
     position: Position
     name: str
     owner: str
+    owner_shown: str
     is_parked: bool
 
 
@@ -57,7 +62,7 @@ _TEXTS: Mapping[str, _Key] = MappingProxyType(
     {
         "account": lambda line: line.position.account,
         "name": lambda line: line.name.casefold(),
-        "owner": lambda line: line.owner,
+        "owner": lambda line: line.owner_shown.casefold(),
         "state": lambda line: line.position.state,
     }
 )
@@ -71,11 +76,13 @@ def listed(connection: Connection, found: Iterable[Position]) -> list[Listed]:
     columns = (account.c.id, account.c.name, account.c.owner, accounts.is_parked().label("is_parked"))
     ids = accounts.listed([position.account for position in chosen])
     known = {row.id: row for row in connection.execute(select(*columns).where(account.c.id.in_(ids)))}
+    everybody = owners.known(connection)
     return [
         Listed(
             position=position,
             name=known[position.account].name,
             owner=known[position.account].owner,
+            owner_shown=owners.shown(known[position.account].owner, everybody),
             is_parked=known[position.account].is_parked,
         )
         for position in chosen

@@ -55,10 +55,15 @@ def kind_of(owner: str, everybody: Mapping[str, Owner]) -> str:
     return everybody[owner].kind if owner in everybody else "unknown"
 
 
+def shown(owner: str, everybody: Mapping[str, Owner]) -> str:
+    """What people call the owner of an account; a name that is nobody's here as it is."""
+    return everybody[owner].title if owner in everybody else owner
+
+
 def owned(owner: str, currency: str, everybody: Mapping[str, Owner], *, accounts: int) -> Owned:
     """The line of an owner with so many accounts in a currency, before any money is counted."""
-    title = everybody[owner].title if owner in everybody else owner
-    return Owned(owner=owner, kind=kind_of(owner, everybody), title=title, currency=currency, accounts=accounts)
+    kind, title = kind_of(owner, everybody), shown(owner, everybody)
+    return Owned(owner=owner, kind=kind, title=title, currency=currency, accounts=accounts)
 
 
 def in_order(lines: Iterable[Owned]) -> list[Owned]:

@@ -22,6 +22,7 @@ LARGEST = 1_500_000
 
 _OLDEST = 24 * 60 * 60
 _NEVER = ("csrf_token", "carried")
+_NOT_TYPED = ("seen", "mark")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,8 @@ class Carried:
 def ask_to_log_in() -> ResponseReturnValue:
     """The log-in, on the way to where the request wanted to go."""
     if request.method not in ("GET", "HEAD"):
-        return log_in_page(status=401, carrying=pack(), goes_to=_page_before())
+        carrying = pack()
+        return log_in_page(status=401, carrying=carrying, lost=None if carrying else _lost(), goes_to=_page_before())
     asked = _parts(request.headers.get("HX-Current-URL", "")).path or request.full_path.rstrip("?")
     there = url_for("sign_in.log_in", next=asked if asked != "/" else None)
     if "HX-Request" in request.headers:
@@ -53,11 +55,23 @@ def _page_before() -> str:
 
 
 def log_in_page(
-    *, status: int, carrying: str = "", reason: str = "", name: str = "", goes_to: str = ""
+    *,
+    status: int,
+    carrying: str = "",
+    lost: list[tuple[str, str]] | None = None,
+    reason: str = "",
+    name: str = "",
+    goes_to: str = "",
 ) -> ResponseReturnValue:
-    """The page on which one logs in."""
+    """The page on which one logs in; `lost` is what was typed into a form that is not carried, None of no form."""
     page = render_template(
-        "sign_in/log_in.html", carrying=carrying, carried=unpack(carrying), reason=reason, name=name, goes_to=goes_to
+        "sign_in/log_in.html",
+        carrying=carrying,
+        carried=unpack(carrying),
+        lost=lost,
+        reason=reason,
+        name=name,
+        goes_to=goes_to,
     )
     return make_response(page, status)
 
@@ -67,17 +81,25 @@ def confirm_page(typed: Carried, *, status: int, was: str) -> ResponseReturnValu
     return make_response(render_template("sign_in/not_sent.html", typed=typed, was=was), status)
 
 
+def _lost() -> list[tuple[str, str]]:
+    """What is shown to be copied of a form that cannot be carried, since nobody knows any more whose it was.
+
+    They logged out in another window. It goes back to the browser that sent it just now, and to no one else.
+    """
+    fields = [(name, text) for name, text in form_fields() if name not in _NOT_TYPED]
+    return fields if came_from_here() and _is_small(fields) else []
+
+
+def _is_small(fields: list[tuple[str, str]]) -> bool:
+    return sum(len(name) + len(text) for name, text in fields) <= LARGEST
+
+
 def pack() -> str:
     """The form of this request as one signed text; nothing when it may not be carried."""
     fields = form_fields()
     found = visitor()
     user = found.name if found else last_visitor()
-    if (
-        not fields
-        or user is None
-        or not came_from_here()
-        or sum(len(name) + len(text) for name, text in fields) > LARGEST
-    ):
+    if not fields or user is None or not came_from_here() or not _is_small(fields):
         return ""
     return _signer().dumps([request.full_path.rstrip("?"), fields, user])
 

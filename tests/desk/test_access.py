@@ -82,6 +82,23 @@ def test_an_account_of_another_looks_like_none(shop: Engine) -> None:
     assert said[0] == said[1]
 
 
+def test_a_caller_opens_what_they_have_just_recorded_until_somebody_is_given_it(shop: Engine) -> None:
+    """Logging the call closes it; whoever logged it mends a slip by the address, and no list of theirs has it."""
+    contact = {"event": "contact", "channel": "call", "direction": "out", "outcome": "no_answer"}
+    with shop.begin() as connection:
+        cara, carl = (users.add(connection, name=name, roles=["caller"]) for name in ("cara", "carl"))
+        record(connection, "CALLED", [contact], actor="cara", engineering=ENGINEERING)
+        access.require(connection, cara, "CALLED")
+        assert {"CARA"} == reached(connection, ["caller"], "collections")
+        for nobody in (carl, User(name="cara", roles=frozenset(), queues=())):
+            with pytest.raises(SaysNo):
+                access.require(connection, nobody, "CALLED")
+        record(connection, "CALLED", [{"event": "account", "owner": "carl"}], actor="lena", engineering=ENGINEERING)
+        access.require(connection, carl, "CALLED")
+        with pytest.raises(SaysNo):
+            access.require(connection, cara, "CALLED")
+
+
 def owners(engine: Engine) -> dict[str, str]:
     """Who owns what now."""
     with engine.connect() as connection:

@@ -5,12 +5,13 @@ import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import Engine
 
 from arflow.rules.loader import load_policy
-from arflow.web.callers import lists
+from arflow.web.callers import account_page, lists
 from tests.desk.books import TODAY, copied_book, go_to, look
 from tests.production import activate, take_in, write_events
 from tests.web.conftest import Site, Visitor
@@ -61,14 +62,14 @@ def test_the_list_says_what_to_do_why_and_what_comes_next(cara: Visitor) -> None
     for said in ("5 of 5 accounts", "A1 Limited", "call to make", "Ten days late.", "1,000.00", "14 days late"):
         assert said in text
     assert "Escalated on 11 March 2026 unless 1,000.00 USD is paid" in text
-    assert "Call from Monday 26 Jan 2026, 08:00 there" in text
+    assert "Call from Monday 26 Jan 2026, 08:00 (UTC)" in text
 
 
 def test_the_account_says_all_before_a_call(cara: Visitor) -> None:
     """People, money, habits, why, what next, and what happened."""
     text = cara.get(PAGE.format("A1")).text
     for said in (
-        *("Ann Lee", "+1 555 0100", "instalment 1 of 2", "71 days to pay", "Ten days late.", "Please look at it."),
+        *("Ann Lee", "+1 555 0100", "instalment 1 of 2", "12 days to pay", "Ten days late.", "Please look at it."),
         *(
             "reminded \u2192 called",
             "days_overdue &gt;= 10",
@@ -79,6 +80,42 @@ def test_the_account_says_all_before_a_call(cara: Visitor) -> None:
         assert said in text
     only = cara.get(PAGE.format("A1") + "?topic=messages").text
     assert ("Letter first-reminder" in only, "Invoice A1-1 of" in only) == (True, False)
+
+
+def test_the_habits_are_of_what_was_paid(site: Site, cara: Visitor, tmp_path: Path) -> None:
+    """Who never paid is not said to pay on time; one day is no days."""
+    paid = {"event": "payment", "id": "P"}
+    lines = [
+        {**paid, "account": "A1", "date": "2026-01-12", "amount": "5.00"},
+        {**paid, "account": "A2", "date": "2026-01-11", "amount": "300.00"},
+        {**paid, "account": "E1", "date": "2026-01-09", "amount": "700.00"},
+    ]
+    never = cara.get(PAGE.format("A1")).text
+    assert ("No invoice fully paid in a year · " in never, "last payment" in never) == (True, False)
+    take_in(site.engine, write_events(tmp_path / "paid.jsonl", lines))
+    for account, said in {
+        "A1": "No invoice fully paid in a year (last payment 12 Jan 2026)",
+        "A2": "Pays 1 day late on average (last payment 11 Jan 2026)",
+        "E1": "Pays on time on average (last payment 9 Jan 2026)",
+    }.items():
+        assert said in re.sub("<[^>]*>", "", cara.get(PAGE.format(account)).text)
+
+
+def test_a_time_zone_that_is_not_known_is_told_as_such(site: Site, cara: Visitor, tmp_path: Path) -> None:
+    """On the page and in the list; the assumed one is not where they are. One day late is no days late."""
+    who = {"account": "J1", "date": "2026-01-02"}
+    lines = [
+        {"event": "account", **who, "currency": "USD", "country": "JP", "owner": "cara"},
+        {"event": "invoice", **who, "id": "J1-1", "amount": "9.00", "due": "2026-01-25"},
+    ]
+    take_in(site.engine, write_events(tmp_path / "late.jsonl", lines))
+    go_to(site.engine, dt.date(2026, 1, 26))
+    text = cara.get(PAGE.format("J1")).text
+    assert "You may call now.</strong> Their time zone is not known; UTC is assumed." in text
+    shown = cara.get("/accounts").text
+    for said in ("by UTC time, theirs is not known", "1 day late<"):
+        assert said in shown
+    assert "America/Chicago" not in shown
 
 
 def test_a_call_with_a_promise_is_one_form(site: Site, cara: Visitor) -> None:
@@ -152,6 +189,101 @@ def test_a_form_sent_twice_is_recorded_once(site: Site, cara: Visitor) -> None:
     sent = CALL | marks(cara)
     assert [303, 409] == [cara.post("/accounts/do/call/A1", sent).status_code for _ in range(2)]
     assert 1 == site.sql("SELECT count(*) FROM event WHERE kind = 'contact'")[0][0]
+
+
+SENT_TWICE = {
+    "call": CALL | {"text": "Nobody\r\nthere.", "spoke_to": "Ann Lee"},
+    "promise": PROMISE | {"text": "by bank"},
+    "dispute": {
+        "dispute_invoice": "A1-1",
+        "dispute_code": "QUALITY",
+        "dispute_amount": "10",
+        "dispute_text": "It broke.",
+    },
+    "hold": {"until": days(3), "reason": "talks"},
+}
+
+
+@pytest.mark.parametrize("form", SENT_TWICE)
+def test_who_sends_a_form_twice_is_told_that_it_is_recorded(cara: Visitor, form: str) -> None:
+    """Nobody else was faster: what is new is their own, and nothing asks them to send it once more."""
+    sent = SENT_TWICE[form] | marks(cara)
+    assert [303, 409] == [(answer := cara.post(f"/accounts/do/{form}/A1", sent)).status_code for _ in range(2)]
+    for said, is_said in (
+        ("You have recorded this already", True),
+        ("by cara", True),
+        ("Record a second one", True),
+        ("Somebody else was faster", False),
+        ("send it again", False),
+        ("Send it again", False),
+    ):
+        assert is_said == (said in answer.text), said
+    assert '<details class="act" name="act" open' not in answer.text
+
+
+def test_another_form_of_ones_own_is_no_repetition(cara: Visitor) -> None:
+    """In two windows: what was sent second says something else, and is not recorded yet."""
+    opened = marks(cara)
+    assert 303 == cara.post("/accounts/do/promise/A1", PROMISE | opened).status_code
+    for form, sent in (("call", CALL), ("promise", PROMISE | {"promise_amount": "900"})):
+        answer = cara.post(f"/accounts/do/{form}/A1", sent | opened)
+        assert 409 == answer.status_code
+        for said in ("You have recorded something else here meanwhile", "has not been recorded yet", "Send it again"):
+            assert said in answer.text
+
+
+@pytest.mark.parametrize("account", ["A1", "K\u00f6ln/1", "NONE"])
+def test_the_address_of_a_form_leads_to_its_account(cara: Visitor, account: str) -> None:
+    """Where a refused form stands; whether there is such an account, its page says."""
+    path = quote(account)
+    for form in (f"call/{path}", f"task-later/7/{path}"):
+        answer = cara.get(f"/accounts/do/{form}")
+        assert (303, f"/accounts/{path}") == (answer.status_code, answer.location)
+    assert 404 == cara.get("/accounts/do/nonsense/A1").status_code
+
+
+def test_what_was_recorded_can_be_mended_although_the_call_is_closed_by_it(site: Site, cara: Visitor) -> None:
+    """The account is carl's: it is there until the day is over, by its address, and for nobody else."""
+    ben = site.user("ben", "caller")
+    sent = CALL | PROMISE | marks(cara, "C1") | {"outcome": "promised", "promise_amount": "40.00"}
+    answer = cara.post("/accounts/do/call/C1", sent)
+    assert (303, PAGE.format("C1")) == (answer.status_code, answer.location)
+    assert 303 == cara.post("/accounts/do/promise-cancelled/C1", marks(cara, "C1") | {"promise": "desk-1"}).status_code
+    assert (404, False) == (ben.get(PAGE.format("C1")).status_code, "C1 Limited" in cara.get("/accounts").text)
+    go_to(site.engine, TODAY + dt.timedelta(days=1))
+    assert 404 == cara.get(PAGE.format("C1")).status_code
+
+
+def test_who_loses_an_account_by_what_they_do_is_told_which(site: Site, cara: Visitor) -> None:
+    """The last follow-up on what nobody has is done."""
+    columns, values = "account_id, kind, assignee, due_on, text", "'B1', 'follow_up', 'cara', :on, 'look'"
+    site.sql("UPDATE account SET call_open = false, call_queue = NULL WHERE id = 'B1'")
+    number = site.sql(f"INSERT INTO task ({columns}) VALUES ({values}) RETURNING id", on=TODAY)[0][0]
+    assert "/accounts" == cara.post(f"/accounts/do/task-done/{number}/B1").location
+    assert "B1: Done. It is not among yours any more" in cara.get("/accounts").text
+
+
+def test_every_open_invoice_is_reached(cara: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a link that shows all, by its number, and in the form of a promise, which keeps what was ticked."""
+    monkeypatch.setattr(account_page, "MOST_ROWS", 1)
+    ticked = 'name="promise_invoices" value="A1-2"'
+
+    def shown(query: str) -> tuple[bool, bool, bool]:
+        text = cara.get(PAGE.format("A1") + query).text
+        return "instalment 2 of 2" in text or "A1-2 <small>" in text, ticked in text, "Show all of them" in text
+
+    assert [(False, False, True), (True, True, False)] == [shown(query) for query in ("", "?invoices=all")]
+    assert (True, True) == shown("?invoice=a1-2")[:2]
+    wrong = PROMISE | marks(cara) | {"promise_amount": "x", "promise_invoices": "A1-2"}
+    assert f"{ticked} checked" in cara.post("/accounts/do/promise/A1", wrong).text
+
+
+def test_an_escalation_of_what_owes_nothing_is_warned_of(site: Site, cara: Visitor, tmp_path: Path) -> None:
+    warning = "Nothing is overdue on this account, and nothing is open"
+    assert warning not in cara.get(PAGE.format("A2")).text
+    paid = {"event": "payment", "account": "A2", "date": TODAY.isoformat(), "id": "P1", "amount": "300.00"}
+    take_in(site.engine, write_events(tmp_path / "paid.jsonl", [paid]))
+    assert warning in cara.get(PAGE.format("A2")).text
 
 
 def test_promises_and_disputes_without_a_call(site: Site, cara: Visitor) -> None:
@@ -230,6 +362,7 @@ def test_an_escalation_that_does_not_happen_is_not_told_as_done(site: Site, tmp_
     refused = lena.post("/accounts/do/escalate/J1", marks(lena, "J1") | {"reason": "a lawyer"})
     assert 422 == refused.status_code
     assert "cannot be moved there: no policy" in refused.text
+    assert 'role="alert" tabindex="-1" autofocus>The account cannot be moved there' in refused.text
     assert [] == site.sql("SELECT 1 FROM event WHERE kind = 'forced'")
 
 
@@ -289,6 +422,13 @@ def test_a_lead_assigns_one_or_many(site: Site, cara: Visitor) -> None:
     assert ('value="B1" checked' in again, "A1 Limited" in again) == (True, False)
     assert 303 == lena.post("/accounts/do/assign/C1", marks(lena, "C1") | {"owner": "cara"}).status_code
     assert 404 == dora.get(PAGE.format("C1")).status_code
+    site.sql("UPDATE app_user SET full_name = 'Cara Berg' WHERE name = 'cara'")
+    site.sql("UPDATE queue SET title = 'Senior collections' WHERE name = 'seniors'")
+    for owner, said in {"seniors": "Senior collections", "cara": "Cara Berg", "": "nobody"}.items():
+        assert 303 == lena.post("/accounts/do/assign/C1", marks(lena, "C1") | {"owner": owner}).status_code
+        assert f"Assigned to {said}." in lena.get(PAGE.format("C1")).text
+    assert 303 == lena.post("/lists/unassigned", {"owner": "cara", "accounts": ["C1"]}).status_code
+    assert "1 account is assigned to Cara Berg." in lena.get("/lists/unassigned").text
     assert "A1 Limited" in lena.get("/lists/all?owner=collections").text
     assert "B1 Limited" not in lena.get("/lists/all?owner=collections").text
 
@@ -319,7 +459,8 @@ def test_who_assigns_the_last_page_of_a_list_sees_what_is_left(site: Site, monke
 def test_search_leads_to_the_account(site: Site, cara: Visitor) -> None:
     """One hit goes there at once; others' accounts are not found."""
     dora = site.user("dora", "caller")
-    assert "/accounts/A1" == cara.get("/search?q=A1-2").headers["Location"]
+    assert "/accounts/A1?invoice=A1-2" == cara.get("/search?q=A1-2").headers["Location"]
+    assert "/accounts/A1" == cara.get("/search?q=A1").headers["Location"]
     found = cara.get("/search?q=limited").text
     assert all(name in found for name in ("A1 Limited", "A2 Limited", "E1 Limited"))
     assert "Nothing that you reach" in dora.get("/search?q=A1").text

@@ -1,5 +1,6 @@
 """A caller's day in a real browser: logging in, a call with a promise, another caller, a lead, without JavaScript."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,3 +128,88 @@ def test_all_of_it_works_without_javascript(live: Live) -> None:
     look_at(other, "callers-somebody-else-was-faster")
     other.get_by_role("button", name="Send it again").click()
     assert "escalated" == look(live.site.engine, "A1").account.state
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_what_is_wrong_is_on_the_screen_and_has_the_focus(live: Live, dark: bool) -> None:
+    """On a narrow screen without JavaScript, where the form stands far down the page; its title says it too."""
+    live.site.add("cara", "caller", queue="collections")
+    page = live.page("cara", java_script=False, dark=dark)
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.goto("/accounts/A1")
+    choose_promise(page)
+    amount = page.locator(".then-promise").get_by_label("Amount")
+    amount.fill("5000")
+    page.get_by_role("button", name="Record the call").click()
+    expect(amount).to_be_focused()
+    expect(amount).to_be_in_viewport()
+    expect(page.locator(".mistake")).to_be_in_viewport()
+    expect(page).to_have_title("Mistake: A1 Limited · arflow")
+    if folder := os.environ.get("ARFLOW_PICTURES"):
+        page.screenshot(path=Path(folder) / f"callers-mistake-{dark}.png")
+    page.goto("/accounts/do/call/A1")
+    expect(page).to_have_title("A1 Limited · arflow")
+
+
+def test_a_form_that_is_sent_twice_asks_for_nothing(live: Live) -> None:
+    """By the button of a browser, as a second press does it: what is recorded is shown, and the forms are folded."""
+    live.site.add("cara", "caller", queue="collections")
+    for dark in (False, True):
+        first, second = live.page("cara", dark=dark), live.page("cara", dark=dark)
+        for page in (first, second):
+            page.goto("/accounts/A2")
+            page.get_by_label("What came of it").select_option("no_answer")
+        for page in (first, second):
+            page.get_by_role("button", name="Record the call").click()
+        expect(second.get_by_role("heading", name="You have recorded this already")).to_be_focused()
+        expect(second.get_by_role("button", name="Record a second one")).to_be_hidden()
+        look_at(second, f"callers-recorded-already-{'dark' if dark else 'light'}")
+        assert [] == violations(second)
+
+
+def test_who_logs_out_in_another_tab_is_shown_what_was_not_recorded(live: Live) -> None:
+    live.site.add("cara", "caller", queue="collections")
+    for dark in (False, True):
+        page = live.page("cara", java_script=not dark, dark=dark)
+        page.goto("/accounts/A1")
+        choose_promise(page)
+        other = page.context.new_page()
+        other.goto("/accounts")
+        other.get_by_role("button", name="Log out").click()
+        expect(other.get_by_text("You are logged out")).to_be_visible()
+        page.get_by_role("button", name="Record the call").click()
+        expect(page.get_by_text("what you sent was not recorded")).to_be_visible()
+        expect(page.get_by_text("Pays when the bank opens.")).to_be_visible()
+        look_at(page, f"callers-logged-out-{'dark' if dark else 'light'}")
+        if not dark:
+            assert [] == violations(page)
+
+
+WIDTHS = (400, 700, 1024, 1366)
+WIDE_PAGES = (
+    *("/accounts", "/accounts/A1", "/accounts/A1?invoices=all", "/lists/all", "/lists/unassigned", "/search?q=limited"),
+    *("/pipeline/", "/pipeline/ageing", "/pipeline/flow", "/pipeline/accounts", "/pipeline/owners", "/go-live/"),
+    *("/go-live/forecast/list", "/admin/mail/", "/admin/failed/", "/policies/", "/password", "/nothing"),
+    *("/admin/users/", "/admin/users/lena", "/admin/queues/", "/admin/queues/collections", "/admin/parked/"),
+    *("/admin/system/", "/policies/draft"),
+)
+
+
+def test_no_page_scrolls_sideways(live: Live) -> None:
+    """At no width, for who has the whole navigation, and names without a space; a wide table does by itself."""
+    long = "Donaudampfschifffahrtsgesellschaft" * 6
+    live.site.add("lena", "caller", "lead", "admin", "policy_owner", queue="collections")
+    live.site.sql("UPDATE account SET name = :name WHERE id IN ('A1', 'B1')", name=long)
+    page, wide = live.page("lena"), []
+    for path in WIDE_PAGES:
+        page.goto(path)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            if over := page.evaluate("document.documentElement.scrollWidth - innerWidth"):
+                wide.append((path, width, over))
+            if path in ("/accounts", "/accounts/A1", "/pipeline/", "/go-live/", "/lists/all"):
+                look_at(page, f"width-{path.strip('/').replace('/', '-')}-{width}")
+        if path in ("/accounts", "/lists/all"):
+            page.set_viewport_size({"width": 1366, "height": 800})
+            assert page.evaluate("document.querySelector('table').offsetWidth") <= 1366
+    assert [] == wide

@@ -231,6 +231,21 @@ def test_without_anything_typed_one_goes_on_at_the_page_before(site: Site, cara:
         assert "carried" not in answer.text
 
 
+def test_who_logged_out_in_another_window_is_told_and_shown_what_was_not_recorded(site: Site, cara: Visitor) -> None:
+    """Nobody knows any more whose form it is, so it cannot be carried; it is shown to the browser that sent it."""
+    assert 303 == cara.post("/log-out").status_code
+    sent = FIELDS | {"csrf_token": "of before", "password": "x-secret"}
+    answer = cara.client.post("/letters/A", data=sent, headers={"Sec-Fetch-Site": "same-origin"})
+    assert 401 == answer.status_code
+    assert ("what you sent was not recorded" in answer.text, "as typed &lt;b&gt;" in answer.text) == (True, True)
+    assert "x-secret" not in answer.text
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {}):
+        answer = cara.client.post("/letters/A", data=sent, headers=headers)
+        assert ("what you sent was not recorded" in answer.text, "as typed" in answer.text) == (True, False)
+    assert "what you sent" not in cara.client.get("/log-in").text
+    assert not written(site)
+
+
 def test_what_somebody_else_typed_is_not_shown(site: Site, cara: Visitor) -> None:
     site.add("carl", "caller", password=PASSWORD)
     secret = cara.secret()
@@ -325,8 +340,13 @@ def test_thousands_may_be_set_apart(text: str) -> None:
 )
 def test_a_comma_never_multiplies_money(text: str) -> None:
     """Many write decimals after it: as a mark of thousands, fifty would be five thousand."""
-    with pytest.raises(Mistyped, match=re.escape('write a decimal string such as "50.00"')):
+    with pytest.raises(Mistyped, match="use a point for decimals, and no other sign"):
         amount(text, "EUR")
+
+
+def test_an_amount_beyond_all_reason_is_told_as_too_large() -> None:
+    with pytest.raises(Mistyped, match="larger than arflow keeps"):
+        amount("9" * 29, "EUR")
 
 
 def test_where_a_mark_of_thousands_may_be_one_of_decimals_it_is_refused() -> None:

@@ -135,6 +135,26 @@ def test_every_number_leads_to_its_list(book: Site) -> None:
     assert 'href="/accounts/A1"' not in page
 
 
+def test_owners_are_called_as_people_call_them(book: Site) -> None:
+    """On the pages, also in their order; a file has the name that the ledger knows."""
+    lena = book.user("lena", "lead")
+    book.add("cara", "caller")
+    book.sql("UPDATE app_user SET full_name = 'Anna Berg' WHERE name = 'cara'")
+    book.sql("UPDATE account SET owner = 'berta' WHERE id = 'A1'")  # of the ledger, and nobody here
+    step = "/pipeline/flow/accounts?currency=USD&source=new&to=promised&from=2026-02-01"
+    for page in (lena.get("/pipeline/accounts?state=promised"), lena.get(step)):
+        assert ("<td>Anna Berg</td>" in page.text, "cara" in page.text) == (True, False)
+    ordered = lena.get("/pipeline/accounts?currency=USD&order=owner").text
+    assert ordered.index("<td>Anna Berg</td>") < ordered.index("<td>berta</td>")
+    assert {"", "cara", "berta"} == {row["owner"] for row in rows(lena.get("/pipeline/accounts.csv").text)}
+
+
+def test_one_day_is_no_days(book: Site) -> None:
+    lena = book.user("lena", "lead")
+    assert "overdue, the oldest for 1 day</h2>" in lena.get("/pipeline/ageing?as_of=2026-03-21").text
+    assert "overdue, the oldest for 2 days</h2>" in lena.get("/pipeline/ageing?as_of=2026-03-22").text
+
+
 def test_files_are_no_formulas_and_have_names(book: Site) -> None:
     """A name that a spreadsheet would compute is quoted; letters come through; the file says what it holds."""
     lena = book.user("lena", "lead")

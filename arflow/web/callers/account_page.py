@@ -1,21 +1,25 @@
 """The account's page: everything before a call, everything that may be done, why, and what happened."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from flask import render_template, request
+from flask import g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from arflow import clock, explain, money, outlook
 from arflow.desk import assignments, brief, outcomes, reasons, tasks, timeline, wording
+from arflow.desk.brief import OpenPart
 from arflow.desk.tasks import Task
 from arflow.desk.timeline import TOPICS, Entry, Mark, View
 from arflow.outlook import Outlook
 from arflow.rules.calendar import zone_named
 from arflow.store import addresses
-from arflow.web.callers.blueprint import look, pages, reaches
-from arflow.web.forms import typed
+from arflow.web.callers.blueprint import account_of_form, look, pages, reaches
+from arflow.web.forms import Reading, Typed, typed
 from arflow.web.paging import paged
 from arflow.web.transactions import connection
 from arflow.web.visitors import current_user
@@ -32,6 +36,11 @@ class Changed:
     """What was recorded since somebody opened the account whose form comes too late."""
 
     entries: Sequence[Entry]
+    is_own: bool = False
+    """Whether all that people did of it was done by whoever sends the form, in another window or by a second press."""
+
+    is_repeated: bool = False
+    """Whether that says the same as the form: it was sent twice."""
 
     @property
     def by_people(self) -> bool:
@@ -40,9 +49,16 @@ class Changed:
 
 
 @pages.get("/<path:account_id>", merge_slashes=False, provide_automatic_options=False)
-def page(account_id: str) -> str:
-    """An account."""
-    one = look(account_id)
+def page(account_id: str) -> ResponseReturnValue:
+    """An account. The address of one of its forms leads to it, unless an account is called so."""
+    meant = account_of_form() if request.method == "GET" else None
+    if meant is not None and not reaches(account_id):
+        return redirect(url_for("account.page", account_id=meant), code=303)
+    return _shown(look(account_id))
+
+
+def _shown(one: Outlook) -> str:
+    account_id, number = one.account.id, request.args.get("invoice", "").strip()
     view, topic = view_of(one), request.args.get("topic", "")
     explained = outlook.explained(connection(), one)
     chosen = topic if topic in TOPICS else ""
@@ -57,8 +73,10 @@ def page(account_id: str) -> str:
         one=one,
         account=one.account,
         facts=one.seen.facts,
-        parts_open=brief.open_parts(one.account, one.seen),
-        most=MOST_ROWS,
+        parts_open=_asked_first(brief.open_parts(one.account, one.seen), number),
+        most=_most_rows(),
+        promisable=list(_promisable(one, number)),
+        promisable_in_all=sum(1 for invoice in one.account.book.invoices.values() if invoice.open),
         promises=brief.promises(one.seen),
         flags=brief.red_flags(one.account, one.seen),
         terms=brief.usual_terms(one.account),
@@ -110,6 +128,31 @@ def _there(one: Outlook) -> str:
     return f"It is {now.astimezone(zone):%A %H:%M} there ({zone})"
 
 
+def _most_rows() -> int:
+    """How many invoices the page shows: all of them where somebody asks for that."""
+    return sys.maxsize if request.args.get("invoices") == "all" else MOST_ROWS
+
+
+def _is_asked(invoice: str, number: str) -> bool:
+    """Whether somebody searched for the invoice by its number, or the beginning of it."""
+    return bool(number) and invoice.lower().startswith(number.lower())
+
+
+def _asked_first(parts: Sequence[OpenPart], number: str) -> Sequence[OpenPart]:
+    """What is open, with the invoices that somebody searched for before all others."""
+    return sorted(parts, key=lambda part: not _is_asked(part.invoice, number))
+
+
+def _promisable(one: Outlook, number: str) -> Iterator[str]:
+    """The invoices that the form of a promise offers: those that the page shows, and what was ticked before."""
+    late = typed()
+    ticked = late.values.getlist("promise_invoices") if late else []
+    open_ones = sorted((one for one in one.account.book.invoices.values() if one.open), key=lambda one: one.last_due)
+    for place, invoice in enumerate(open_ones):
+        if place < _most_rows() or invoice.id in ticked or _is_asked(invoice.id, number):
+            yield invoice.id
+
+
 def view_of(one: Outlook) -> View:
     """How the timeline of an account is read."""
     return View(
@@ -133,4 +176,50 @@ def _changed(view: View) -> Changed | None:
     if late is None or not late.is_conflict:
         return None
     mark = Mark.of(late.values.get("mark", ""))
-    return Changed(entries=timeline.since(connection(), view, mark) if mark else ())
+    entries = timeline.since(connection(), view, mark) if mark else ()
+    own = [entry for entry in entries if entry.actor == current_user().name]
+    is_own = bool(own) and {entry.actor for entry in entries} <= {"", current_user().name}
+    changed = Changed(entries=entries, is_own=is_own, is_repeated=is_own and _says_the_same(late, own, view.currency))
+    if changed.is_repeated:  # the form itself must not ask for what would be a second one
+        g.typed = replace(late, reason="You have recorded this already; sent again, it is recorded a second time.")
+    return changed
+
+
+_TOPIC_OF: Mapping[str, str] = MappingProxyType(
+    {
+        "account.call": "calls",
+        "account.promise": "promises",
+        "account.promise_cancelled": "promises",
+        "account.dispute": "disputes",
+        "account.dispute_closed": "disputes",
+        "account.hold": "holds",
+        "account.release": "holds",
+        "account.untag": "flags",
+        "account.assign": "assignments",
+    }
+)
+"""What a form leaves on the timeline."""
+
+
+def _says_the_same(late: Typed, own: Sequence[Entry], currency: str) -> bool:
+    """Whether what somebody recorded says all that the form says which they sent after it."""
+    topics = {entry.topic for entry in own}
+    if _TOPIC_OF.get(late.endpoint) not in topics:
+        return False
+    told = "\n".join(
+        text for entry in own for text in (entry.title, entry.body, *(note.text for note in entry.notes))
+    ).lower()
+    return all(word.lower() in told for word in _words(late, topics, currency))
+
+
+def _words(late: Typed, topics: Collection[str], currency: str) -> Iterator[str]:
+    """What the timeline says of a form. A call's form holds a promise and a dispute even when there is none."""
+    read = Reading()
+    yield from (read.text(name) for name in ("spoke_to", "text", "reason", "promise", "dispute", "tag", "owner"))
+    if late.endpoint == "account.call":
+        yield outcomes.label(read.text("outcome"))
+    if "promises" in topics and "promise_amount" in late.values:
+        yield wording.amount(read.amount("promise_amount", currency), currency)
+        yield wording.day(read.day("promise_due"))
+    if "disputes" in topics:
+        yield from (read.text("dispute_invoice"), read.text("dispute_text"))

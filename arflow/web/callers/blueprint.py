@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from flask import flash, redirect, url_for
+from flask import current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 
 from arflow import outlook, recording
 from arflow.desk import access, timeline
@@ -29,6 +30,19 @@ def form_of(name: str, roles: Collection[str] | None = None) -> Callable[[View],
     return pages.post(
         f"/do/{name}/{_ID}", again="page", roles=roles, merge_slashes=False, provide_automatic_options=False
     )
+
+
+def account_of_form() -> str | None:
+    """The account whose form is sent to the address of this request; None when no form is.
+
+    Who loads a refused form anew, or keeps its address, asks for it by GET.
+    """
+    adapter = current_app.create_url_adapter(request)
+    try:
+        endpoint, arguments = adapter.match(method="POST") if adapter else ("", {})
+    except HTTPException:
+        return None
+    return arguments.get("account_id") if endpoint.startswith(f"{pages.name}.") else None
 
 
 def look(account_id: str) -> Outlook:
@@ -72,10 +86,12 @@ def done(one: Outlook, doing: Doing, read: Reading, said: str) -> ResponseReturn
 
 
 def back(account_id: str, said: str) -> ResponseReturnValue:
-    """Go back to the account, or to the list when it is not theirs any more."""
-    flash(said, "success")
-    there = url_for("account.page", account_id=account_id) if reaches(account_id) else url_for("lists.mine")
-    return redirect(there, code=303)
+    """Go back to the account, or to the list when it is not theirs any more; the list must be told which it was."""
+    if reaches(account_id):
+        flash(said, "success")
+        return redirect(url_for("account.page", account_id=account_id), code=303)
+    flash(f"{account_id}: {said} It is not among yours any more; who owns it, or a lead, corrects it.", "success")
+    return redirect(url_for("lists.mine"), code=303)
 
 
 def reaches(account_id: str) -> bool:

@@ -120,4 +120,5 @@ def assign(account_id: str) -> ResponseReturnValue:
     recording.assign(
         connection(), one.account.id, owner, actor=current_user().name, engineering=engineering, seen=seen(read, one)
     )
-    return back(account_id, f"Assigned to {owner or 'nobody'}.")
+    shown = assignments.shown_names(connection(), [owner])
+    return back(account_id, f"Assigned to {shown.get(owner, 'nobody')}.")

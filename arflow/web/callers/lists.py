@@ -63,11 +63,13 @@ def unassigned() -> str:
 
 @pages.get("/search")
 def search() -> ResponseReturnValue:
-    """What is found by id, name or invoice number; of one account only, its page at once."""
+    """What is found by id, name or invoice number; of one account only, its page at once, with the invoice on top."""
     wanted = request.args.get("q", "")[:200]
     found = worklist.search(connection(), current_user(), wanted)
     if len(found) == 1:
-        return redirect(url_for("account.page", account_id=found[0]), code=303)
+        number = wanted.strip()
+        invoice = None if number.lower() in found[0].lower() else number  # a number, or a part of the name
+        return redirect(url_for("account.page", account_id=found[0], invoice=invoice), code=303)
     return render_template("callers/found.html", wanted=wanted, lines=_lines(found, {}), most=worklist.MOST_FOUND)
 
 
@@ -103,7 +105,8 @@ def _assigned() -> str:
     for account_id in ids:
         access.require(connection(), current_user(), account_id)
     recording.assign_many(connection(), ids, owner, actor=current_user().name, engineering=settings().engineering)
-    return f"{len(ids)} account{'s are' if len(ids) > 1 else ' is'} assigned to {owner}."
+    shown = assignments.shown_names(connection(), [owner])[owner]
+    return f"{len(ids)} account{'s are' if len(ids) > 1 else ' is'} assigned to {shown}."
 
 
 def _page(template: str, which: Which, now: Now, **values: object) -> str:
