@@ -181,14 +181,13 @@ def settings(memory: int) -> Mapping[str, str]:
     """What the server is told on a machine with so much memory, in bytes; else it would take any for a very small one.
 
     It keeps an eighth of the memory as its own. It writes all pages out each quarter of an hour or 4 GB: a page that
-    changes is in the log whole for the first time after each. It compiles no queries: ours are many and short.
+    changes is in the log whole for the first time after each.
     """
     buffers = max(_LEAST_BUFFERS, min(_MOST_BUFFERS, memory // 8 // _MEGABYTE))
     return {
         "shared_buffers": f"{buffers}MB",
         "max_wal_size": "4GB",
         "checkpoint_timeout": "15min",
-        "jit": "off",
     }
 
 

@@ -70,11 +70,11 @@ def test_the_server_has_our_settings_until_somebody_says_otherwise(home: Path) -
     url = embedded.start(home)
     own = home / "postgres" / "postgresql.conf"
     try:
-        assert ("4GB", "off") == (_shown(url, "max_wal_size"), _shown(url, "jit"))
+        assert ("4GB", "15min") == (_shown(url, "max_wal_size"), _shown(url, "checkpoint_timeout"))
         embedded.stop(home)
-        own.write_text(own.read_text() + "jit = on\n")
+        own.write_text(own.read_text() + "checkpoint_timeout = 5min\n")
         url = embedded.start_again(home)
-        assert ("4GB", "on") == (_shown(url, "max_wal_size"), _shown(url, "jit"))
+        assert ("4GB", "5min") == (_shown(url, "max_wal_size"), _shown(url, "checkpoint_timeout"))
         written = own.read_text()
         embedded.stop(home)
         embedded.start_again(home)
