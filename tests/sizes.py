@@ -32,6 +32,13 @@ def tally(pytestconfig: pytest.Config) -> Callable[[str, int], None]:
     return count
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `long`, unless this is the long run."""
+    if not LONG:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_TALLY] = Counter()
 

@@ -366,7 +366,7 @@ def test_control_totals_are_of_what_was_taken_in(engine: Engine, tmp_path: Path)
 @pytest.mark.slow
 def test_a_file_of_bad_rows_is_refused_in_bounded_memory(engine: Engine, tmp_path: Path) -> None:
     """Many bad rows give one line; memory does not grow with them; nothing changes."""
-    rows = size(100_000, 1_000_000)
+    rows = size(50_000, 1_000_000)
     file = tmp_path / "plain.csv"
     with file.open("w") as out:
         out.write(HEADER)

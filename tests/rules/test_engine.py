@@ -20,7 +20,7 @@ from tests.random_policies import CATALOGUE_AND_ATTRIBUTES
 from tests.sizes import size
 
 FOLDER = Path(__file__).parents[2]
-POLICIES = size(1250, 100_000)
+POLICIES = size(1000, 100_000)
 BATCH = 250
 """How many policies one process compiles; a ruleset is never freed."""
 

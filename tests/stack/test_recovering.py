@@ -11,7 +11,7 @@ from arflow.store import embedded
 from tests.recovering import held_up
 from tests.servers import PATIENCE, Up, until
 
-pytestmark = [pytest.mark.database, pytest.mark.slow]
+pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.long]
 
 IMPATIENT = {"PGCTLTIMEOUT": "1"}
 """The time that PostgreSQL's own program would give the server, in seconds."""

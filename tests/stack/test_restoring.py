@@ -12,7 +12,7 @@ from tests.servers import PATIENCE, PROGRAM, Up
 from tests.stack.test_backups import Command, command, written_to
 
 __all__ = ["command"]
-pytestmark = [pytest.mark.database, pytest.mark.slow]
+pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.long]
 
 
 def _ran(home: Path, *words: str | Path, **servers: str) -> subprocess.CompletedProcess[str]:
