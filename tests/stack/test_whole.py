@@ -29,7 +29,7 @@ from tests.sizes import size
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
-DAYS = size(24, 540)
+DAYS = size(30, 540)
 ACCOUNTS, MONTHS = size(60, 400), size(4, 18)
 TERMS = 12
 """So many days more of a ledger whose first invoices fall due after a month only."""
