@@ -121,7 +121,7 @@ class _Patience:
 
     def __call__(self, seconds: float) -> None:
         """Wait for so long before the next look."""
-        time.sleep(seconds)
+        time.sleep(seconds)  # PostgreSQL tells nobody when it is ready: its mark has to be read again
         self._stop_if_told()
         before, self._waited = self._waited, self._waited + seconds
         if before < QUIET_SECONDS <= self._waited:

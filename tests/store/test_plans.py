@@ -60,18 +60,24 @@ UPDATE account SET journal_length = 1, journal_head = sha256(''), effects_decide
 Asked = list[tuple[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def company(template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """A company of many accounts that are due, of which a few hundred have been worked off."""
-    engine = database.connect(settable(copied_database(template, "plans")))
+def crowded(template: str, folder: Path) -> Engine:
+    """A company of many accounts that wake at MORNING, a week before it; it is called as the folder is."""
+    engine = database.connect(settable(copied_database(template, folder.name)))
     put(engine, MORNING - dt.timedelta(days=7))
     activate(engine, POLICY)
     turn(engine, is_on=True)
     with engine.begin() as connection:
-        file = write_events(tmp_path_factory.mktemp("plans") / "events.jsonl", ledger())
+        file = write_events(folder / "events.jsonl", ledger())
         importing.import_file(connection, file, clock.read(connection), Options(profile=None), lambda *_: None)
     run(engine, REAL)
     herd.copy(engine, "H", COUNT)
+    return engine
+
+
+@pytest.fixture(scope="module")
+def company(template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A company of many accounts that are due, of which a few hundred have been worked off."""
+    engine = crowded(template, tmp_path_factory.mktemp("plans"))
     with engine.begin() as connection:
         connection.execute(text(HISTORY))
     put(engine, MORNING)
@@ -133,12 +139,17 @@ def drained(engine: Engine, _: Path) -> None:
     assert drain(engine, REAL) is not None
 
 
-def ticked(engine: Engine, _: Path) -> None:
+def ticked(engine: Engine, folder: Path) -> None:
     """The evening before, when nothing is due; else it would soon have counted enough wherever it begins."""
     put(engine, MORNING - dt.timedelta(hours=12))
-    with pytest.raises(AttributeError):  # it has looked, and has nobody to ring
-        tick(engine, _NoBell())  # type: ignore[arg-type]
+    looked(engine, folder)
     put(engine, MORNING)
+
+
+def looked(engine: Engine, _: Path) -> None:
+    """The ticker looks, and rings nobody: an object without any method is no Redis."""
+    with pytest.raises(AttributeError):
+        tick(engine, _NoBell())  # type: ignore[arg-type]  # so that it fails behind the look, and not before
 
 
 def recorded(engine: Engine, _: Path) -> None:
@@ -235,15 +246,7 @@ READ = "SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) AS rows FROM p
 def grown(template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A company whose one session has its plans since there were neither effects nor letters; nobody analysed since."""
     folder = tmp_path_factory.mktemp("grown")
-    engine = database.connect(settable(copied_database(template, "grown")))
-    put(engine, MORNING - dt.timedelta(days=7))
-    activate(engine, POLICY)
-    turn(engine, is_on=True)
-    with engine.begin() as connection:
-        file = write_events(folder / "events.jsonl", ledger())
-        importing.import_file(connection, file, clock.read(connection), Options(profile=None), lambda *_: None)
-    run(engine, REAL)
-    herd.copy(engine, "H", COUNT)
+    engine = crowded(template, folder)
     put(engine, MORNING)
     for _ in range(OFTEN):
         assert drain(engine, REAL, limit=20) is not None
@@ -253,11 +256,6 @@ def grown(template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[E
         connection.execute(text(QUEUED))
     yield engine
     engine.dispose()
-
-
-def looked(engine: Engine, _: Path) -> None:
-    with pytest.raises(AttributeError):  # it has looked, and has nobody to ring
-        tick(engine, _NoBell())  # type: ignore[arg-type]
 
 
 def rows_read(engine: Engine) -> dict[str, int]:
