@@ -2,9 +2,8 @@
 
 import re
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from urllib.parse import urlencode
 
@@ -15,6 +14,7 @@ from arflow.rules.engine import DurableRules
 from arflow.stack import server
 from arflow.web import create_app
 from tests.web.conftest import settings_for
+from tests.web_server import running
 from workers.ending import Ending
 
 pytestmark = pytest.mark.database
@@ -28,16 +28,9 @@ def served(engine: Engine, proxies: int) -> Iterator[HTTPConnection]:
     """The pages, with so many proxies before them."""
     listening = socket.create_server(("127.0.0.1", 0))
     made = server.serving(create_app(settings_for(engine, proxies=proxies)), listening, proxies=proxies)
-    thread = threading.Thread(target=made.run, daemon=True)
-    thread.start()
     connection = HTTPConnection("127.0.0.1", listening.getsockname()[1], timeout=20)
-    try:
+    with running(made), closing(connection):
         yield connection
-    finally:
-        connection.close()
-        made.close()
-        made.task_dispatcher.shutdown()
-        thread.join(20)
 
 
 def _form(connection: HTTPConnection) -> tuple[str, str]:

@@ -7,7 +7,6 @@
 import os
 import re
 import shutil
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from arflow.desk import queues, sessions, users
 from arflow.rules.engine import DurableRules
 from arflow.web import Settings, create_app
 from arflow.web.app import Application
+from tests.web_server import running
 
 PASSWORD = "correct horse battery"  # noqa: S105  # of people that tests make
 KEY = b"k" * 32
@@ -201,16 +201,11 @@ def _in_two_parts(app: Application) -> WSGIApplication:
 def live(site: Site, chromium: Browser) -> Iterator[Live]:
     """The app of `site` behind a real server, with a real browser before it."""
     server: Any = create_server(_in_two_parts(site.app), host="127.0.0.1", port=0, threads=4)
-    serving = threading.Thread(target=server.run, daemon=True)
-    serving.start()
     made = Live(site=site, address=f"http://127.0.0.1:{server.effective_port}", browser=chromium)
-    yield made
-    for context in made.contexts:
-        context.close()
-    # in its own thread, since a socket that is closed under its `select` is an error there
-    server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map, ignore_all=True))
-    serving.join(timeout=10)
-    server.task_dispatcher.shutdown()
+    with running(server):
+        yield made
+        for context in made.contexts:
+            context.close()
 
 
 def look_at(page: Page, name: str) -> None:

@@ -1,7 +1,6 @@
 """Requests that no browser of ours sends: odd hosts, paths, headers and sizes, over a real socket too."""
 
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from arflow.stack.server import LARGEST
 from tests.fuzz.bounds import bounded
 from tests.web.conftest import PASSWORD, Site
 from tests.web.pagecheck import Page
+from tests.web_server import running
 
 pytestmark = pytest.mark.database
 
@@ -114,25 +114,14 @@ def test_many_names_from_one_address_wait_whichever_comes_next(site: Site) -> No
 def ask(site: Site) -> Iterator[Callable[[bytes], bytes]]:
     """Sends bytes to the app behind its real server, and gives what is answered first."""
     server: Any = create_server(site.app, host="127.0.0.1", port=0, threads=1, max_request_body_size=LARGEST)
-    is_over = threading.Event()
-
-    def serve() -> None:
-        while not is_over.is_set():
-            server.asyncore.loop(timeout=0.1, map=server._map, count=1)
-
-    serving = threading.Thread(target=serve, daemon=True)
-    serving.start()
 
     def answer(request: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", server.effective_port), timeout=60) as there:
             there.sendall(request)
             return there.recv(65_536)
 
-    yield answer
-    is_over.set()
-    serving.join()
-    server.asyncore.close_all(server._map, ignore_all=True)
-    server.task_dispatcher.shutdown()
+    with running(server):
+        yield answer
 
 
 LINES = {
