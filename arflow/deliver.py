@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 from arflow import advance, clock
 from arflow.accounts.entries import Account, EffectStatus
 from arflow.clock import Now
+from arflow.desk.outcomes import FLAGS
 from arflow.errors import ArflowError, NotNow
 from arflow.life.present import reading
 from arflow.mail import Fate, Letter, Mail, Post, Result
@@ -45,6 +46,8 @@ HELD = dt.timedelta(minutes=15)
 _TRIES = 3
 _LONGEST_REASON = 500
 
+_CALLED_OFF = "the customer is to be left alone since, and the account has left the state in which this was written"
+
 _STATUSES = {Fate.ACCEPTED: "sent", Fate.REFUSED: "failed", Fate.AGAIN: "failed", Fate.MOOT: "moot"}
 """How a message ends; one that was to be tried again has run out of time by then."""
 
@@ -56,6 +59,9 @@ class _Batch:
     claims: Sequence[Claim]
     now: Now
     accounts: Mapping[str, Account]
+    versions: Mapping[str, int]
+    """As which each of `accounts` was read."""
+
     policies: Mapping[str, Policy]
     colleagues: Mapping[str, str]
     last_sent: Mapping[str, dt.datetime]
@@ -206,12 +212,14 @@ def _read(connection: Connection, claims: Sequence[Claim]) -> _Batch:
     """
     ids = sorted({claim.account_id for claim in claims})
     unreadable: dict[str, str] = {}
-    found, named = _readable(connection, ids, unreadable)
+    stored, named = _readable(connection, ids, unreadable)
+    found = {key: _with_payer(stored[key].account, stored) for key in ids if key in stored}
     addresses = [_addressed(found[claim.account_id], claim)[1] for claim in claims if claim.account_id in found]
     return _Batch(
         claims=claims,
         now=clock.read(connection),
         accounts=found,
+        versions={key: stored[key].version for key in found},
         policies=named,
         colleagues=_colleagues(connection, {account.owner for account in found.values()}),
         last_sent=leases.last_sent(connection, ids),
@@ -220,8 +228,8 @@ def _read(connection: Connection, claims: Sequence[Claim]) -> _Batch:
     )
 
 
-_Read = tuple[dict[str, Account], dict[str, Policy]]
-"""Accounts by their ids, and the policies that have them by version."""
+_Read = tuple[dict[str, accounts.Stored], dict[str, Policy]]
+"""Accounts by their ids, payers too, and the policies that have them by version."""
 
 
 def _readable(connection: Connection, ids: Sequence[str], unreadable: dict[str, str]) -> _Read:
@@ -235,7 +243,7 @@ def _readable(connection: Connection, ids: Sequence[str], unreadable: dict[str, 
         if len(ids) == 1:
             unreadable[ids[0]] = f"the account cannot be read: {error}"[:_LONGEST_REASON]
             return {}, {}
-    found: dict[str, Account] = {}
+    found: dict[str, accounts.Stored] = {}
     named: dict[str, Policy] = {}
     for key in ids:
         account, policy = _readable(connection, [key], unreadable)
@@ -245,18 +253,12 @@ def _readable(connection: Connection, ids: Sequence[str], unreadable: dict[str, 
 
 
 def _accounts_and_policies(connection: Connection, ids: Sequence[str]) -> _Read:
-    found = _with_payers(connection, ids)
-    versions = sorted({account.policy_version for account in found.values() if account.policy_version})
-    return found, {version: policies.version(connection, version) for version in versions}
-
-
-def _with_payers(connection: Connection, ids: Sequence[str]) -> dict[str, Account]:
-    """The accounts `ids`, each with the ledger of the account that it pays through."""
     account = tables.account
     payers = select(account.c.pays_through).where(account.c.id.in_(accounts.listed(ids)))
     also = {payer for payer in connection.execute(payers).scalars() if payer}
-    stored = accounts.load(connection, sorted({*ids} | also))
-    return {key: _with_payer(stored[key].account, stored) for key in ids}
+    found = accounts.load(connection, sorted({*ids} | also))
+    versions = sorted({version for key in ids if (version := found[key].account.policy_version)})
+    return found, {version: policies.version(connection, version) for version in versions}
 
 
 def _with_payer(account: Account, stored: Mapping[str, accounts.Stored]) -> Account:
@@ -285,11 +287,14 @@ class _Turn(StrEnum):
 
 
 def _turn(engine: Engine, batch: _Batch, claim: Claim, mail: Mail) -> _Turn:
-    """Look again, directly before the letter leaves: at the switch, at working hours, and at the lease."""
+    """Look again, directly before the letter leaves: at the switch, the account, working hours, and the lease."""
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL synchronous_commit = off"))  # a lost lease is only a lease that ran out
         if not switch.is_on(connection):
             return _Turn.OFF
+        if _has_changed(connection, batch, claim):
+            leases.put_back(connection, claim)  # it is read anew
+            return _Turn.SKIPPED
         later = None if claim.account_id in batch.unreadable else _later(batch, claim)
         if later is not None:
             leases.put_back(connection, claim, not_before=later)
@@ -298,6 +303,15 @@ def _turn(engine: Engine, batch: _Batch, claim: Claim, mail: Mail) -> _Turn:
             return _Turn.OURS
         leases.put_back(connection, claim)  # stopped by a fuse; where somebody else has it this changes nothing
         return _Turn.SKIPPED
+
+
+def _has_changed(connection: Connection, batch: _Batch, claim: Claim) -> bool:
+    """Whether anything has happened at the account since the batch was read."""
+    account = tables.account
+    if claim.account_id not in batch.versions:
+        return False
+    query = select(account.c.version).where(account.c.id == claim.account_id)
+    return connection.execute(query).scalar() != batch.versions[claim.account_id]
 
 
 def _put_back(engine: Engine, claims: Sequence[Claim]) -> None:
@@ -324,6 +338,8 @@ def _ready(batch: _Batch, claim: Claim, mail: Mail) -> _Outcome | tuple[Letter, 
     """The letter that a message is, ready to be sent; or what comes of it unsent."""
     if claim.account_id in batch.unreadable:
         return _Outcome(result=Result(fate=Fate.REFUSED, reason=batch.unreadable[claim.account_id]))
+    if _is_called_off(batch.accounts[claim.account_id], claim):
+        return _Outcome(result=Result(fate=Fate.MOOT, reason=_CALLED_OFF))
     try:
         letter = _written(batch, claim, mail)
         if is_address(letter.to) and letter.to.lower() not in batch.refused:
@@ -334,6 +350,15 @@ def _ready(batch: _Batch, claim: Claim, mail: Mail) -> _Outcome | tuple[Letter, 
         reason = str(error) if isinstance(error, ArflowError) else f"the letter cannot be written: {error!r}"
         return _Outcome(result=Result(fate=Fate.REFUSED, reason=reason))
     return _unaddressed(batch, letter)
+
+
+def _is_called_off(account: Account, claim: Claim) -> bool:
+    """Whether the customer is to be left alone, and the account has left the state in which the letter was written.
+
+    The rules said so, not this door: one who stays where the letter was written, flag or no flag, gets it.
+    """
+    written_in = {message.stay for message in account.messages if message.number == claim.number}
+    return bool(account.tags & {*FLAGS.values()}) and bool(written_in) and account.stay not in written_in
 
 
 def _unaddressed(batch: _Batch, letter: Letter) -> _Outcome:

@@ -47,7 +47,7 @@ class Fate(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     MOOT = "moot"
-    """There was nothing left to write about."""
+    """There was nothing left to write about, or the customer is to be left alone."""
 
     AGAIN = "again"
 

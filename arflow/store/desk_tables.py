@@ -28,7 +28,7 @@ from arflow.store.tables import Instant, metadata
 ROLES = ("admin", "caller", "lead", "policy_owner")
 TASK_KINDS = ("address", "follow_up", "notice")
 MESSAGE_STATUSES = ("queued", "sending", "sent", "failed", "moot")
-"""`moot`: when it was to be handed over there was nothing left to write about."""
+"""`moot`: when it was to be handed over there was nothing left to write about, or the customer to be left alone."""
 
 _NOW = text("now()")
 _EMPTY = text("''")
