@@ -4,8 +4,9 @@ Nothing here reads or writes: events and the account's life come in, batches and
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from arflow.accounts.events import Event
 from arflow.life.life import Life
 from arflow.life.lives import Batch
 from arflow.life.records import Entry, EntryKind
@@ -27,6 +28,20 @@ def is_late(life: Life, event: StoredEvent) -> bool:
     if event.known_on is not None:
         return event.event.on <= event.known_on
     return event.known_at is not None and own_instant(life, event) <= event.known_at
+
+
+def beginning(pending: Sequence[StoredEvent]) -> list[Event]:
+    """The events with which an account that is still to come begins; `pending` are all of its own, in order.
+
+    What became known first and was late then is one cause; else it begins at its first date and time.
+    """
+    if not pending:
+        return []
+    known = min(pending, key=lambda stored: stored.row)
+    day = known.known_on or (known.known_at.date() if known.known_at else dt.date.min)
+    together = [one.event for one in pending if (one.known_on, one.known_at) == (known.known_on, known.known_at)]
+    late = [event for event in together if event.on <= day]
+    return late or list(events.parts_of(pending)[0].events)
 
 
 def own_instant(life: Life, event: StoredEvent) -> dt.datetime:

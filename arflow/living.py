@@ -63,6 +63,7 @@ class Living:
         self._present, self._works_at = now, now.at
         self._arrives: Callable[[Account], bool] = lambda _: True
         self._ids = ids
+        self._is_anew = False
         self._histories: dict[str, list[StoredEvent]] | None = None
         self._ledgers: dict[str, LedgerHistory] = {}
         self._policies: dict[int, tuple[Policy, ...]] = {}
@@ -80,7 +81,7 @@ class Living:
 
     def forget(self) -> None:
         """Take every account back to its beginning, with everything recorded still to come, each at its own moment."""
-        self._works_at = None
+        self._works_at, self._is_anew = None, True
         self._worlds.clear()
         everything = events.of_accounts(self.connection, self._ids)
         self.pending = {key: [replace(e, applied=False, was=None) for e in found] for key, found in everything.items()}
@@ -144,13 +145,12 @@ class Living:
     def _live(self, stored: Stored, limit: Limit) -> tuple[Changed, Lived]:
         life = Life(self._with_payer(self._placed(stored)), self._world(stored.policy_seen))
         self._begin(life)
-        script, batches = self._script(life, stored)
+        script = self._script(life, stored)
         lived = script.run(self._own(stored, limit))
         if script.payer and not script.is_paused and limit == self.now.limit:
             script.run(script.payer[-1].at)  # its payer's day ends later than its own; its causes are not told twice
-        done = batches[: len(batches) - len(script.batches)]
         self._note_ledgers(stored, lived)
-        self._note_applied(stored, done)
+        self._note_applied(stored, script.done)
         due = _earliest(life.next_due(), script.next_cause(), self._later(life))
         changed = Changed(
             before=stored,
@@ -158,11 +158,11 @@ class Living:
             next_due=due,
             due_on=self._due_on(life, due),
             is_paused=script.is_paused,
-            applied_to=self._applied_to(life, stored, done),
+            applied_to=self._applied_to(life, stored, script.done),
             journal_length=stored.journal_length,
             journal_head=stored.journal_head,
             policy_seen=max(stored.policy_seen, self._latest_activation),
-            folded_anew=any(batch.history for batch in done),
+            folded_anew=any(batch.history for batch in script.done),
         )
         return changed, lived
 
@@ -242,11 +242,11 @@ class Living:
         return self._policies[upto]
 
     def _placed(self, stored: Stored) -> Account:
-        """The account; one that is still to come in the zone in which it will be."""
+        """The account; one that is still to come in the zone in which it begins."""
         if stored.account.born:
             return stored.account
-        pending = (stored.event for stored in self.pending.get(stored.account.id, ()))
-        zones = (event.text("timezone") for event in pending if "timezone" in event.data)
+        first = causes.beginning(self.pending.get(stored.account.id, ()))
+        zones = (event.text("timezone") for event in first if "timezone" in event.data)
         return evolve(stored.account, timezone=next(zones, stored.account.timezone))
 
     def _with_payer(self, account: Account) -> Account:
@@ -260,11 +260,18 @@ class Living:
         before = (_LONG_AGO, stored.account.ledger)
         self._ledgers[stored.account.id] = replace(lived.ledgers, changes=(before, *lived.ledgers.changes))
 
-    def _script(self, life: Life, stored: Stored) -> tuple[Script, list[Batch]]:
-        batches = self._batches(life, stored)
+    def _script(self, life: Life, stored: Stored) -> Script:
         payers = self._payers(stored)
         theirs = [cause for cause in payer_causes(self._ledgers, payers) if cause.at > _LONG_AGO] if payers else []
-        return Script(life, list(batches), self._changes(life, stored), theirs), batches
+        script = Script(life, self._batches(life, stored), self._changes(life, stored), theirs)
+        if self._is_anew:
+            script.moved = lambda script: self._tell_anew(script, stored)
+        return script
+
+    def _tell_anew(self, script: Script, stored: Stored) -> None:
+        """Tell what is still to come as it became known: to an account that was in its new zone by then."""
+        script.batches = self._batches(script.life, stored, script.done)
+        script.changes = self._changes(script.life, stored)[-len(script.changes) :] if script.changes else []
 
     def _payers(self, stored: Stored) -> frozenset[str]:
         """Every account through which this one pays, or will as far as is known.
@@ -291,9 +298,15 @@ class Living:
 
     # --- events as causes --------------------------------------------------------------------------------------------
 
-    def _batches(self, life: Life, stored: Stored) -> list[Batch]:
-        """The pending events as causes: what became known late is one cause at that moment, the rest at their own."""
+    def _batches(self, life: Life, stored: Stored, done: Sequence[Batch] = ()) -> list[Batch]:
+        """The pending events as causes: what became known late is one cause at that moment, the rest at their own.
+
+        Those of the batches `done` are pending no more.
+        """
         pending = self.pending.get(stored.account.id)
+        if pending and done:
+            gone = {id(event) for batch in done for part in batch.parts for event in part.events}
+            pending = [event for event in pending if id(event.event) not in gone]
         if not pending:
             return []
         late: dict[dt.datetime, list[StoredEvent]] = {}
@@ -307,13 +320,16 @@ class Living:
         found += [(at, Batch(parts=(part,))) for at, part in zip(instants, parts, strict=True)]
         actors = {id(event.event): event.actor for event in pending if event.actor}
         in_order = [batch for _, batch in sorted(found, key=lambda pair: pair[0])]
-        whole = self._with_histories(life, stored, in_order)
+        whole = self._with_histories(life, stored, in_order, done)
         return [replace(batch, actor=causes.actors_of(batch, actors)) for batch in whole]
 
-    def _with_histories(self, life: Life, stored: Stored, batches: Sequence[Batch]) -> Iterator[Batch]:
-        """`batches`, which are in order, each that comes late with all events that are applied once it is."""
+    def _with_histories(
+        self, life: Life, stored: Stored, batches: Sequence[Batch], done: Sequence[Batch]
+    ) -> Iterator[Batch]:
+        """`batches`, in order after `done`, each that comes late with all events that are applied once it is."""
         known = {id(event.event): event for event in self.pending[stored.account.id]}
-        applied_to, rows = stored.applied_to, set[int]()
+        applied_to = self._applied_to(life, stored, done)
+        rows = {known[id(event)].row for batch in done for part in batch.parts for event in part.events}
         for batch in batches:
             group = [known[id(event)] for part in batch.parts for event in part.events]
             rows.update(event.row for event in group)

@@ -1,7 +1,7 @@
 """Many lives from their timelines: own events, payers' causes and policy changes of each account in one order."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -106,14 +106,23 @@ class Script:
     batches: list[Batch] = field(default_factory=list)
     changes: list[PolicyChange] = field(default_factory=list)
     payer: list[PayerCause] = field(default_factory=list)
+    done: list[Batch] = field(default_factory=list)
+    """The batches that were taken off, in order."""
+
+    moved: "Callable[[Script], None] | None" = None
+    """What is done once the account has come into another zone, where days begin and end at other instants."""
 
     def run(self, limit: Limit) -> Lived:
         """Live through everything up to `limit`. Raises Refused, placed at an event's line."""
         ledgers: list[tuple[dt.datetime, Ledger]] = []
         is_good = self.life.world.results is Results.GOOD
+        zone = self.life.zone()
         while not self.is_paused and self._go_on(limit, ledgers):
             if is_good and self._unknown:
                 self._deliver()
+            if self.moved is not None and self.life.zone() != zone:
+                zone = self.life.zone()
+                self.moved(self)
         ledger = LedgerHistory(changes=tuple(ledgers), currency=self.life.account.currency)
         return Lived(life=self.life, ledgers=ledger)
 
@@ -208,7 +217,8 @@ class Script:
             self._change(self.changes.pop(0), at)
             return False
         if kind is _Kind.BATCH:
-            return self._absorb(self.batches.pop(0), at)
+            self.done.append(self.batches.pop(0))
+            return self._absorb(self.done[-1], at)
         cause = self.payer.pop(0)
         if self.life.account.pays_through == cause.payer:
             self.life.payer_changed(cause.ledger, at)
