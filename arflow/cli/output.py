@@ -27,6 +27,20 @@ def show(records: Sequence[Record], form: str, *, title: str = "") -> None:
         _table(records, title)
 
 
+def show_upright(records: Sequence[Record], form: str, *, title: str, heads: Sequence[str]) -> None:
+    """Print records in one of FORMATS; a table has a column for each, under what it says of `heads`."""
+    if form != "table" or not records:
+        show(records, form, title=title)
+        return
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for record in records:
+        table.add_column("\n".join(str(record[name]) for name in heads), justify="right")
+    for name in (name for name in records[0] if name not in heads):
+        table.add_row(name.replace("_", " "), *(_shown(record[name]) for record in records))
+    console(stderr=False).print(table)
+
+
 def said(text: str, facts: Mapping[str, object], form: str) -> None:
     """Say one thing as text, or its facts as JSON."""
     lines = "\n".join(map(on_one_line, text.split("\n")))

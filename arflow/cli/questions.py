@@ -11,13 +11,15 @@ from arflow.audit import verify_all
 from arflow.cli import answers
 from arflow.cli.arguments import DATE, FILE, TEXT, examples, table_format, text_format
 from arflow.cli.opened import engineering, opened
-from arflow.cli.output import console, progress, said, show
+from arflow.cli.output import console, progress, said, show, show_upright
 from arflow.errors import SaysNo
 from arflow.explain import explained
 from arflow.reports import ageing as ageings
-from arflow.reports import days
+from arflow.reports import measures
 from arflow.reports import pipeline as pipelines
 from arflow.reports.book import ageing_of, pipeline_of
+from arflow.reports.days import asked_for
+from arflow.reports.measures import measured
 from arflow.store import database
 
 
@@ -49,7 +51,7 @@ _as_of = click.option("--as-of", type=DATE, help="The date, at its end in each a
 def report_ageing(*, as_of: dt.date | None, form: str) -> None:
     """What is open and overdue, by age."""
     with opened() as engine, engine.connect() as connection:
-        day = days.asked_for(connection, as_of)
+        day = asked_for(connection, as_of)
         lines = ageing_of(connection, day)
     show([ageings.as_json(line) for line in lines], form, title=f"ageing at the end of {day}")
 
@@ -60,9 +62,46 @@ def report_ageing(*, as_of: dt.date | None, form: str) -> None:
 def report_pipeline(*, as_of: dt.date | None, form: str) -> None:
     """How many accounts and how much money stand in each state."""
     with opened() as engine, engine.connect() as connection:
-        day = days.asked_for(connection, as_of)
+        day = asked_for(connection, as_of)
         lines = pipeline_of(connection, day)
     show([pipelines.as_json(line) for line in lines], form, title=f"pipeline at the end of {day}")
+
+
+@report.command(
+    "kpi",
+    short_help="DSO, effectiveness, bad debt, promises kept.",
+    epilog=examples("arflow report kpi", "arflow report kpi --as-of 2026-03-31 --days 365 --months 12 --format csv"),
+)
+@_as_of
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3660),
+    default=measures.DAYS,
+    show_default=True,
+    help="How many days, ending with the date, are measured.",
+)
+@click.option(
+    "--months",
+    type=click.IntRange(0, 120),
+    default=0,
+    show_default=True,
+    help="Measure also at the ends of so many months before the date.",
+)
+@table_format
+def report_kpi(*, as_of: dt.date | None, days: int, months: int, form: str) -> None:
+    """How collecting went in the days before a date: DSO, effectiveness, bad debt, calls, promises kept.
+
+    How each is worked out is told in docs/leads.md.
+    """
+    with opened() as engine, engine.connect() as connection:
+        day = asked_for(connection, as_of)
+        lines = measured(connection, day, [day, *measures.month_ends(day, months)], days)
+    show_upright(
+        [measures.as_json(line) for line in lines],
+        form,
+        title=f"measures of {days} days, as known at the end of {day}",
+        heads=("currency", "until"),
+    )
 
 
 @click.group(epilog=examples("arflow audit verify", "arflow audit anchor"))

@@ -62,3 +62,18 @@ def effectiveness(before: int, sales: int, after: int, not_overdue: int) -> Frac
     overdue yet. Sales are those of the whole period, not of a month of it. None where nothing could be collected.
     """
     return ratio(before + sales - after, before + sales - not_overdue)
+
+
+def rounded(value: Fraction | None, places: int = 1) -> str | None:
+    """A decimal string of so many places, a half rounded away from zero; None for none."""
+    if value is None:
+        return None
+    scaled = abs(value) * 10**places
+    whole = str(int(scaled + Fraction(1, 2))).rjust(places + 1, "0")
+    shown = f"{whole[:-places]}.{whole[-places:]}" if places else whole
+    return f"-{shown}" if value < 0 and int(whole) else shown
+
+
+def percent(value: Fraction | None) -> str | None:
+    """A part of a whole as per cent, with one place; None for none."""
+    return None if value is None else rounded(100 * value)

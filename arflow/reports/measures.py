@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from sqlalchemy import Connection
 
+from arflow import money
 from arflow.reports import kpi
 from arflow.reports.daily import Happened, daily
 from arflow.reports.judged import Judged, judged
@@ -185,3 +186,39 @@ def month_ends(day: dt.date, count: int) -> list[dt.date]:
         last = last.replace(day=1) - _ONE_DAY
         found.append(last)
     return found
+
+
+def as_json(one: Measured) -> Mapping[str, object]:
+    """One currency with documented names; amounts are decimal strings, days and per cent have one decimal."""
+    happened, promised, countback = one.happened, one.promised, one.countback
+    amounts = {
+        "open_before": one.before,
+        "open_amount": one.receivable,
+        "overdue_amount": one.overdue,
+        "invoiced_amount": happened.invoiced,
+        "collected_amount": happened.collected,
+        "credited_amount": happened.credited,
+        "written_off_amount": happened.written_off,
+    }
+    return {
+        "currency": one.currency,
+        "after": one.start.isoformat(),
+        "until": one.day.isoformat(),
+        **{name: money.show(minor, one.currency) for name, minor in amounts.items()},
+        "overdue_percent": kpi.percent(one.overdue_part),
+        "dso_days": kpi.rounded(one.dso),
+        "dso_best_possible_days": kpi.rounded(one.best_possible_dso),
+        "average_days_delinquent": kpi.rounded(one.days_delinquent),
+        "dso_countback_days": kpi.rounded(countback.days),
+        "dso_countback_is_more": countback.is_more,
+        "cei_of_period_percent": kpi.percent(one.effectiveness),
+        "bad_debt_of_invoiced_percent": kpi.percent(one.bad_debt),
+        "calls": happened.calls,
+        "reached_of_calls_percent": kpi.percent(one.reached),
+        "conversations": happened.conversations,
+        "promises_made": happened.promises,
+        "promises_per_conversation_percent": kpi.percent(one.promise_rate),
+        **{f"promises_{status}": promised.counts[status] for status in ENDED},
+        "promises_kept_percent": kpi.percent(promised.kept),
+        "promised_amount_that_came_percent": kpi.percent(promised.kept_amount),
+    }

@@ -103,6 +103,7 @@ ASKED = (
     ("policy test", "wrong.yaml"),
     ("policy activate", "bakery.yaml"),
     ("report ageing",),
+    ("report kpi",),
     ("report pipeline",),
     ("explain", "A", "--at", "2026-01-20"),
     ("payments-complete",),

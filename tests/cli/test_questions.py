@@ -35,7 +35,30 @@ def test_a_report_is_of_the_business_clocks_day_unless_told(asked: Command) -> N
     assert "ageing at the end of 2026-02-28" in today.out
 
 
-@pytest.mark.parametrize("report", ["ageing", "pipeline"])
+def test_the_measures_of_a_period(asked: Command) -> None:
+    """A record for each currency and end of a month; what cannot be divided is null, and no number is made up."""
+    told = json.loads(asked("report", "kpi", "--days", "31", "--months", "2", "--format", "json").out)
+    assert [("EUR", "2026-02-28"), ("EUR", "2026-01-31"), ("EUR", "2025-12-31")] == [
+        (one["currency"], one["until"]) for one in told[:3]
+    ]
+    dollars = {one["until"]: one for one in told if one["currency"] == "USD"}
+    january = dollars["2026-01-31"]
+    assert ("2025-12-31", "0.00", "100.00") == (january["after"], january["open_before"], january["invoiced_amount"])
+    assert ("15.5", "0.0", "15.5") == tuple(
+        january[f"{name}"] for name in ("dso_days", "dso_best_possible_days", "average_days_delinquent")
+    )
+    assert (None, None) == (dollars["2025-12-31"]["dso_days"], january["promises_kept_percent"])
+
+
+def test_a_table_of_measures_has_a_column_for_each_period(asked: Command) -> None:
+    lines = asked("report", "kpi", "--months", "1").out.splitlines()
+    assert "measures of 90 days, as known at the end of 2026-02-28" == lines[0].strip()
+    assert ["EUR", "EUR", "USD", "USD"] == lines[1].split()
+    assert ["2026-02-28", "2026-01-31"] * 2 == lines[2].split()
+    assert any(line.startswith("average days delinquent ") for line in lines)
+
+
+@pytest.mark.parametrize("report", ["ageing", "kpi", "pipeline"])
 def test_a_report_of_a_day_to_come_is_refused(asked: Command, report: str) -> None:
     """Nobody knows what will be paid by then; the line says which day it is."""
     assert 0 == asked("report", report, "--as-of", "2026-02-28").status
