@@ -8,14 +8,16 @@ import fcntl
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
+from arflow.errors import Refused
 from arflow.store import anchors
 from arflow.store.anchors import Anchor
 
@@ -56,11 +58,28 @@ def begin_anew(home: Path, line: str) -> None:
     """Begin the file of a restored database with the line of its backup; one that is there is put aside."""
     path = file_of(home)
     if path.exists():
-        number = 1 + len(list(path.parent.glob("before-restore-*.jsonl")))
-        path.rename(path.with_name(f"before-restore-{number}.jsonl"))
+        path.rename(_free(path.parent))
     with _opened(path) as file:
         os.write(file, f"{line}\n".encode() if line else b"")
         os.fsync(file)
+
+
+def _free(folder: Path) -> Path:
+    """The first name for a file put aside that no other one has: somebody may have moved an earlier one away."""
+    names = (folder / f"before-restore-{number}.jsonl" for number in count(1))
+    return next(path for path in names if not path.exists())
+
+
+def require_room(home: Path) -> None:
+    """Raise Refused where `begin_anew` could not write; nothing is left there."""
+    folder = file_of(home).parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as tried:
+            tried.write(b"\n")
+    except OSError as error:
+        why = f"the file of anchors cannot be begun there ({error.strerror}); mend that, or set ARFLOW_HOME"
+        raise Refused(why, file=str(folder)) from None
 
 
 def verify(connection: Connection, home: Path, kept: Sequence[str] = ()) -> Troubles:

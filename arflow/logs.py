@@ -8,9 +8,11 @@ import logging
 import re
 import sys
 from collections.abc import Iterator, MutableMapping
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 import structlog
 
@@ -33,7 +35,7 @@ def setup(process: str, folder: Path | None = None, *, is_watched: bool = False)
 
     With `is_watched` a person sees its traceback too.
     """
-    handler = _file(folder / f"{process}.log") if folder else logging.StreamHandler(sys.stderr)
+    handler = _file(folder / f"{process}.log") if folder else _ToStream(sys.stderr)
     handler.setFormatter(_formatter(process))
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -77,9 +79,40 @@ def _frames(trace: TracebackType | None) -> Iterator[str]:
         trace = trace.tb_next
 
 
-def _file(path: Path) -> RotatingFileHandler:
+class _Brief(logging.Handler):
+    """Says once, in a line, that nothing can be written, and then no more until something was. Mistakes stay loud."""
+
+    _is_silent = _has_failed = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._has_failed = False
+        super().emit(record)
+        self._is_silent = self._has_failed
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # its name in the library
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._has_failed = True
+        if not self._is_silent and sys.stderr is not None:
+            with suppress(OSError):
+                sys.stderr.write(f"arflow: the log cannot be written ({error.strerror}); it goes on once it can be\n")
+                sys.stderr.flush()
+        self._is_silent = True
+
+
+class _ToFile(_Brief, RotatingFileHandler):
+    """Logs into a file."""
+
+
+class _ToStream(_Brief, logging.StreamHandler[TextIO]):
+    """Logs to a stream."""
+
+
+def _file(path: Path) -> _ToFile:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return RotatingFileHandler(path, maxBytes=BYTES, backupCount=KEPT, encoding="utf-8")
+    return _ToFile(path, maxBytes=BYTES, backupCount=KEPT, encoding="utf-8")
 
 
 def _formatter(process: str) -> logging.Formatter:

@@ -115,6 +115,19 @@ def test_what_was_there_at_an_anchor_is_missed(journalled: Engine, tmp_path: Pat
     assert f"anchor {anchor} of" in found
 
 
+def test_no_file_that_was_put_aside_is_ever_overwritten(tmp_path: Path) -> None:
+    """Also when somebody has moved an earlier one away: the proof of another database is in it."""
+    file = anchors.file_of(tmp_path)
+    for line in ("first", "second", "third"):
+        anchors.begin_anew(tmp_path, line)
+    file.with_name("before-restore-1.jsonl").unlink()
+    for line in ("fourth", "fifth"):
+        anchors.begin_anew(tmp_path, line)
+    kept = {path.name: path.read_text().strip() for path in file.parent.iterdir()}
+    names = {f"before-restore-{number}.jsonl": line for number, line in enumerate(("third", "second", "fourth"), 1)}
+    assert {file.name: "fifth", **names} == kept
+
+
 def test_a_journal_that_was_written_anew_as_a_whole_is_found(journalled: Engine, tmp_path: Path) -> None:
     """Every chain holds, every decision follows; the anchor says that it was another one."""
     write(journalled, tmp_path)

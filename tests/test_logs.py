@@ -1,8 +1,10 @@
 """Logs: one JSON object a line, and nobody's data, address or password in it."""
 
+import io
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import pytest
@@ -79,4 +81,35 @@ def test_what_is_not_caught_is_logged(folder: Path) -> None:
 def test_libraries_say_only_what_they_warn_of(folder: Path) -> None:
     logging.getLogger("transitions.core").info("Finished processing")
     logging.getLogger("rq.worker").info("*** Listening")
+    assert [] == _lines(folder)
+
+
+def test_a_full_disk_is_told_once_until_it_is_none_any_more(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line each time it begins, however much is to be logged; then lines are written again."""
+    told = "arflow: the log cannot be written (No space left on device); it goes on once it can be\n"
+    handler = _alone(folder)
+    stream = handler.stream
+    for number in range(2):
+        with io.TextIOWrapper(io.FileIO("/dev/full", "w"), write_through=True) as handler.stream:
+            for _ in range(3):
+                logs.log("arflow").info("nobody reads this")
+        assert told == capsys.readouterr().err
+        handler.stream = stream
+        logs.log("arflow").info("again", number=number)
+    assert ["again", "again"] == [line["event"] for line in _lines(folder)]
+
+
+def _alone(folder: Path) -> logging.FileHandler:
+    """The handler of our file, without those that pytest puts beside it."""
+    root = logging.getLogger()
+    (ours,) = (one for one in root.handlers if isinstance(one, RotatingFileHandler))
+    root.handlers[:] = [ours]
+    assert folder == Path(ours.baseFilename).parent
+    return ours
+
+
+def test_a_mistake_in_logging_stays_loud(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _alone(folder)
+    logging.getLogger("arflow").info("%d", "no number")
+    assert "TypeError" in capsys.readouterr().err
     assert [] == _lines(folder)

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -174,7 +175,8 @@ def _anchor(engine: Engine, home: Path) -> str:
     try:
         return anchors.write(engine, home) or ""
     except (ArflowError, DBAPIError, OSError) as error:
-        click.echo(on_one_line(f"arflow: without a new anchor: {_told(error)}"), err=True)
+        with suppress(OSError):  # standard error may be on the full disk
+            click.echo(on_one_line(f"arflow: without a new anchor: {_told(error)}"), err=True)
         return _last_line(anchors.file_of(home))
 
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, ScalarSelect, case, func, literal, select
 
 from arflow import clock
 from arflow.life.records import CashMark
 from arflow.store import accounts, cash, fuse, leases, policies, switch
-from arflow.store.desk_tables import MESSAGE_STATUSES, heartbeat, message
+from arflow.store.desk_tables import MESSAGE_STATUSES, blown_fuse, delivery_switch, heartbeat, message
 from arflow.store.fuse import Fuse
 from arflow.store.tables import account, effect, policy_version
 
@@ -136,18 +136,27 @@ def _messages(connection: Connection) -> Mapping[str, int]:
 def _oldest_queued(connection: Connection) -> dt.timedelta | None:
     """Since when a message is ready, or is tried again and again: what a mail server or a worker is to blame for.
 
-    What is put off until its hold, its fuse or the night is over waits for that, also if it was tried before.
+    What is put off until its hold, its fuse or the night is over waits for that, also if it was tried before. Neither
+    is to blame for the time while delivery was off, or the fuse blown.
     """
-    is_tried = message.c.tried_from.is_not(None) & (message.c.not_before < func.now() + literal(_NEXT_ATTEMPT))
+    is_tried = leases.is_tried() & (message.c.not_before < func.now() + literal(_NEXT_ATTEMPT))
     held = select(account.c.id).where(account.c.id == message.c.account_id, account.c.on_hold).exists()
     is_held = message.c.number.is_not(None) & held
     since_ready = func.greatest(message.c.queued_at, message.c.not_before, message.c.leased_until)
-    since = func.min(func.coalesce(message.c.tried_from, since_ready))
-    waits = select((func.now() - since).label("waits")).where(
+    since = case((leases.is_tried(), message.c.tried_from), else_=since_ready)
+    waits = select((func.now() - func.min(func.greatest(since, *_let_go()))).label("waits")).where(
         message.c.settled_at.is_(None), leases.is_ready() | is_tried, ~leases.is_stopped(), ~is_held
     )
     found: dt.timedelta | None = connection.execute(waits).one().waits
     return found
+
+
+def _let_go() -> tuple[ScalarSelect[dt.datetime], ...]:
+    """When delivery was turned last, and the fuse of a message's policy mended last; null where that never was."""
+    turned = select(func.max(delivery_switch.c.at)).scalar_subquery()
+    of_policy = blown_fuse.c.policy == message.c.policy
+    mended = select(func.max(blown_fuse.c.mended_at)).where(of_policy).correlate(message).scalar_subquery()
+    return turned, mended
 
 
 _NEXT_ATTEMPT = dt.timedelta(seconds=1.2 * leases.LONGEST_PAUSE)

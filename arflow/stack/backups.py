@@ -13,10 +13,11 @@ import subprocess
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 from zoneinfo import available_timezones
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
@@ -80,7 +81,7 @@ def make(engine: Engine, folder: Path, at: Progress, anchor: str = "") -> Manife
     unfinished.mkdir(mode=0o700, parents=True)
     try:
         made = replace(_dumped(engine, fitting, unfinished, at), anchor=anchor)
-        (unfinished / MANIFEST).write_text(json.dumps(asdict(made), indent=2) + "\n", encoding="utf-8")
+        _write(unfinished / MANIFEST, json.dumps(asdict(made), indent=2) + "\n")
         unfinished.rename(folder)
     finally:
         for path in (unfinished / DUMP, unfinished / MANIFEST):
@@ -88,6 +89,14 @@ def make(engine: Engine, folder: Path, at: Progress, anchor: str = "") -> Manife
         if unfinished.exists():
             unfinished.rmdir()
     return made
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a file that is on disk when this returns."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _dumped(engine: Engine, fitting: Programs, folder: Path, at: Progress) -> Manifest:
@@ -155,14 +164,20 @@ def read(folder: Path) -> Manifest:
     """The manifest of a backup. Raises Refused when the folder is none, or none that this arflow can read."""
     path = folder / MANIFEST
     try:
-        made = Manifest(**json.loads(path.read_text(encoding="utf-8")))
+        made = _manifest(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise Refused(f"there is no {MANIFEST}; name a folder that `arflow backup` made", file=str(folder)) from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         raise Refused("is not the manifest of a backup", file=str(path)) from None
     if made.schema not in database.known_versions():
         raise Refused(f"is of schema `{made.schema}`, which is newer than this arflow; upgrade arflow", file=str(path))
     return made
+
+
+def _manifest(said: Mapping[str, Any]) -> Manifest:
+    """A manifest as it stands in its file. What a later arflow says besides is passed over: its schema tells it."""
+    known = {field.name for field in fields(Manifest)}
+    return Manifest(**{name: value for name, value in said.items() if name in known})
 
 
 def restore(engine: Engine, folder: Path, at: Progress, home: Path | None = None) -> Manifest:
@@ -172,6 +187,8 @@ def restore(engine: Engine, folder: Path, at: Progress, home: Path | None = None
     """
     made = read(folder)
     _require_unused(engine)
+    if home is not None:
+        anchors.require_room(home)
     fitting, dump = _fitting(engine, made), folder / DUMP
     with _alone(engine):
         if not dump.is_file() or _digest(dump, at) != made.sha256:
@@ -207,13 +224,13 @@ _NO_MATTER = ("clock", "heartbeat", "one_time_link")
 
 def _fitting(engine: Engine, made: Manifest) -> Programs:
     """The programs that read a backup and fit the server. Raises DatabaseRefused when there are none."""
-    fitting = programs.fitting(engine, made.programs)
-    if fitting.server < made.postgresql:
+    server = programs.server_of(engine)
+    if server < made.postgresql:  # before its programs are looked for: no others would help
         raise DatabaseRefused(
-            f"the backup is of PostgreSQL {made.postgresql}, this server is {fitting.server}; restore into the same "
-            "or a later version"
+            f"the backup is of PostgreSQL {made.postgresql}, this server is {server}; restore into the same or a later "
+            "version"
         )
-    return fitting
+    return programs.of_server(server, made.programs)
 
 
 @contextmanager

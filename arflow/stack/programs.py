@@ -71,16 +71,22 @@ def fitting(engine: Engine, least: int = 0) -> Programs:
 
     Raises DatabaseRefused when none do.
     """
+    return of_server(server_of(engine), least)
+
+
+def server_of(engine: Engine) -> int:
+    """The major version of the server of `engine`."""
     with engine.connect() as connection:
-        return of_server(int(connection.execute(text("SHOW server_version_num")).scalar_one()) // 10_000, least)
+        return int(connection.execute(text("SHOW server_version_num")).scalar_one()) // 10_000
 
 
 def of_server(server: int, least: int = 0) -> Programs:
-    """The same, for a server of the major version `server`."""
-    fit = {major: folder for folder, major in _candidates() if _fits(major, server) and major >= least}
-    if not fit:
-        raise DatabaseRefused(_missing(max(server, least) if server >= TOGETHER else server))
-    return Programs(folder=fit[min(fit)], major=min(fit), server=server)
+    """The same, for a server of the major version `server`; `least` is that of the pg_dump whose dump they read."""
+    fit = {major: folder for folder, major in _candidates() if _fits(major, server)}
+    read = {major: folder for major, folder in fit.items() if major >= least}
+    if not read:
+        raise DatabaseRefused(_too_late(server, least) if fit else _missing(server))
+    return Programs(folder=read[min(read)], major=min(read), server=server)
 
 
 TOGETHER = 17
@@ -93,6 +99,14 @@ servers do not know, and earlier programs cannot read what they dump.
 
 def _fits(major: int, server: int) -> bool:
     return major >= server >= TOGETHER or major == server
+
+
+def _too_late(server: int, least: int) -> str:
+    """Why no programs that fit the server do: a later pg_dump wrote the dump."""
+    wrote = f"pg_dump of PostgreSQL {least} wrote this backup"
+    if server < TOGETHER:
+        return f"{wrote}, which cannot be restored into PostgreSQL {server}; restore into {TOGETHER} or later"
+    return f"{wrote}, and {_missing(least)}"
 
 
 def _missing(major: int) -> str:

@@ -26,11 +26,12 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.errors import DuplicateDatabase, UniqueViolation
@@ -57,6 +58,7 @@ WAITS = "PostgreSQL is not ready yet and is waited for; after a power cut it rec
 
 _SOCKET = ".s.PGSQL.5432"
 _MARK, _LINES = "postmaster.pid", 8
+_VERSION = "PG_VERSION"
 _USERS = ".handle_pids.json"
 _SYSTEM_USER = "pgserver"
 """Whom the wheel runs it as, when it is root's."""
@@ -69,12 +71,20 @@ _MEGABYTE = 1 << 20
 _LEAST_BUFFERS, _MOST_BUFFERS = 128, 2048
 _SETTINGS = "arflow.conf"
 _SHELL = re.compile(r"""[\s'"\\$`;&|<>()*?\[\]#{}!]""")
+_User = tuple[int, str]
+_SOMEBODY: _User = (0, "")
+"""Whoever may be on a list that cannot be read."""
+
 Tell = Callable[[str], None]
 StopIfTold = Callable[[], None]
 
 
 def _to_standard_error(line: str) -> None:
-    sys.stderr.write(f"arflow: {line}\n")
+    if sys.stderr is None:  # closed
+        return
+    with suppress(OSError):  # it may be on a full disk: nobody stops waiting for that
+        sys.stderr.write(f"arflow: {line}\n")
+        sys.stderr.flush()
 
 
 def _never() -> None:
@@ -134,19 +144,43 @@ class _Server(PostgresServer):
     def __init__(self, data: Path, patience: _Patience) -> None:
         super().__init__(data, cleanup_mode="stop", postgres_version=MAJOR)
         self._patience = patience
+        self.global_process_id_list = self._users = _Users(data / _USERS)
         # whoever starts it holds this until it is ready
         self._lock = _fasteners.InterProcessLock(_only_ours(data.parent / ".postgres.lock"), sleep_func=patience)
 
     def forget_the_dead(self) -> None:
         """Take away what a killed server left, and killed users off its list, or it would never stop with its last."""
         marks = (self.pgdata / _MARK, _place_of_socket(self.pgdata, self.system_user) / f"{_SOCKET}.lock")
-        listed = self.pgdata / _USERS
         with self._lock:
-            if _process_of(self.pgdata) is None:
+            is_there = _process_of(self.pgdata) is not None
+            if not is_there:
                 for mark in marks:
                     mark.unlink(missing_ok=True)
-            if listed.exists():
-                wheel.DiskList(listed).put([pid for pid in _numbers(listed) if is_alive(pid)])
+            self._users.forget(also_unknown=not is_there)
+
+    def ensure_pgdata_inited(self) -> None:
+        """Make the data folder, whole or not at all: of a first start that was killed in the middle nothing stays."""
+        if not (self.pgdata / _VERSION).exists():
+            self._make_data()
+        super().ensure_pgdata_inited()
+
+    def _make_data(self) -> None:
+        """Let the wheel make it beside its place: PG_VERSION, by which it knows it as made, is written first."""
+        whole, unfinished = self.pgdata, self.pgdata.with_suffix(".unfinished")
+        owner = _owner(self.system_user)
+        for left in _at_work("postgres", whole, owner):  # its folder was removed; it would take our socket along
+            with suppress(_psutil.Error):
+                left.send_signal(signal.SIGQUIT)
+        while _at_work("postgres", whole, owner) or _at_work("initdb", unfinished, owner):  # of a start that was killed
+            self._patience(_LOOK_SECONDS)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        self.pgdata = unfinished
+        try:
+            super().ensure_pgdata_inited()
+        finally:
+            self.pgdata = whole
+        unfinished.rename(whole)
 
     def ensure_postgres_running(self) -> None:
         """Start it unless it runs, and wait until it is ready; the wheel then finds it running."""
@@ -232,7 +266,7 @@ def _place_of_socket(data: Path, system_user: str | None) -> Path:
     """The folder of the socket: that of the data, or for one with a long name a folder among the temporary ones."""
     if len(os.fsencode(data / _SOCKET)) <= LONGEST_SOCKET:
         return data
-    owner = pwd.getpwnam(system_user).pw_uid if system_user else os.geteuid()
+    owner = _owner(system_user)
     mark = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
     place = Path(tempfile.gettempdir()) / f"arflow-postgres-{owner}-{mark}"
     place.mkdir(mode=0o700, exist_ok=True)
@@ -293,12 +327,86 @@ def _runs_on(pid: int, data: Path) -> bool:
     return is_owner and Path(program).name == "postgres" and data in given
 
 
-def _numbers(listed: Path) -> list[int]:
-    """The processes on the list of users; none when a power cut left it in pieces."""
+def _at_work(program: str, data: Path, owner: int) -> Sequence[Any]:
+    """A user's processes of a program on a data folder; whoever else has one may call it as they like."""
+    called = (one for one in _psutil.process_iter(["name", "cmdline", "uids"]) if one.info["name"] == program)
+    return [one for one in called if str(data) in (one.info["cmdline"] or ()) and one.info["uids"].effective == owner]
+
+
+def _owner(system_user: str | None) -> int:
+    """Whom the server runs as."""
+    return pwd.getpwnam(system_user).pw_uid if system_user else os.geteuid()
+
+
+class _Users(wheel.DiskList):
+    """The list of who uses a server, which its last user stops; the wheel calls it as it would call its own.
+
+    Each is on it by its number and by when it began, since after a power cut a number may be anybody's. It is written
+    over in its place, in one go: on a full disk there is no room for another file beside it.
+    """
+
+    def get_and_add(self, pid: int) -> list[int]:
+        """Put a process on it; gives the numbers of those that were on it, and live."""
+        before = self._living()
+        self._put(list(dict.fromkeys([*before, (pid, _began(pid))])))
+        return [user for user, _ in before]
+
+    def get_and_remove(self, pid: int) -> list[int]:
+        """Take a process off it; gives the numbers of those that were on it, and live."""
+        before = self._living()
+        self._put([user for user in before if user[0] != pid])
+        return [user for user, _ in before]
+
+    def forget(self, *, also_unknown: bool) -> None:
+        """Take the dead off it; where no server lives, also those of whom nobody knows when they began."""
+        self._put([user for user in self._living() if user[1] or not also_unknown])
+
+    def _living(self) -> list[_User]:
+        return [user for user in self._read() if _is_still_there(user)]
+
+    def _read(self) -> list[_User]:
+        """All that are on it; SOMEBODY when it is in pieces, so that nobody stops a server that others may use."""
+        try:
+            listed = json.loads(self.path.read_text(errors="replace"))
+            return [_user(one) for one in listed]
+        except FileNotFoundError:
+            return []
+        except (ValueError, TypeError):
+            return [_SOMEBODY]
+
+    def _put(self, users: Sequence[_User]) -> None:
+        if users == self._read():
+            return
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.pwrite(file, json.dumps(users).encode().ljust(os.fstat(file).st_size), 0)
+        finally:
+            os.close(file)
+
+
+def _user(listed: int | Sequence[Any]) -> _User:
+    """An entry of the list; an older arflow wrote numbers only. Raises ValueError, TypeError."""
+    pid, began = (listed, "") if isinstance(listed, int) else listed
+    return int(pid), str(began)
+
+
+def _is_still_there(user: _User) -> bool:
+    """Whether a user lives, as far as one can know."""
+    pid, began = user
+    return user == _SOMEBODY or (is_alive(pid) and (not began or _began(pid) in (began, "")))
+
+
+def _began(pid: int) -> str:
+    """When a process began, in words that no other one of its number has; nothing when that cannot be seen."""
     try:
-        return [int(pid) for pid in json.loads(listed.read_text(errors="replace"))]
-    except ValueError:
-        return []
+        told = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return f"{told[_STARTED]} since {Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
+    except (OSError, IndexError):
+        return ""
+
+
+_STARTED = 19
+"""Which of the fields after the name of a process says when it began, in ticks since the machine did."""
 
 
 def is_alive(pid: int) -> bool:
@@ -348,7 +456,7 @@ def _check_name(home: Path) -> None:
 
 
 def _check_major(data: Path) -> None:
-    mark = data / "PG_VERSION"
+    mark = data / _VERSION
     if mark.exists() and mark.read_text().strip() != str(MAJOR):
         raise DatabaseRefused(
             f"{data} holds data of PostgreSQL {mark.read_text().strip()}, this arflow runs {MAJOR}; "

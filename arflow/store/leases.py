@@ -55,6 +55,11 @@ def is_ready() -> ColumnElement[bool]:
     return message.c.settled_at.is_(None) & (message.c.not_before <= func.now()) & free & ~is_stopped() & ~is_behind
 
 
+def is_tried() -> ColumnElement[bool]:
+    """Whether a message was tried in vain, and has not been put off since."""
+    return message.c.tried_from.is_not(None) & (message.c.error != "")
+
+
 def is_stopped() -> ColumnElement[bool]:
     """Whether the storm fuse of the policy of a message is blown."""
     return message.c.policy.in_(select(blown_fuse.c.policy).where(fuse.is_blown()))
@@ -95,8 +100,11 @@ def renew(connection: Connection, claimed: Claim, seconds: int) -> bool:
 
 
 def put_back(connection: Connection, claimed: Claim, *, not_before: dt.datetime | None = None) -> bool:
-    """Queue a message that was not tried as if it had not been claimed; False when somebody else has it."""
-    when = {} if not_before is None else {"not_before": not_before}
+    """Queue a message that was not tried as if it had not been claimed; False when somebody else has it.
+
+    With `not_before` it is put off, and waits for that alone: why it was tried in vain before is no longer said.
+    """
+    when: dict[str, object] = {} if not_before is None else {"not_before": not_before, "error": ""}
     return _changed(connection, claimed, status="queued", leased_until=None, attempts=message.c.attempts - 1, **when)
 
 

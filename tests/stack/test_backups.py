@@ -1,9 +1,11 @@
 """A backup is one moment of everything; a restored copy is that, with nothing leaving it."""
 
 import datetime as dt
+import io
 import json
 import os
 import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -129,6 +131,9 @@ def test_a_backup_that_was_changed_is_refused(
     engine.dispose()
 
 
+_LATER = '{"arflow": "9", "schema": "9999", "made_at": "", "postgresql": 15, "rows": {}, "bytes": 0, "sha256": ""'
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -136,7 +141,11 @@ def test_a_backup_that_was_changed_is_refused(
         ("[]", "is not the manifest of a backup"),
         ("{}", "is not the manifest of a backup"),
         (
-            '{"arflow": "9", "schema": "9999", "made_at": "", "postgresql": 15, "rows": {}, "bytes": 0, "sha256": ""}',
+            _LATER + "}",
+            "is of schema `9999`, which is newer than this arflow; upgrade arflow",
+        ),
+        (
+            _LATER + ', "what_is_said_then": [1]}',
             "is of schema `9999`, which is newer than this arflow; upgrade arflow",
         ),
     ],
@@ -176,6 +185,18 @@ def test_a_server_older_than_17_wants_programs_of_its_own_version(
     missing = f"no pg_dump and pg_restore of PostgreSQL {server} are on the PATH; install its client programs"
     assert (2 if server < programs.TOGETHER else 0, server < programs.TOGETHER) == (status, missing in err)
     assert (server >= programs.TOGETHER) == (tmp_path / "backup").exists()
+
+
+def test_of_two_obstacles_the_one_is_named_that_no_programs_take_away(
+    empty_url: str, tmp_path: Path, command: Command
+) -> None:
+    """A backup of a later server is restored into none that is earlier, whatever is on the PATH."""
+    (tmp_path / backups.MANIFEST).write_text(
+        json.dumps({"arflow": "1", "schema": database.known_versions()[0], "made_at": "", "postgresql": 98,
+                    "rows": {}, "bytes": 0, "sha256": "", "programs": 99})
+    )  # fmt: skip
+    status, _, err = command(empty_url, "restore", tmp_path)
+    assert (2, True) == (status, err.startswith("arflow: the backup is of PostgreSQL 98, this server is "))
 
 
 # --- what was to be handed over ---------------------------------------------------------------------------------------
@@ -410,17 +431,21 @@ def test_killed_between_its_anchors_and_its_end_a_restore_is_made_again(
     assert 0 == command(empty_url, "audit", "verify")[0]
 
 
-def test_a_copy_whose_file_of_anchors_cannot_begin_is_used_by_nobody(
+def test_where_the_file_of_anchors_cannot_begin_nothing_is_restored(
     demo: Engine, database_url: str, empty_url: str, tmp_path: Path, command: Command
 ) -> None:
-    """Or the file of another database would belie it for ever. The home is mended, and the restore repeated."""
+    """Or the file of another database would belie the copy for ever. The home is mended, and the restore repeated."""
     assert 0 == command(database_url, "backup", tmp_path / "backup")[0]
     in_the_way = anchors.file_of(command.home).parent
     kept = in_the_way.rename(in_the_way.with_name("kept"))
     in_the_way.write_text("no folder")
     status, _, err = command(empty_url, "restore", tmp_path / "backup")
-    assert (2, f"arflow: {in_the_way}: File exists\n") == (status, err)
-    assert 2 == command(empty_url, "report", "pipeline")[0]
+    why = "the file of anchors cannot be begun there (File exists); mend that, or set ARFLOW_HOME"
+    assert (2, f"arflow: {in_the_way}: {why}\n") == (status, err)
+    engine = create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        assert 0 == connection.execute(text("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")).scalar()
+    engine.dispose()
     in_the_way.unlink()
     kept.rename(in_the_way)
     assert 0 == command(empty_url, "restore", tmp_path / "backup")[0]
@@ -428,9 +453,9 @@ def test_a_copy_whose_file_of_anchors_cannot_begin_is_used_by_nobody(
 
 
 def test_a_home_that_cannot_be_written_to_keeps_no_backup_back(
-    demo: Engine, database_url: str, empty_url: str, tmp_path: Path, command: Command
+    demo: Engine, database_url: str, empty_url: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says that there is no new anchor, and holds the line of the last one."""
+    """It says that there is no new anchor, where that can be said, and holds the line of the last one."""
     assert 0 == command(database_url, "audit", "anchor")[0]
     file = anchors.file_of(command.home)
     (line,) = file.read_text("utf-8").splitlines()
@@ -444,6 +469,9 @@ def test_a_home_that_cannot_be_written_to_keeps_no_backup_back(
     file.parent.write_text("no folder")
     status, _, err = command(database_url, "backup", tmp_path / "closed")
     assert (0, f"arflow: without a new anchor: {file.parent}: File exists\n") == (status, err)
+    with io.TextIOWrapper(io.FileIO("/dev/full", "w"), write_through=True) as full, monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", full)
+        assert 0 == command(database_url, "backup", tmp_path / "silent")[0]
     assert [line, ""] == [backups.read(tmp_path / name).anchor for name in ("full", "closed")]
     file.parent.unlink()
     assert 0 == command(empty_url, "restore", tmp_path / "full")[0]

@@ -69,6 +69,11 @@ def test_a_server_older_than_17_gets_programs_of_its_own_version_only(path: Path
     with pytest.raises(DatabaseRefused, match=rf"no pg_dump .* PostgreSQL {server} are .*-client-{server},"):
         programs.of_server(server)
     put(path, f"{server}.2")
+    wrote = (
+        f"PostgreSQL 18 wrote this backup, which cannot be restored into PostgreSQL {server}; restore into 17 or later"
+    )
+    with pytest.raises(DatabaseRefused, match=wrote):
+        programs.of_server(server, least=18)
     assert Programs(folder=path / f"{server}.2", major=server, server=server) == programs.of_server(server)
 
 
@@ -79,7 +84,10 @@ def test_a_later_server_gets_the_nearest_programs_that_are_not_older(path: Path)
     put(path, "17.0", "17.2", "18.1")
     assert Programs(folder=path / "17.2", major=17, server=17) == programs.of_server(17)
     assert own == programs.of_server(17, least=18)
-    with pytest.raises(DatabaseRefused, match="no pg_dump and pg_restore of PostgreSQL 99 are on the PATH"):
+    wrote = (
+        "^pg_dump of PostgreSQL 99 wrote this backup, and no pg_dump and pg_restore of PostgreSQL 99 are on the PATH"
+    )
+    with pytest.raises(DatabaseRefused, match=wrote):
         programs.of_server(17, least=99)
     with pytest.raises(DatabaseRefused, match="no pg_dump and pg_restore of PostgreSQL 99 are on the PATH"):
         programs.of_server(99)

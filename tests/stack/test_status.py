@@ -1,15 +1,16 @@
 """`arflow status` says what needs a person, one line for each, and ends with 1 when something does."""
 
+import datetime as dt
 import json
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, insert, text
 
-from arflow import queues
+from arflow import clock, queues
 from arflow.advance import turn_delivery
 from arflow.desk import users
-from arflow.store import desk_tables, waiting
+from arflow.store import desk_tables, leases, waiting
 from tests.servers import valkey
 from tests.stack.test_backups import Command, command
 from tests.workers.books import NAME, open_account
@@ -70,10 +71,15 @@ def test_each_thing_that_needs_a_person_is_named(
 
 _LETTER = (
     "INSERT INTO message (account_id, number, policy, template, decided_at, status, queued_at, not_before, tried_from, "
-    "leased_until) VALUES ('A', 1, 'quiet', 'friendly-reminder', now(), '{status}', now() - interval '3 days', "
-    "now() + interval '{not_before}', now() + interval '{tried}', now() + interval '{leased}')"
+    "leased_until, error) VALUES ('A', 1, 'quiet', 'friendly-reminder', now(), '{status}', now() - interval '3 days', "
+    "now() + interval '{not_before}', now() + interval '{tried}', now() + interval '{leased}', '{error}')"
 )
+_ON = "INSERT INTO delivery_switch (is_on, at, known_at) VALUES (true, now() - interval '{}', now())"
 _BLOWN = "INSERT INTO blown_fuse (policy, \"on\", number, ceiling) VALUES ('quiet', current_date, 9, 1)"
+_RELEASED = (
+    'INSERT INTO blown_fuse (policy, "on", number, ceiling, mended_at, is_released, known_at) '
+    "VALUES ('{}', current_date, 9, 1, now(), true, now())"
+)
 _HELD = "UPDATE account SET on_hold = true"
 
 
@@ -94,21 +100,51 @@ _HELD = "UPDATE account SET on_hold = true"
         ({"not_before": "-3 hours", "leased": "-2 hours"}, "", True),
         ({"not_before": "50 minutes", "tried": "-2 hours"}, "", True),
         ({"not_before": "-1 hour", "tried": "-2 hours", "leased": "1 minute"}, "", True),
+        ({"not_before": "50 minutes", "tried": "-1 day", "error": ""}, "", False),
+        ({"not_before": "-1 minute", "tried": "-1 day", "error": ""}, "", False),
+        ({"not_before": "-2 hours", "tried": "-1 day", "error": ""}, "", True),
+        ({"not_before": "-3 days"}, _ON.format("1 second"), False),
+        ({"not_before": "10 minutes", "tried": "-3 days"}, _ON.format("1 second"), False),
+        ({"not_before": "-3 days"}, _ON.format("2 hours"), True),
+        ({"not_before": "-3 days"}, _RELEASED.format("quiet"), False),
+        ({"not_before": "-3 days"}, _RELEASED.format("another"), True),
     ],
 )
 def test_only_what_waits_for_the_mail_server_is_laid_to_it(
     engine: Engine, database_url: str, command: Command, letter: dict[str, str], besides: str, *, waits: bool
 ) -> None:
-    """What is put off because of a hold, a fuse or the night waits for that, however long ago it was queued."""
+    """What is put off because of a hold, a fuse or the night waits for that, however long ago it was queued.
+
+    The time while delivery was off, or the fuse blown, is laid to nobody.
+    """
     open_account(engine)
     status = "sending" if "leased" in letter else "queued"
-    said = _LETTER.format(**{"status": status, "tried": "none", "leased": "none"} | letter)
+    error = "the mail server said 451" if "tried" in letter else ""
+    said = _LETTER.format(**{"status": status, "tried": "none", "leased": "none", "error": error} | letter)
     with engine.begin() as connection:
         connection.execute(text(said.replace("now() + interval 'none'", "NULL")))
-        turn_delivery(connection, is_on=True, actor="ada", reason="")
+        connection.execute(text(_ON.format("4 days")))
         if besides:
             connection.execute(text(besides))
     assert waits == ("stuck" in _needs(command, database_url))
+
+
+def test_a_letter_that_is_put_off_waits_for_the_mail_server_no_more(
+    engine: Engine, database_url: str, command: Command
+) -> None:
+    """One that goes back to the queue because a worker ends, or its account has changed, still does."""
+    open_account(engine)
+    tried = {"status": "queued", "not_before": "-1 second", "tried": "-2 hours", "error": "the mail server said 451"}
+    letter = _LETTER.format(**tried, leased="none").replace("now() + interval 'none'", "NULL")
+    later = clock.real_now() + dt.timedelta(minutes=50)
+    with engine.begin() as connection:
+        connection.execute(text(letter))
+        connection.execute(text(_ON.format("4 days")))
+    for until, waits in ((None, True), (later, False)):
+        with engine.begin() as connection:
+            (claimed,) = leases.claim(connection, limit=1, seconds=60, domain="hill.example")
+            assert leases.put_back(connection, claimed, not_before=until)
+        assert waits == ("stuck" in _needs(command, database_url))
 
 
 def test_it_speaks_to_people_and_ends_with_1(engine: Engine, database_url: str, command: Command) -> None:

@@ -1,12 +1,15 @@
 """The embedded PostgreSQL: reached by its owner and root only, whom it trusts; and started whatever was left of it."""
 
+import io
+import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -105,6 +108,81 @@ def test_root_leaves_the_data_of_another_user_alone(home: Path, monkeypatch: pyt
     name = pwd.getpwuid(owner).pw_name
     assert f"{data} belongs to the user `{name}`; run this as `{name}`" == str(refused.value)
     assert (owner, 0o750, [data]) == (data.stat().st_uid, data.stat().st_mode & 0o777, [*home.iterdir()])
+
+
+@pytest.mark.parametrize("kill", [os.killpg, pytest.param(os.kill, marks=pytest.mark.long)])
+def test_a_first_start_that_was_killed_is_begun_again(server: str, kill: Callable[[int, int], None]) -> None:
+    """With its initdb, and alone, so that that goes on: nothing that is half made is taken for a database."""
+    del server  # the shared server shows that this machine can run one at all
+    top = Path(tempfile.mkdtemp(prefix="arflow-tests-"))
+    top.chmod(0o755)
+    home = top / "home"
+    script = f"from arflow.store import embedded; embedded.start(embedded.Path({str(home)!r}))"
+    with subprocess.Popen([sys.executable, "-P", "-c", script], start_new_session=True) as first:
+        until(lambda: any(home.glob("*/PG_VERSION")), PATIENCE)
+        kill(first.pid, signal.SIGKILL)
+    try:
+        assert "18" == _shown(embedded.start(home), "server_version").partition(".")[0]
+        assert [".postgres.lock", "postgres"] == sorted(path.name for path in home.iterdir())
+    finally:
+        embedded.stop(home)
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def test_who_waits_is_not_stopped_by_words_that_nobody_gets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk is full: a server that recovers is not ended for that."""
+    with io.TextIOWrapper(io.FileIO("/dev/full", "w"), write_through=True) as full, monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", full)
+        patched.setattr(embedded, "QUIET_SECONDS", 0.01)
+        embedded._Patience()(0.02)
+
+
+# --- who uses it ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> embedded._Server:
+    """A server that never runs, and whose list of users may be written."""
+    data = tmp_path / "home" / "postgres"
+    data.mkdir(parents=True)
+    return embedded._Server(data, embedded._Patience())
+
+
+def test_a_number_that_was_given_anew_is_no_user(made: embedded._Server) -> None:
+    """After a power cut it would keep the server running for ever: as an older arflow wrote it, and with its time."""
+    listed, users = made.pgdata / ".handle_pids.json", made.global_process_id_list
+    for before in ([os.getppid()], [[os.getppid(), "7 since another boot"]]):
+        listed.write_text(json.dumps(before))
+        made.forget_the_dead()
+        assert [] == users.get_and_add(os.getpid())
+        assert [os.getpid()] == users.get_and_add(os.getpid())
+        assert [os.getpid()] == users.get_and_remove(os.getpid())
+        assert [] == users.get_and_remove(os.getpid())
+
+
+def test_a_user_that_lives_is_one_also_while_no_server_does(made: embedded._Server) -> None:
+    """It may just be starting it again. Who was killed is none, whoever looks next."""
+    users = made.global_process_id_list
+    with subprocess.Popen(["/bin/sleep", "60"]) as other:
+        users.get_and_add(other.pid)
+        made.forget_the_dead()
+        assert [other.pid] == users.get_and_add(os.getpid())
+        other.kill()
+    assert [os.getpid()] == users.get_and_remove(os.getpid())
+
+
+@pytest.mark.parametrize("content", ["", "[12", "\0\0\0\0", "7", '[["x", 1]]', "[[1]]"])
+def test_nobody_is_the_last_of_a_list_in_pieces(
+    made: embedded._Server, content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server may be in use, and goes on; where none lives nobody can use it."""
+    users = made.global_process_id_list
+    for lives in (True, False):
+        (made.pgdata / ".handle_pids.json").write_text(content)
+        monkeypatch.setattr(embedded, "_process_of", lambda _, lives=lives: 1 if lives else None)
+        made.forget_the_dead()
+        users.get_and_add(os.getpid())
+        assert lives == (users.get_and_remove(os.getpid()) != [os.getpid()])
 
 
 # --- what is left of it -----------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """What every answer says to browsers, the files that pages load, errors and health."""
 
+import errno
 import hashlib
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -147,6 +149,18 @@ def test_the_key_is_made_once_and_read_by_its_owner_only(tmp_path: Path) -> None
     (tmp_path / "web.key").write_bytes(first[:7])
     with pytest.raises(Refused, match="remove it"):
         key.of_home(tmp_path)
+
+
+def test_a_key_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk is full: each start would leave another half, with part of a secret in it."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        key.of_home(tmp_path)
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_words_of_others_in_our_sentences_are_never_markup() -> None:
