@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from arflow import clock, money
-from arflow.accounts.entries import Account
+from arflow.accounts.entries import Account, EffectStatus, Outgoing
 from arflow.accounts.events import Event
 from arflow.accounts.facts import Snapshot, snapshot
 from arflow.advance import Engineering, rehearse, standing
@@ -66,6 +66,9 @@ class Next:
     rule: str | None
     unless: int | None
     """Minor units; None when no payment of what is overdue prevents it."""
+
+    waits: str = ""
+    """What keeps it back, such as that delivery is off: then it can leave from that day on, once nothing does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,9 +258,10 @@ def _told(clause: Comparison, facts: Facts, policy: Policy, *, wanted: bool) -> 
 
 def foresee(life: Life, at: dt.datetime) -> Next | None:
     """The next step, effect or parking that time alone brings after `at`, and the payment that would prevent it."""
-    found = first_entry(_copy(life), at)
+    running = _copy(life)
+    found = first_entry(running, at)
     if found is None:
-        return None
+        return _kept_back(running, at)
     ahead, entry = found
     return Next(
         on=entry.on,
@@ -267,6 +271,42 @@ def foresee(life: Life, at: dt.datetime) -> Next | None:
         rule=entry.rule,
         unless=_preventing(life, at, entry, _overdue(ahead, entry)),
     )
+
+
+def _kept_back(ahead: Life, at: dt.datetime) -> Next | None:
+    """The first that waits for a switch or a fuse, of a life that ran ahead and told nothing.
+
+    What waits for another reason leaves once something of the account is recorded.
+    """
+    world = ahead.world
+    is_off = not world.delivering or (ahead.policy is not None and ahead.policy.name in world.blown)
+    if ahead.account.on_hold or not is_off:
+        return None
+    first = next(_kept(ahead.account, with_letters=not world.delivering), None)
+    if first is None:
+        return None
+    return Next(
+        on=max(first.decided_on, ahead.local(at).date()),
+        clock=dt.time(0),
+        kind=EntryKind.EFFECT.value,
+        what=f"{first.kind} {first.name}",
+        rule=first.rule,
+        unless=None,
+        waits=ahead.kept_back(at),
+    )
+
+
+def _kept(account: Account, *, with_letters: bool) -> Iterator[Outgoing]:
+    """What is kept back, in order, `with_letters` that lie in the outbox: without delivery nobody hands them over.
+
+    What is dropped as soon as it is looked at again waits for nothing.
+    """
+    is_late = account.book.gross_overdue(account.policy_day) > 0
+    if with_letters:
+        yield from (one for one in account.messages if one.status is EffectStatus.SENT)
+    for one in account.waiting:
+        if one.due_at is None and one.stay == account.stay and (is_late or not one.overdue_then):
+            yield one
 
 
 def _copy(life: Life) -> Life:
@@ -340,10 +380,19 @@ def sentence(ahead: Next | None, currency: str, amount: Callable[[int, str], str
     """What comes next in one sentence; `amount` writes the money in it, with its currency."""
     if ahead is None:
         return "next: nothing, until something is recorded"
+    if ahead.waits:
+        return f"next: {_told_next(ahead)}, which waits: {ahead.waits}"
     day = f"{ahead.on.day} {ahead.on:%B %Y}"
     unless = f" unless {amount(ahead.unless, currency)} is paid" if ahead.unless else ""
-    verb = {"step": ahead.what, "parked": "parked"}.get(ahead.kind, ahead.what)
-    return f"next: {verb} on {day}{unless}"
+    return f"next: {_told_next(ahead)} on {day}{unless}"
+
+
+def _told_next(ahead: Next) -> str:
+    """What comes: a state, `parked`, or an effect; a call names the queue that makes it."""
+    if ahead.kind == EntryKind.PARKED:
+        return "parked"
+    queue = ahead.what.removeprefix("call ") if ahead.kind == EntryKind.EFFECT else ahead.what
+    return ahead.what if queue == ahead.what else f"call (queue {queue})"
 
 
 def end_of(life: Life, day: dt.date) -> dt.datetime:

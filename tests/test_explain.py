@@ -5,6 +5,7 @@ import random
 from collections.abc import Mapping
 
 import pytest
+from msgspec.structs import replace
 
 from arflow import money
 from arflow.accounts.entries import Account
@@ -257,3 +258,32 @@ def test_the_next_step_in_one_sentence() -> None:
     ahead = Next(on=dt.date(2026, 6, 7), clock=dt.time(8), kind="step", what="called", rule="phone", unless=50000)
     assert "next: called on 7 June 2026 unless 500.00 USD is paid" == sentence(ahead, "USD")
     assert "next: nothing, until something is recorded" == sentence(None, "USD")
+    ring = Next(on=dt.date(2026, 6, 7), clock=dt.time(8), kind="effect", what="call seniors", rule="ring", unless=None)
+    assert "next: call (queue seniors) on 7 June 2026" == sentence(ring, "USD")
+
+
+def test_what_is_kept_back_is_told_as_what_waits() -> None:
+    """Also what is decided only later; once its reason has gone nothing is told of it."""
+    document = (
+        "policy: p\ncurrency: USD\nrules:\n"
+        "  - {id: paid, from: open, when: gross_overdue_amount == 0, to: resolved, why: Paid.}\n"
+        "  - {id: late, from: current, when: days_overdue >= 3, do: [{send: first}], why: Late.}\n"
+    )
+    policy, at = load_policy(document, file="test"), dt.date(2026, 1, 6)
+    world = World(policies=(policy,), evaluator=Reference(), delivering=False)
+    owed = {**OWED, "account": "A", "date": "2026-01-05"}
+
+    def told(day: dt.date, *events: dict[str, object]) -> str:
+        account = Account(id="A", currency="USD")
+        life = live(account, timeline(parse(event) for event in events), world, day).life
+        return sentence(foresee(life, end_of(life, day)), "USD")
+
+    for day in (at, at + dt.timedelta(days=9)):
+        assert "next: send first, which waits: delivery is off" == told(day, owed)
+    on = World(policies=(policy,), evaluator=Reference(), delivery="recorded")
+    sent = live(Account(id="A", currency="USD"), timeline([parse(owed)]), on, dt.date(2026, 1, 15)).life
+    for delivering, said in ((True, "nothing, until something is recorded"), (False, "send first, which waits: de")):
+        queued = Life(sent.account, replace(world, delivery="recorded", delivering=delivering))
+        assert said in sentence(foresee(queued, end_of(queued, dt.date(2026, 1, 15))), "USD")
+    paid = {"event": "payment", "account": "A", "date": "2026-01-15", "id": "P", "amount": owed["amount"]}
+    assert "next: nothing, until something is recorded" == told(dt.date(2026, 1, 15), owed, paid)

@@ -327,7 +327,7 @@ class Account:
         causes come last; the places of the payer's events say nothing of its own.
         """
         promises = self.promises.values()
-        return promises if self.payer_ledger is None else [_before_others(promise) for promise in promises]
+        return promises if self.payer_ledger is None else [before_others(promise) for promise in promises]
 
     @property
     def episode(self) -> Episode | None:
@@ -376,6 +376,7 @@ class Account:
         return tuple(sorted(sent, key=lambda effect: (effect.sent_at or effect.decided_at, effect.number)))
 
 
-def _before_others(promise: Promise) -> Promise:
+def before_others(promise: Promise) -> Promise:
+    """A promise as it stands before all else that was recorded at its instant."""
     made, cancelled = promise.recorded, promise.cancelled
     return replace(promise, recorded=(made[0], -1), cancelled=None if cancelled is None else (cancelled[0], -1))

@@ -143,6 +143,7 @@ def explanation_json(found: Explanation) -> Mapping[str, object]:
             "what": ahead.what,
             "rule": ahead.rule,
             "unless_paid": None if ahead.unless is None else money.show(ahead.unless, account.currency),
+            "waits": ahead.waits,
         },
         "sentence": sentence(ahead, account.currency),
     }

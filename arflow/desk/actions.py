@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from arflow import money
 from arflow.accounts.entries import Account
-from arflow.desk import notes, outcomes, reasons, tasks
+from arflow.desk import notes, outcomes, reasons, tasks, wording
 from arflow.errors import Refused
 from arflow.vocabulary import OUTCOMES, State
 
@@ -19,6 +19,9 @@ Content = Mapping[str, object]
 
 LONGEST_REASON = 500
 CLOSINGS = ("upheld", "partly_upheld", "rejected", "withdrawn")
+PROMISED_TO_CALLERS = dt.timedelta(days=90)
+"""How far ahead a promise may be that a caller records: while it is open, nobody asks for the money."""
+
 BACK_TO = (State.CALLED, State.REMINDED)
 """Where an escalated account is taken back to."""
 
@@ -84,12 +87,14 @@ def _with_person(spoke_to: str, text: str) -> str:
 # --- promises and disputes --------------------------------------------------------------------------------------------
 
 
-def check_promised_day(due: dt.date, today: dt.date) -> None:
-    """Raise Refused for a day by which nobody can promise to pay."""
+def check_promised_day(due: dt.date, today: dt.date, *, by_lead: bool) -> None:
+    """Raise Refused for a day by which nobody can promise to pay, or that is for a lead to agree to."""
     if due < today:
-        raise Refused(f"{due} is in the past; today is {today} there")
+        raise Refused(f"{wording.day(due)} is in the past; today is {wording.day(today)} there")
     if due > today + tasks.FURTHEST:
-        raise Refused(f"{due} is too far ahead to be a promise")
+        raise Refused(f"{wording.day(due)} is too far ahead to be a promise")
+    if due > today + PROMISED_TO_CALLERS and not by_lead:
+        raise Refused(f"a promise later than {wording.day(today + PROMISED_TO_CALLERS)} is for a lead to record")
 
 
 def promise(account: Account, *, amount: int, due: dt.date, invoices: Sequence[str] = ()) -> Content:
@@ -102,7 +107,7 @@ def promise(account: Account, *, amount: int, due: dt.date, invoices: Sequence[s
     still_open = _open(account, invoices)
     if amount > still_open:
         where = "of these invoices" if invoices else "on the account"
-        raise Refused(f"only {money.show(still_open, account.currency)} {account.currency} is open {where}")
+        raise Refused(f"only {wording.amount(still_open, account.currency)} is open {where}")
     content: Content = {
         "event": "promise",
         "id": _new_id(account.promises),
@@ -163,7 +168,9 @@ def dispute(account: Account, *, invoice: str, amount: int | None, code: str, te
     if amount is None:
         return content
     if not 0 < amount <= still_open:
-        raise Refused(f"{money.show(still_open, account.currency)} {account.currency} is open of this invoice")
+        raise Refused(
+            f"type more than nothing, and at most {wording.amount(still_open, account.currency)}: that is open of it"
+        )
     return content | {"amount": money.show(amount, account.currency)}
 
 
@@ -174,15 +181,17 @@ def dispute_closed(account: Account, key: str, *, outcome: str, credit: int | No
         raise Refused("this dispute is closed already, or was never there")
     if outcome not in CLOSINGS:
         raise Refused("choose how it was settled")
-    if (outcome == "partly_upheld") is not (credit is not None):
-        raise Refused("an amount to credit belongs to `partly upheld`, and only to it")
+    if outcome == "partly_upheld" and credit is None:
+        raise Refused("type the amount to credit: a dispute is partly upheld by a credit")
+    if outcome != "partly_upheld" and credit is not None:
+        raise Refused("leave it empty: an amount is credited only to a dispute that is partly upheld")
     content: Content = {"event": "dispute_closed", "id": key, "outcome": outcome}
     if credit is None:
         return Doing(contents=(content,))
     still_open = account.ledger.invoices[found.invoice].open
     most = still_open if found.amount is None else min(found.amount, still_open)
     if not 0 < credit <= most:
-        raise Refused(f"at most {money.show(most, account.currency)} {account.currency} of it is in dispute and open")
+        raise Refused(f"at most {wording.amount(most, account.currency)} of it is in dispute and open")
     return Doing(contents=({**content, "credit": money.show(credit, account.currency)},))
 
 
@@ -192,7 +201,7 @@ def dispute_closed(account: Account, key: str, *, outcome: str, credit: int | No
 def hold(*, until: dt.date, reason: str, today: dt.date) -> Doing:
     """No harsher step and no letter or call until the morning of `until`; an earlier end that was set is withdrawn."""
     if until <= today:
-        raise Refused(f"a hold ends on a later day than today, {today}")
+        raise Refused(f"a hold ends on a later day than today, {wording.day(today)}")
     if until > today + tasks.FURTHEST:
         raise Refused("a hold lasts at most two years")
     _need(reason)

@@ -8,7 +8,7 @@ from heapq import nlargest
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from arflow.accounts.entries import Account, OpenItem
+from arflow.accounts.entries import Account, Clearing, ClearingKind, OpenItem
 from arflow.accounts.exposure import undisputed
 from arflow.accounts.facts import Snapshot
 from arflow.accounts.promises import Verdict
@@ -18,6 +18,10 @@ from arflow.rules.calendar import Calendar, zone_named
 _FULL = 100
 _LATEST = 10
 """Of how many invoices the usual terms are taken."""
+
+_LAST_RECEIPTS = 5
+_OF_DISPUTE = "dispute "
+"""How the credit of a closed dispute is called in the books."""
 
 _UNTOUCHABLE: Mapping[str, str] = MappingProxyType(
     {
@@ -76,6 +80,54 @@ def _part(account: Account, item: OpenItem, day: dt.date, agreed: _Split, collec
         disputed=item.open - agreed[key],
         promised=promised,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """Money or credit that came: `towards` which invoices with how much, in their order, and what is `unmatched`.
+
+    One that came back stands against nothing any more; `towards` then says what it had paid.
+    """
+
+    on: dt.date
+    what: str
+    amount: int
+    towards: tuple[tuple[str, int], ...]
+    unmatched: int
+    came_back_on: dt.date | None
+
+    @property
+    def is_split(self) -> bool:
+        """Whether it stands against more than one thing, so that the parts are of interest."""
+        return len(self.towards) + bool(self.unmatched) > 1
+
+
+def receipts(account: Account) -> list[Receipt]:
+    """The last payments and credits in the account's book, the latest first; what was written off is none."""
+    came = (one for one in account.book.clearings.values() if one.kind is not ClearingKind.WRITE_OFF)
+    return [_receipt(one) for one in nlargest(_LAST_RECEIPTS, came, key=lambda one: (one.on, one.recorded))]
+
+
+def _receipt(clearing: Clearing) -> Receipt:
+    towards: Counter[str] = Counter()
+    for part in clearing.allocations:
+        towards[part.invoice] += part.amount
+    return Receipt(
+        on=clearing.on,
+        what=_what(clearing),
+        amount=clearing.amount,
+        towards=tuple(towards.items()),
+        unmatched=clearing.unapplied,
+        came_back_on=clearing.reversed_on,
+    )
+
+
+def _what(clearing: Clearing) -> str:
+    if clearing.kind is ClearingKind.PAYMENT:
+        return f"Payment {clearing.id}"
+    if clearing.kind is ClearingKind.CREDIT_NOTE:
+        return f"Credit note {clearing.id}"
+    return f"Credit for {clearing.id}" if clearing.id.startswith(_OF_DISPUTE) else f"Credit {clearing.id}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,18 +6,18 @@ Open calls are no rows here: a call is open while its account says so, and is cl
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from arflow.clock import Now
-from arflow.desk import users
+from arflow.desk import access, users, wording
 from arflow.desk.users import User
 from arflow.errors import Conflict, Refused, SaysNo
 from arflow.rules.calendar import instant
-from arflow.store import accounts, desk_tables, tables
+from arflow.store import accounts, desk_tables, outbox, policies, tables
 
 LONGEST_TEXT = 500
 FURTHEST = dt.timedelta(days=730)
@@ -82,8 +82,45 @@ def may_settle(user: User, task: Task) -> bool:
 
 def is_due(user: User, now: Now) -> ColumnElement[bool]:
     """Whether a task is open, for `user`, and due up to today where its account lives."""
-    has_come = _task.c.due_at <= now.at if now.day is None else _task.c.due_on <= now.day
-    return _task.c.done_at.is_(None) & has_come & is_for(user)
+    return _task.c.done_at.is_(None) & _has_come(now) & is_for(user)
+
+
+def _has_come(now: Now) -> ColumnElement[bool]:
+    return _task.c.due_at <= now.at if now.day is None else _task.c.due_on <= now.day
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A follow-up that is still to come, of an account called `name`."""
+
+    account: str
+    name: str
+    due_on: dt.date
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plans:
+    """The follow-ups that come next, and how many there are in all."""
+
+    first: Sequence[Planned]
+    count: int
+
+
+def planned(connection: Connection, user: User, now: Now, most: int) -> Plans:
+    """The follow-ups for `user` that are not due yet, of accounts that they reach, up to `most` that come next."""
+    account = tables.account
+    is_planned = _task.c.done_at.is_(None) & (_task.c.kind == "follow_up") & ~_has_come(now)
+    columns = (_task.c.account_id, account.c.name, _task.c.due_on, _task.c.text, func.count().over().label("of"))
+    rows = connection.execute(
+        select(*columns)
+        .join_from(_task, account, account.c.id == _task.c.account_id)
+        .where(is_planned, is_for(user), access.reachable(user))
+        .order_by(_task.c.due_on, _task.c.id)
+        .limit(most)
+    ).all()
+    found = [Planned(account=row.account_id, name=row.name, due_on=row.due_on, text=row.text) for row in rows]
+    return Plans(first=found, count=rows[0].of if rows else 0)
 
 
 def open_of(connection: Connection, ids: Sequence[str], user: User | None = None) -> dict[str, list[Task]]:
@@ -94,7 +131,34 @@ def open_of(connection: Connection, ids: Sequence[str], user: User | None = None
     found: dict[str, list[Task]] = defaultdict(list)
     for row in connection.execute(query.order_by(_task.c.due_on, _task.c.id)).mappings():
         found[row["account"]].append(Task(**row))
-    return found
+    versions = _versions(connection, [key for key, those in found.items() if any(_is_of_rule(one) for one in those)])
+    whys = {key: _whys(connection, version) for key, version in versions.items()}
+    return {key: [_explained(one, whys.get(key, {})) for one in those] for key, those in found.items()}
+
+
+def _is_of_rule(task: Task) -> bool:
+    return task.kind == "notice" and outbox.rule_that_asks(task.text) is not None
+
+
+def _versions(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """The version of the policy that has each of the accounts `ids`."""
+    account = tables.account
+    wanted = account.c.id.in_(accounts.listed(ids)) & account.c.policy_version.is_not(None)
+    rows = connection.execute(select(account.c.id, account.c.policy_version).where(wanted)).all() if ids else []
+    return {row.id: row.policy_version for row in rows}
+
+
+def _whys(connection: Connection, version: str) -> dict[str, str]:
+    """Why each rule of a version of a policy acts."""
+    return {rule.id: rule.why for rule in policies.named(connection, version).rules}
+
+
+def _explained(task: Task, whys: Mapping[str, str]) -> Task:
+    """The task as people read it: the notice of a rule says why the rule acts, if the policy still has that rule."""
+    rule = outbox.rule_that_asks(task.text) if task.kind == "notice" else None
+    if rule is None:
+        return task
+    return replace(task, text=f"{whys[rule]} (rule {rule})" if whys.get(rule) else f"rule {rule} asks you to look")
 
 
 def find(connection: Connection, number: int) -> Task:
@@ -159,6 +223,6 @@ def go_with_accounts(connection: Connection, ids: Sequence[str]) -> None:
 def check_day(day: dt.date, today: dt.date) -> None:
     """Raise Refused for a day on which nothing can be planned."""
     if day < today:
-        raise Refused(f"{day} is in the past; today is {today} there")
+        raise Refused(f"{wording.day(day)} is in the past; today is {wording.day(today)} there")
     if day > today + FURTHEST:
-        raise Refused(f"{day} is too far ahead; plan at most two years")
+        raise Refused(f"{wording.day(day)} is too far ahead; plan at most two years")

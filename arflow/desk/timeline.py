@@ -84,6 +84,9 @@ _EFFECT_TOPICS: Mapping[str, str] = MappingProxyType(
         "notify": "messages",
     }
 )
+_ENDS: Mapping[str, str] = MappingProxyType({"promise_cancelled": "promise", "dispute_closed": "dispute"})
+"""What an event puts an end to, by its id."""
+
 _Row = Row[*tuple[Any, ...]]
 _EVENT, _NOTE, _JOURNAL = 0, 1, 2
 """Where an entry is kept; of one moment, what the rules made of it stands above what was recorded."""
@@ -289,7 +292,7 @@ def _filled(connection: Connection, view: View, lines: Sequence[_Row]) -> list[E
     keys = {place: [line.key for line in lines if line.place == place] for place in (_EVENT, _NOTE, _JOURNAL)}
     events, about = _events(connection, keys[_EVENT]), notes.about(connection, keys[_EVENT])
     made: dict[tuple[int, int], Entry] = {
-        (_EVENT, key): replace(_of_event(row, view), notes=tuple(about[key])) for key, row in events.items()
+        (_EVENT, key): replace(_of_event(row, view, row.ended), notes=tuple(about[key])) for key, row in events.items()
     }
     made |= {(_NOTE, key): entry for key, entry in _note_entries(connection, keys[_NOTE]).items()}
     made |= {(_JOURNAL, key): entry for key, entry in _journal_entries(connection, view, keys[_JOURNAL]).items()}
@@ -308,8 +311,16 @@ def _said_once(entries: Sequence[Entry]) -> list[Entry]:
 def _events(connection: Connection, keys: Sequence[int]) -> dict[int, _Row]:
     if not keys:
         return {}
-    event = tables.event
-    found = {row.id: row for row in connection.execute(select(event).where(event.c.id.in_(list(keys))))}
+    event, ended = tables.event, tables.event.alias("ended")
+    kind = case(dict(_ENDS), value=event.c.kind)
+    is_ended = and_(
+        ended.c.account_id == event.c.account_id,
+        ended.c.kind == kind,
+        ended.c.applied,
+        ended.c.content["id"].astext == event.c.content["id"].astext,
+    )
+    query = select(event, ended.c.content.label("ended")).select_from(event.outerjoin(ended, is_ended))
+    found = {row.id: row for row in connection.execute(query.where(event.c.id.in_(list(keys))))}
     return {key: found[key] for key in keys}
 
 
@@ -381,14 +392,14 @@ def _title(row: _Row) -> str:
     return told if row.kind == EntryKind.EFFECT else f"{told}: did not leave"
 
 
-def _of_event(row: _Row, view: View) -> Entry:
-    """What was recorded; a promise with the verdict on it."""
+def _of_event(row: _Row, view: View, ended: Mapping[str, Any] | None = None) -> Entry:
+    """What was recorded; a promise with the verdict on it, the end of one with what `ended`."""
     verdict = view.verdicts.get(str(row.content.get("id", ""))) if row.kind == "promise" else None
     return Entry(
         on=row.on,
         clock=row.clock,
         topic=_EVENT_TOPICS[row.kind],
-        title=wording.event(row.kind, row.content, view.currency),
+        title=wording.event(row.kind, row.content, view.currency, ended),
         actor=row.actor,
         body=reasons.shown(row.content.get("reason") or ""),
         status=wording.verdict(verdict, view.currency) if verdict else "",

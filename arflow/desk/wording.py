@@ -65,9 +65,14 @@ def _dispute(content: _Content, currency: str) -> str:
     return f"Dispute over {part}invoice {content['invoice']}"
 
 
+def _promise_cancelled(content: _Content, currency: str) -> str:
+    return f"{_promise(content, currency) if 'due' in content else 'Promise'} cancelled"
+
+
 def _dispute_closed(content: _Content, currency: str) -> str:
+    about = _dispute(content, currency) if "invoice" in content else "Dispute"
     credit = f", {_written(content['credit'], currency)} credited" if content.get("credit") else ""
-    return f"Dispute {content['id']} closed: {content['outcome'].replace('_', ' ')}{credit}"
+    return f"{about} closed: {content['outcome'].replace('_', ' ')}{credit}"
 
 
 def _payment(content: _Content, currency: str) -> str:
@@ -88,7 +93,7 @@ _EVENTS: Mapping[str, Callable[[_Content, str], str]] = MappingProxyType(
     {
         "contact": _contact,
         "promise": _promise,
-        "promise_cancelled": lambda content, _: f"Promise {content['id']} cancelled",
+        "promise_cancelled": _promise_cancelled,
         "dispute": _dispute,
         "dispute_closed": _dispute_closed,
         "payment": _payment,
@@ -106,9 +111,9 @@ _EVENTS: Mapping[str, Callable[[_Content, str], str]] = MappingProxyType(
 )
 
 
-def event(kind: str, content: Mapping[str, Any], currency: str) -> str:
-    """What an event says, in one line."""
-    return _EVENTS[kind](content, currency)
+def event(kind: str, content: _Content, currency: str, ended: _Content | None = None) -> str:
+    """What an event says, in one line; `ended` is what it puts an end to: a promise, a dispute."""
+    return _EVENTS[kind]({**(ended or {}), **content}, currency)
 
 
 def verdict(found: Verdict, currency: str) -> str:

@@ -112,6 +112,12 @@ def owned_by(name: str) -> Which:
     return _account.c.owner == name
 
 
+def overdue(day: dt.date) -> Which:
+    """Whether an account has something overdue on `day`, as the reports of a day count it: also what is disputed."""
+    item = tables.item
+    return _account.c.id.in_(select(item.c.account_id).where(item.c.open > 0, item.c.due < day))
+
+
 def unassigned() -> Which:
     """Whether nobody who works here has the account: no owner, or one who is no user (any more) and no queue."""
     return access.has_nobody()

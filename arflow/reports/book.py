@@ -8,13 +8,16 @@ import datetime as dt
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
 
 from arflow.errors import NotNow
-from arflow.reports import changes, days, sweeps
+from arflow.reports import changes, sweeps
 from arflow.reports.ageing import Ageing, ageing
+from arflow.reports.days import today
+from arflow.reports.measures import DAYS, Measured, trend
 from arflow.reports.owners import Owned
 from arflow.reports.past import past_pipeline, past_positions
 from arflow.reports.pipeline import Standing
@@ -23,6 +26,7 @@ from arflow.reports.present import present_positions
 from arflow.reports.shared import Shared, Told, is_large
 from arflow.reports.summed import present_ageing, present_owners, present_pipeline
 from arflow.reports.sweeps import Underway
+from arflow.reports.work import Work, work
 
 _MOST_KEPT = 8
 _PATIENCE = 5.0
@@ -57,7 +61,7 @@ _kept: WeakKeyDictionary[Engine, _Kept] = WeakKeyDictionary()
 
 def stood(connection: Connection, day: dt.date) -> Sequence[Position]:
     """Every account that anything was recorded of by the end of `day`, in the order of their ids."""
-    if day == days.today(connection):
+    if day == today(connection):
         return present_positions(connection, day)
     kept = _kept.setdefault(connection.engine, _Kept())
     return kept.get((day, changes.mark(connection)), lambda: past_positions(connection, day))
@@ -65,24 +69,32 @@ def stood(connection: Connection, day: dt.date) -> Sequence[Position]:
 
 def pipeline_of(connection: Connection, day: dt.date) -> list[Standing]:
     """How many accounts and how much money stood in each state at the end of `day`."""
-    if day == days.today(connection):
+    if day == today(connection):
         return present_pipeline(connection, day)
     return past_pipeline(connection, day)
 
 
 def ageing_of(connection: Connection, day: dt.date) -> list[Ageing]:
     """What was open and overdue at the end of `day`, by currency and age."""
-    if day == days.today(connection):
+    if day == today(connection):
         return present_ageing(connection, day)
     return ageing(stood(connection, day))
 
 
+PERIODS = (30, 90, 365)
+"""Of how many days pages tell how collecting goes."""
+
 _pipeline, _ageing, _owners = Shared(pipeline_of), Shared(ageing_of), Shared(present_owners)
+_SLOWLY = 600
+"""For how many times as long as they took such figures are shown: they take long, and change little in an hour."""
+
+_trends = {days: Shared(partial(trend, days=days), _SLOWLY) for days in PERIODS}
+_works = {days: Shared(partial(work, days=days), _SLOWLY) for days in PERIODS}
 
 
 def pipeline_shown(connection: Connection, day: dt.date) -> Told[Standing] | Underway:
     """`pipeline_of` for a page; a past day of a large company as it was known when all of them were gone through."""
-    if day >= days.today(connection) or not is_large(connection):
+    if day >= today(connection) or not is_large(connection):
         return _pipeline.ask(connection, day)
     return sweeps.shown(connection, day) or _pipeline.ask(connection, day)
 
@@ -94,19 +106,33 @@ def ageing_shown(connection: Connection, day: dt.date) -> Told[Ageing]:
 
 def owners_shown(connection: Connection) -> Told[Owned]:
     """Who has what today, for a page."""
-    return _owners.ask(connection, days.today(connection))
+    return _owners.ask(connection, today(connection))
+
+
+def trend_shown(connection: Connection, day: dt.date, days: int) -> Told[Measured]:
+    """`trend` for a page, of one of PERIODS."""
+    return _trends[days].ask(connection, day)
+
+
+def work_shown(connection: Connection, days: int) -> Told[Work]:
+    """Who has what to do today, and did what in the days before, for a page; of one of PERIODS."""
+    return _works[days].ask(connection, today(connection))
 
 
 def keep_ready(engine: Engine, *, begins: bool = False) -> None:
     """See to it that nobody waits for the figures of a large company: called every few seconds by who serves pages.
 
     Those of today that were looked at lately are worked out anew in time, on a new day at once; when a process
-    `begins`, the pipeline is worked out, a lead's first page. The past is gone through beside it, when it is time.
+    `begins`, what leads look at first is worked out: the pipeline, and the usual measures. The past is gone through
+    beside it, when it is time.
     """
     with engine.connect() as connection:
-        day, shares = days.today(connection), is_large(connection)
+        day, shares = today(connection), is_large(connection)
         sweeps.look(connection)
     if shares:
         _pipeline.keep_ready(engine, day, expected=begins)
         _ageing.keep_ready(engine, day)
         _owners.keep_ready(engine, day)
+        for days in PERIODS:
+            _trends[days].keep_ready(engine, day, expected=begins and days == DAYS)
+            _works[days].keep_ready(engine, day, expected=begins and days == PERIODS[0])

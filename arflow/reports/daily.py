@@ -19,7 +19,7 @@ from arflow.vocabulary import OUTCOMES
 _account, _contact, _promise = tables.account, tables.contact, tables.promise
 
 CONVERSATIONS = sorted(code for code, outcome in OUTCOMES.items() if outcome.is_conversation)
-_NO_ATTEMPTS = sorted(code for code, outcome in OUTCOMES.items() if not outcome.is_attempt)
+NO_ATTEMPTS = sorted(code for code, outcome in OUTCOMES.items() if not outcome.is_attempt)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -78,7 +78,7 @@ def _talks(day: dt.date) -> Select[Any]:
     is_attempt = and_(
         _contact.c.channel == "call",
         _contact.c.direction == "out",
-        or_(outcome.is_(None), outcome.not_in(_NO_ATTEMPTS)),
+        or_(outcome.is_(None), outcome.not_in(NO_ATTEMPTS)),
     )
     is_conversation = outcome.in_(CONVERSATIONS)
     counts = (

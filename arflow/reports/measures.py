@@ -23,6 +23,9 @@ DAYS = 90
 MONTHS = 24
 """How many months are counted back at most."""
 
+TREND = 12
+"""How many months a trend goes back."""
+
 _ONE_DAY = dt.timedelta(days=1)
 ENDED = ("kept", "partly_kept", "broken")
 """How a promise ends that was not cancelled."""
@@ -60,7 +63,10 @@ class Promised:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One currency from the end of `start` to the end of `day`. Amounts are minor units."""
+    """One currency from the end of `start` to the end of `day`. Amounts are minor units.
+
+    A period begins when anything was recorded at the earliest.
+    """
 
     currency: str
     start: dt.date
@@ -143,7 +149,9 @@ def measured(connection: Connection, day: dt.date, ends: Sequence[dt.date], days
 def _measured(
     currency: str, book: Mapping[dt.date, Happened], end: dt.date, days: int, promises: Iterable[Judged]
 ) -> Measured:
-    start = end - dt.timedelta(days=days)
+    start, began = end - dt.timedelta(days=days), min(book)
+    if start < began <= end:  # what is not known is not taken for days without sales
+        start = began - _ONE_DAY
     before, within, promised = Happened(), Happened(), Promised()
     for on, happened in book.items():
         if on <= start:
@@ -176,6 +184,15 @@ def _months(book: Mapping[dt.date, Happened], end: dt.date) -> Iterator[Month]:
         sales = sum(one.invoiced for on, one in book.items() if first <= on <= last)
         yield Month(sales=sales, days=(last - first).days + 1)
         last = first - _ONE_DAY
+
+
+def trend(connection: Connection, day: dt.date, days: int) -> list[Measured]:
+    """Of each currency the period until `day`, the one before it, and those until the ends of the TREND months before.
+
+    In this order, currency by currency.
+    """
+    ends = [day, day - dt.timedelta(days=days), *month_ends(day, TREND)]
+    return measured(connection, day, ends, days)
 
 
 def month_ends(day: dt.date, count: int) -> list[dt.date]:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
-from arflow.accounts.entries import Allocation, Clearing, ClearingKind, Promise
+from arflow.accounts.entries import Allocation, Clearing, ClearingKind, Promise, before_others
 from arflow.accounts.promises import Terms, Verdict, verdicts
 from arflow.store import accounts, tables
 
@@ -56,7 +56,8 @@ def said(connection: Connection, ids: Sequence[str], upto: dt.date, *, with_paye
             recorded=(row.recorded_at, row.recorded_place),
             cancelled=None if row.cancelled_at is None else (row.cancelled_at, row.cancelled_place),
         )
-        found[row.account_id].promises.append((promise, row.cancelled_on))
+        told = before_others(promise) if with_payers and row.pays_through else promise
+        found[row.account_id].promises.append((told, row.cancelled_on))
     named = [key for key, one in found.items() if any(promise.invoices for promise, _ in one.promises)]
     parts = _parts(connection, named, whose)
     for row in connection.execute(_payments(list(found), upto, whose)):
@@ -73,7 +74,7 @@ def said(connection: Connection, ids: Sequence[str], upto: dt.date, *, with_paye
 
 
 def _promises(ids: Sequence[str], upto: dt.date) -> Select[Any]:
-    """With the day on which each was cancelled."""
+    """With the day on which each was cancelled, and whom its account pays through."""
     event = tables.event
     cancelled = select(func.min(event.c.on)).where(
         _promise.c.cancelled_at.is_not(None),
@@ -81,8 +82,10 @@ def _promises(ids: Sequence[str], upto: dt.date) -> Select[Any]:
         event.c.kind == "promise_cancelled",
         event.c.content["id"].astext == _promise.c.id,
     )
-    return select(_promise, cancelled.scalar_subquery().label("cancelled_on")).where(
-        _promise.c.account_id.in_(accounts.listed(ids)), _promise.c.on <= upto
+    return (
+        select(_promise, _account.c.pays_through, cancelled.scalar_subquery().label("cancelled_on"))
+        .join(_account, _account.c.id == _promise.c.account_id)
+        .where(_promise.c.account_id.in_(accounts.listed(ids)), _promise.c.on <= upto)
     )
 
 

@@ -1,6 +1,7 @@
 """What leaves an account becomes rows, in the transaction that decided it: messages to hand over, tasks for people."""
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -14,6 +15,8 @@ from arflow.vocabulary import EffectKind
 
 NOTICE = "notice: "
 """What the template of a notice to our own people begins with; the rule follows."""
+
+_ASKS = re.compile(r"rule `(?P<rule>.*)` asks you to look at this account")
 
 _LEAVES = (EffectKind.SEND.value, EffectKind.NOTIFY.value)
 
@@ -34,6 +37,12 @@ def put_out(connection: Connection, entries: Iterable[Leaving], *, with_messages
     bulk.insert(connection, desk_tables.message, messages)
     if tasks:  # a notice that is still open is not told again
         connection.execute(insert(desk_tables.task).on_conflict_do_nothing(), tasks)
+
+
+def rule_that_asks(text: str) -> str | None:
+    """The rule that a notice to our own people is of, by its text; None for any other text."""
+    found = _ASKS.fullmatch(text)
+    return found["rule"] if found else None
 
 
 def _is_mail(entry: Entry) -> bool:

@@ -1,6 +1,7 @@
 """How values look on pages: money, days, instants, states and outcomes. Text only; the words are those of the house."""
 
 import datetime as dt
+from fractions import Fraction
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Flask
@@ -8,6 +9,7 @@ from markupsafe import Markup, escape
 
 from arflow import money
 from arflow.desk import wording
+from arflow.reports import kpi
 
 _TONES = {
     "current": "calm",
@@ -81,6 +83,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def tenths(value: Fraction, times: int = 1) -> str:
+    """A number with one decimal: `41.3`; as per cent with `times` a hundred."""
+    return kpi.rounded(value * times) or ""
+
+
 def teach(app: Flask) -> None:
     """Let the templates of `app` show values so."""
     app.jinja_env.filters.update(
@@ -92,5 +99,6 @@ def teach(app: Flask) -> None:
         badge=badge,
         words=words,
         count=count,
+        tenths=tenths,
         ticked=ticked,
     )

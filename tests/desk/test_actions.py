@@ -100,7 +100,7 @@ def test_a_call_with_a_promise_makes_the_account_promised(book: Engine) -> None:
 
 @pytest.mark.parametrize(
     ("amount", "invoices", "said"),
-    [(110001, [], "1100.00 USD is open on the account"), (90001, ["A1-1"], "900.00 USD is open of these"),
+    [(110001, [], "1,100.00 USD is open on the account"), (90001, ["A1-1"], "900.00 USD is open of these"),
      (0, [], "more than nothing"), (1, ["X"], "no invoice `X`")],
 )  # fmt: skip
 def test_nobody_promises_more_than_is_open(book: Engine, amount: int, invoices: list[str], said: str) -> None:
@@ -130,10 +130,23 @@ def test_a_dispute_stops_what_it_covers_and_is_closed_with_a_credit(book: Engine
         actions.dispute(account, invoice="A2-1", amount=100, code="PRICE", text="")
     with pytest.raises(Refused, match=r"at most 300\.00 USD"):
         actions.dispute_closed(account, "desk-1", outcome="partly_upheld", credit=30001)
-    with pytest.raises(Refused, match="only to it"):
+    with pytest.raises(Refused, match="leave it empty"):
         actions.dispute_closed(account, "desk-1", outcome="rejected", credit=1)
+    with pytest.raises(Refused, match="type the amount to credit"):
+        actions.dispute_closed(account, "desk-1", outcome="partly_upheld", credit=None)
     do(book, "A2", actions.dispute_closed(account, "desk-1", outcome="partly_upheld", credit=10000))
     assert 20000 == look(book, "A2").seen.facts.open_amount
+
+
+def test_what_is_refused_is_written_as_pages_write_it(book: Engine) -> None:
+    """Amounts with their thousands set apart, days with the month's name."""
+    account = look(book, "A1").account
+    with pytest.raises(Refused, match=r"at most 900\.00 USD: that is open of it"):
+        actions.dispute(account, invoice="A1-1", amount=90001, code="PRICE", text="")
+    with pytest.raises(Refused, match="later day than today, 24 Jan 2026"):
+        actions.hold(until=TODAY, reason="talks", today=TODAY)
+    with pytest.raises(Refused, match="23 Jan 2026 is in the past; today is 24 Jan 2026 there"):
+        actions.check_promised_day(TODAY - DAY, TODAY, by_lead=False)
 
 
 def test_a_hold_ends_by_itself_on_its_day(book: Engine) -> None:

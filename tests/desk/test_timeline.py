@@ -15,6 +15,7 @@ from arflow.accounts.promises import Terms
 from arflow.desk import actions, brief, outcomes, timeline, wording
 from arflow.desk.actions import Doing, FollowUp
 from arflow.desk.timeline import Mark, View
+from arflow.desk.users import User
 from arflow.outlook import Outlook
 from arflow.recording import assign, carry_out
 from arflow.rules.calendar import Calendar
@@ -106,6 +107,24 @@ def test_entries_carry_reasons_texts_verdicts_and_notes(book: Engine) -> None:
     assert "open" == found["Promise of 200.00 USD by 24 Jan 2026"].status
     assert ["Spoke to Ann."] == [note.text for note in found["Call to the customer: promised to pay"].notes]
     assert "Price or rate is wrong: too much" == found["Dispute over 300.00 USD of invoice A1-1"].body
+
+
+def test_the_end_of_a_promise_or_dispute_says_which(book: Engine) -> None:
+    """By its amount, day and invoice; nobody knows it by its id."""
+    cara = User(name="cara", roles=frozenset({"caller"}))
+    for doing in (
+        actions.promise_cancelled(look(book, "A1").account, "desk-1"),
+        actions.dispute_closed(look(book, "A1").account, "desk-1", outcome="partly_upheld", credit=10000),
+    ):
+        one = look(book, "A1")
+        with book.begin() as connection:
+            carry_out(connection, "A1", doing, user=cara, zone=one.zone, engineering=REAL, seen=one.version)
+    assert [
+        ("Dispute over 300.00 USD of invoice A1-1 closed: partly upheld, 100.00 USD credited", "cara"),
+        ("Promise of 200.00 USD by 24 Jan 2026 cancelled", "cara"),
+    ] == [told for told in titles(book) if "closed" in told[0] or "cancelled" in told[0]]
+    assert "Promise cancelled" == wording.event("promise_cancelled", {"id": "P9"}, "USD")
+    assert "Dispute closed: upheld" == wording.event("dispute_closed", {"id": "D1", "outcome": "upheld"}, "USD")
 
 
 def test_a_small_credit_note_is_not_told_as_a_debt(book: Engine, tmp_path: Path) -> None:

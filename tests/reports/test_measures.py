@@ -61,8 +61,9 @@ def test_they_are_what_the_accounts_come_to(book: Engine, tmp_path: Path, seed: 
     ends = [DAY, *(DAY - dt.timedelta(days=days) for days in (9, 30, 55))]
     seen: Counter[str] = Counter()
     with book.connect() as connection:
-        stood = {end: positions(connection, end) for end in {*ends, *(end - dt.timedelta(days=20) for end in ends)}}
-        for one in measured(connection, DAY, ends, 20):
+        found = measured(connection, DAY, ends, 20)
+        stood = {day: positions(connection, day) for one in found for day in (one.start, one.day)}
+        for one in found:
             mine = [position for position in stood[one.day] if position.currency == one.currency]
             before = [position for position in stood[one.start] if position.currency == one.currency]
             assert sum(position.open_amount for position in mine) == one.receivable

@@ -61,6 +61,8 @@ POST  /admin/users/<name>/link                          admin
 POST  /demo/pause                                       signed-in
 POST  /demo/run                                         signed-in
 POST  /demo/step                                        signed-in
+GET   /disputes                                         admin caller lead
+GET   /disputes.csv                                     admin lead
 GET   /first/<token>                                    public
 POST  /first/<token>                                    public
 GET   /go-live/                                         admin lead
@@ -91,9 +93,13 @@ GET   /pipeline/accounts                                admin lead
 GET   /pipeline/accounts.csv                            admin lead
 GET   /pipeline/ageing                                  admin lead
 GET   /pipeline/ageing.csv                              admin lead
+GET   /pipeline/callers                                 admin lead
+GET   /pipeline/callers.csv                             admin lead
 GET   /pipeline/flow                                    admin lead
 GET   /pipeline/flow.csv                                admin lead
 GET   /pipeline/flow/accounts                           admin lead
+GET   /pipeline/measures                                admin lead
+GET   /pipeline/measures.csv                            admin lead
 GET   /pipeline/owners                                  admin lead
 GET   /pipeline/owners.csv                              admin lead
 GET   /pipeline/pipeline.csv                            admin lead
@@ -105,6 +111,8 @@ GET   /policies/progress                                admin policy_owner
 GET   /policies/version/<version>                       admin policy_owner
 POST  /policies/version/<version>/activate              admin policy_owner
 GET   /policies/version/<version>/examples              admin policy_owner
+GET   /promises                                         admin caller lead
+GET   /promises.csv                                     admin lead
 GET   /search                                           admin caller lead
 GET   /static/<path:name>                               public
 POST  /theme                                            public

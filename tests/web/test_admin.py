@@ -241,11 +241,12 @@ def test_the_system_page_tells_what_is_due_and_what_waits(site: Site, boss: Visi
     shop_with(site.engine, tmp_path)
     site.sql("UPDATE account SET next_due = '2026-01-19 08:00+00', due_on = '2026-01-19' WHERE id = 'CARA'")
     site.sql("INSERT INTO heartbeat (name, seen_at) VALUES ('ticker', now() - interval '3 minutes')")
+    site.sql("UPDATE account SET born = false WHERE id = 'NOBODY'")
     page = " ".join(boss.get("/admin/system/").text.split())
     for row in (
         'Due now</th><td class="number">1<',
-        'All</th><td class="number">5<',
-        'Unassigned</th><td class="number">5<',  # cara, carl and the seniors are nobody here
+        'All</th><td class="number">5<br><small>1 of them with nothing recorded yet<',
+        'Unassigned</th><td class="number">4<',  # cara, carl and the seniors are nobody here
     ):
         assert row in page
     assert "ticker</th><td>3 minutes ago" in page

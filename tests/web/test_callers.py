@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import Engine
 
+from arflow.advance import turn_delivery
 from arflow.rules.loader import load_policy
 from arflow.web.callers import account_page, lists
 from tests.desk.books import TODAY, copied_book, go_to, look
@@ -136,8 +137,8 @@ def test_a_call_with_a_promise_is_one_form(site: Site, cara: Visitor) -> None:
         ({"outcome": ""}, "What came of it: is needed"),
         ({"next": "none"}, "something comes next after this outcome"),
         ({"follow_up_on": ""}, "is needed, as a date"),
-        ({"follow_up_on": "2026-01-01"}, "2026-01-01 is in the past"),
-        ({"outcome": "promised", "promise_due": days(3), "promise_amount": "1100.01"}, "only 1100.00 USD is open"),
+        ({"follow_up_on": "2026-01-01"}, "1 Jan 2026 is in the past; today is 24 Jan 2026 there"),
+        ({"outcome": "promised", "promise_due": days(3), "promise_amount": "1100.01"}, "only 1,100.00 USD is open"),
         ({"outcome": "promised", "promise_due": "", "promise_amount": "many"}, "is no amount"),
         ({"outcome": "disputes"}, "What is wrong: is needed"),
     ],
@@ -148,6 +149,19 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(
     answer = cara.post("/accounts/do/call/A1", CALL | marks(cara) | {"text": "a long story"} | changes)
     assert (422, True, True) == (answer.status_code, said in answer.text, "a long story" in answer.text)
     assert [] == site.sql("SELECT 1 FROM event WHERE actor <> ''")
+
+
+def test_a_promise_far_ahead_is_for_a_lead(site: Site, cara: Visitor) -> None:
+    """90 days are for callers, in a form of its own and in that of a call."""
+    for form, others in (("promise", {}), ("call", CALL | {"outcome": "promised"})):
+        sent = others | PROMISE | marks(cara) | {"promise_due": days(91)}
+        refused = cara.post(f"/accounts/do/{form}/A1", sent)
+        assert 422 == refused.status_code
+        assert "Paid by: a promise later than 24 Apr 2026 is for a lead to record" in refused.text
+    lena = site.user("lena", "lead")
+    far = PROMISE | {"promise_amount": "1.00", "promise_due": days(91)}
+    assert 303 == lena.post("/accounts/do/promise/A1", far | marks(lena)).status_code
+    assert 303 == cara.post("/accounts/do/promise/A1", far | marks(cara) | {"promise_due": days(90)}).status_code
 
 
 def test_of_two_people_the_second_learns_what_changed_and_sends_again(site: Site, cara: Visitor) -> None:
@@ -270,7 +284,7 @@ def test_every_open_invoice_is_reached(cara: Visitor, monkeypatch: pytest.Monkey
 
     def shown(query: str) -> tuple[bool, bool, bool]:
         text = cara.get(PAGE.format("A1") + query).text
-        return "instalment 2 of 2" in text or "A1-2 <small>" in text, ticked in text, "Show all of them" in text
+        return "instalment 2 of 2" in text or "A1-2 <small" in text, ticked in text, "Show all of them" in text
 
     assert [(False, False, True), (True, True, False)] == [shown(query) for query in ("", "?invoices=all")]
     assert (True, True) == shown("?invoice=a1-2")[:2]
@@ -372,9 +386,9 @@ def test_notes_and_follow_ups(site: Site, cara: Visitor) -> None:
     assert "&lt;b&gt;kind&lt;/b&gt; people" in cara.get(PAGE.format("A1")).text
     planned = marks(cara) | {"due_on": days(1), "text": "ask for the order number"}
     assert 303 == cara.post("/accounts/do/follow-up/A1", planned).status_code
-    assert "ask for the order number" not in cara.get("/accounts").text
+    assert "Follow up: ask for the order number" not in cara.get("/accounts").text
     go_to(site.engine, TODAY + dt.timedelta(days=1))
-    assert "ask for the order number" in cara.get("/accounts").text
+    assert "Follow up: ask for the order number" in cara.get("/accounts").text
     number = site.sql("SELECT id FROM task")[0][0]
     assert 404 == cara.post(f"/accounts/do/task-done/{number}/A2").status_code
     assert 303 == cara.post(f"/accounts/do/task-later/{number}/A1", {"due_on": days(5)}).status_code
@@ -405,6 +419,62 @@ def test_a_notice_is_settled_by_whom_it_names(site: Site, cara: Visitor) -> None
     lena = site.user("lena", "lead")
     assert done in lena.get(PAGE.format("A1")).text
     assert 303 == lena.post(done).status_code
+
+
+def test_a_notice_of_a_rule_says_why_it_asks(site: Site) -> None:
+    """In the words of its rule; of a rule that the policy has no more, its name, without marks of code."""
+    columns = "account_id, kind, assignee, due_on, text"
+    for rule in ("phone", "gone"):
+        told = f"rule `{rule}` asks you to look at this account"
+        values = {"on": TODAY, "text": told, "to": f"lead-{rule}"}
+        site.sql(f"INSERT INTO task ({columns}) VALUES ('A1', 'notice', :to, :on, :text)", **values)
+    text = site.user("lena", "lead").get(PAGE.format("A1")).text
+    assert "Notice: Ten days late. (rule phone)" in text
+    assert "Notice: rule gone asks you to look" in text
+    assert "`" not in text
+
+
+def test_follow_ups_to_come_are_on_the_list_of_ones_accounts(
+    site: Site, cara: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order of their days, of accounts that one reaches, the first of many; a due one is on the list itself."""
+    columns = "account_id, kind, assignee, due_on, text"
+    for account, kind, count, text in (
+        ("A2", "follow_up", 9, "send the papers"),
+        ("A1", "follow_up", 5, "ask for the order"),
+        ("C1", "follow_up", 6, "of carl's account"),
+        ("A1", "notice", 5, "no follow-up"),
+        ("A1", "follow_up", 0, "today"),
+    ):
+        values = {"account": account, "kind": kind, "on": days(count), "text": text}
+        site.sql(f"INSERT INTO task ({columns}) VALUES (:account, :kind, 'cara', :on, :text)", **values)
+    site.add("carl", "caller")
+    site.sql("UPDATE account SET call_open = false, call_queue = NULL WHERE id = 'C1'")
+    text = cara.get("/accounts").text
+    planned = text[text.index('id="planned"') :]
+    assert ["29 Jan 2026", "2 Feb 2026"] == re.findall("<td><time[^>]*>([^<]*)", planned)
+    assert planned.index("ask for the order") < planned.index("send the papers")
+    assert not any(said in planned for said in ("of carl", "no follow-up", "today", "more, due later"))
+    assert '<a href="#planned">2 planned follow-ups</a>' in text
+    monkeypatch.setattr(lists, "MOST_PLANNED", 1)
+    assert ("and 1 more, due later" in (few := cara.get("/accounts").text), "send the papers" in few) == (True, False)
+    assert 'id="planned"' not in site.user("dora", "caller").get("/accounts").text
+
+
+def test_a_list_says_what_waits_while_delivery_is_off(site: Site, cara: Visitor) -> None:
+    """The call waits for the switch, and nothing is said to come only once something is recorded."""
+    policy = (
+        "policy: p-usd\ncurrency: USD\nrules:\n"
+        "  - {id: ring, from: called, when: has_open_dispute, do: [{call: seniors}], why: Contested.}\n"
+    )
+    activate(site.engine, load_policy(policy, file="test"))
+    assert "Next: nothing, until something is recorded" in cara.get(PAGE.format("A1")).text
+    with site.engine.begin() as connection:
+        turn_delivery(connection, is_on=False, actor="lena", reason="stop")
+    dispute = {"dispute_invoice": "A1-1", "dispute_code": "PRICE", "dispute_amount": "10", "dispute_text": ""}
+    assert 303 == cara.post("/accounts/do/dispute/A1", dispute | marks(cara)).status_code
+    for path in (PAGE.format("A1"), "/accounts"):
+        assert "all (queue seniors), which waits: delivery is off" in cara.get(path).text
 
 
 def test_a_lead_assigns_one_or_many(site: Site, cara: Visitor) -> None:
@@ -464,6 +534,9 @@ def test_search_leads_to_the_account(site: Site, cara: Visitor) -> None:
     found = cara.get("/search?q=limited").text
     assert all(name in found for name in ("A1 Limited", "A2 Limited", "E1 Limited"))
     assert "Nothing that you reach" in dora.get("/search?q=A1").text
+    site.sql("UPDATE queue SET title = 'Our callers' WHERE name = 'collections'")
+    found = cara.get("/search?q=limited").text
+    assert ("owner: Our callers" in found, "owner: collections" in found) == (True, False)
 
 
 def test_an_account_may_be_called_anything(site: Site, cara: Visitor, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_caller_logs_in_calls_and_sees_the_account_promised(live: Live) -> Non
     page.get_by_role("button", name="Record the call").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("promised")
     expect(page.get_by_text("Agreed: Promise of 1,000.00 USD by 3 Feb 2026")).to_be_visible()
-    page.get_by_role("link", name="Promises", exact=True).click()
+    page.locator("#timeline").get_by_role("link", name="Promises", exact=True).click()
     expect(page.locator("#timeline")).not_to_contain_text("Invoice A1-1 of")
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")  # no colour is still on its way
     assert [] == violations(page)
@@ -115,7 +115,7 @@ def test_all_of_it_works_without_javascript(live: Live) -> None:
     choose_promise(page)
     page.locator(".then-promise").get_by_label("Amount").fill("5000")
     page.get_by_role("button", name="Record the call").click()
-    expect(page.locator(".mistake").first).to_contain_text("only 1100.00 USD is open on the account")
+    expect(page.locator(".mistake").first).to_contain_text("only 1,100.00 USD is open on the account")
     expect(page.get_by_label("Note").first).to_have_value("Pays when the bank opens.")
     page.locator(".then-promise").get_by_label("Amount").fill("1000")
     page.get_by_role("button", name="Record the call").click()
@@ -149,6 +149,22 @@ def test_what_is_wrong_is_on_the_screen_and_has_the_focus(live: Live, dark: bool
         page.screenshot(path=Path(folder) / f"callers-mistake-{dark}.png")
     page.goto("/accounts/do/call/A1")
     expect(page).to_have_title("A1 Limited · arflow")
+
+
+def test_on_a_narrow_screen_nothing_touches_and_titles_stand_beside_their_dates(live: Live) -> None:
+    """A title of several lines does not go on below the date; a red flag keeps away from the search box."""
+    live.site.add("cara", "caller", queue="collections")
+    live.site.sql("UPDATE account SET on_hold = true WHERE id = 'A1'")
+    page = live.page("cara")
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.goto("/accounts/A1")
+    beside = "one => one.querySelector('.when').getBoundingClientRect().right"
+    title = "one.querySelector('strong').getBoundingClientRect().left"
+    assert page.evaluate(f"[...document.querySelectorAll('.timeline li')].every({beside} <= {title})")
+    search, flags = page.locator(".search").bounding_box(), page.locator(".flags").bounding_box()
+    assert search
+    assert flags
+    assert search["y"] + search["height"] + 8 <= flags["y"]
 
 
 def test_a_form_that_is_sent_twice_asks_for_nothing(live: Live) -> None:

@@ -112,7 +112,7 @@ SHOWN = {
     *("spoke to", "follow-up", "promise note", "own dispute", "own hold", "own release", "own escalation", "take back"),
     *("switch reason", "delivery error", "call note", "contactphone", "dispute", "letter", "letter in the folder"),
     *("letter subject", "next call", "other phone", "other role", "parked invoice", "release reason", "reversed"),
-    *("recipient", "subject"),
+    *("recipient", "subject", "risk_grade", "payment", "credit"),
 }
 """What is shown somewhere, by where it was written; so a page that begins to show it otherwise is looked at."""
 

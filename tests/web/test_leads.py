@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+import html
 import io
 import re
 from pathlib import Path
@@ -104,19 +105,71 @@ def test_a_past_day_shows_what_stood_then(book: Site) -> None:
 
 
 def test_what_cannot_be_meant_is_refused_in_one_line(book: Site) -> None:
-    """A day to come, a wrong date, an unknown state, age or order: 422, and the line says why."""
+    """An unknown state, age or order: 422, and the line says why."""
     lena = book.user("lena", "lead")
     for address, said in {
-        "/pipeline/?as_of=2026-04-21": "2026-04-21 is still to come, today is 2026-04-20",
-        "/pipeline/ageing?as_of=yesterday": "The date is a date such as",
         "/pipeline/accounts?state=calld": "did you mean `called`",
         "/pipeline/accounts?age=9": "`9` is no age",
         "/pipeline/accounts?order=money": "`money` is no order",
-        "/pipeline/flow?from=2026-04-20": "is to be before the last",
     }.items():
         answer = lena.get(address)
         text = answer.text.replace("<code>", "`").replace("</code>", "`")
         assert (422, True) == (answer.status_code, said in text), address
+
+
+def test_days_that_cannot_be_meant_are_mended_in_the_form(book: Site) -> None:
+    """400, with what was typed in its field, the mistake beside it, and the way on; a file has the form of its page."""
+    lena = book.user("lena", "lead")
+    for address, action, said, kept in (
+        ("?as_of=2026-04-21", "", "At the end of: 2026-04-21 is still to come", ['type="date"', 'value="2026-04-21"']),
+        ("ageing?as_of=yesterday", "ageing", "is a date such as", ['type="text"', 'value="yesterday"']),
+        ("accounts.csv?as_of=x&part=open", "accounts", "is a date such as", ['value="x"', 'name="part" value="open"']),
+        (
+            "flow?from=2026-04-20&as_of=2026-04-13",
+            "flow",
+            "From the end of: the first day, 20 Apr 2026, is to be before the last, 13 Apr 2026",
+            ['value="2026-04-20"', 'value="2026-04-13"'],
+        ),
+        ("flow/accounts?from=2026-13-01", "flow", "From the end of: the date", ['value="2026-13-01"', "2026-04-20"]),
+        ("flow.csv?as_of=9", "flow", "To the end of: the date is a date such as", ['value="9"']),
+    ):
+        answer = lena.get(f"/pipeline/{address}")
+        form = answer.text[answer.text.index(f'<form method="get" action="/pipeline/{action}"') :]
+        assert (400, 1, True) == (answer.status_code, form.count('aria-invalid="true"'), said in form), address
+        assert [True] * len(kept) == [text in form for text in kept], address
+
+
+def test_every_number_of_owners_leads_to_what_was_counted(book: Site) -> None:
+    """By owner and currency, and what is overdue of it; of nobody too, and what narrows the list can be taken off."""
+    lena = book.user("lena", "lead")
+    book.add("cara", "caller")
+    book.sql("UPDATE account SET owner = 'cara' WHERE id IN ('A2', 'A3', 'E1')")
+    book.sql("UPDATE account SET owner = 'berta' WHERE id = 'A4'")  # nobody here, and not of nobody
+
+    def behind(address: str) -> set[str]:
+        return set(re.findall('name="accounts" value="([^"]+)"', lena.get(html.unescape(address)).text))
+
+    text = lena.get("/pipeline/owners").text
+    found = re.findall('href="([^"]*/lists/all[^"]*)">(.*?)<span class="unseen"> (.*?)</span>', text)
+    assert {
+        "accounts of nobody in USD": {"A1"},
+        "accounts with something overdue of nobody in USD": {"A1"},
+        "accounts of berta in USD": {"A4"},
+        "accounts of cara in USD": {"A2", "A3"},
+        "accounts with something overdue of cara in USD": {"A2"},
+        "overdue of cara in USD": {"A2"},
+        "accounts of cara in EUR": {"E1"},
+        "accounts with something overdue of cara in EUR": {"E1"},
+    }.items() <= {about: behind(address) for address, _, about in found}.items()
+    assert all(int(shown) == len(behind(address)) for address, shown, about in found if about.startswith("accounts"))
+    page = lena.get("/lists/all?nobody=1&currency=USD&overdue=1").text
+    for said in (
+        "<h1>Accounts of nobody</h1>",
+        'href="/lists/all?nobody=1&amp;overdue=1" aria-label="Not only USD"',
+        'href="/lists/all?nobody=1&amp;currency=USD" aria-label="Not only with something overdue"',
+        "<span>1 account.</span>",
+    ):
+        assert said in page
 
 
 def test_every_number_leads_to_its_list(book: Site) -> None:

@@ -31,8 +31,14 @@ def show() -> str:
     """The numbers of this moment."""
     bell, trouble = _bell()
     unassigned = worklist.count(connection(), worklist.unassigned())
+    found = system.read(connection())
     return render_template(
-        "admin/system.html", system=system.read(connection()), unassigned=unassigned, bell=bell, trouble=trouble
+        "admin/system.html",
+        system=found,
+        of_nothing=found.accounts - worklist.count(connection(), worklist.everything()),
+        unassigned=unassigned,
+        bell=bell,
+        trouble=trouble,
     )
 
 

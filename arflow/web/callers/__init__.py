@@ -1,8 +1,8 @@
-"""The pages of callers: lists of accounts, the account's page, and a form for everything that people do there."""
+"""The pages of callers: lists of accounts, promises and disputes, and the account's page with a form for everything."""
 
-from arflow.web.callers import account_page, doings, lists, talks
+from arflow.web.callers import account_page, agreement_pages, doings, lists, talks
 from arflow.web.callers.blueprint import pages
 
 __all__ = ["BLUEPRINTS", "account_page", "doings", "talks"]
 
-BLUEPRINTS = (lists.pages, pages)
+BLUEPRINTS = (lists.pages, agreement_pages.pages, pages)

@@ -78,6 +78,7 @@ def _shown(one: Outlook) -> str:
         promisable=list(_promisable(one, number)),
         promisable_in_all=sum(1 for invoice in one.account.book.invoices.values() if invoice.open),
         promises=brief.promises(one.seen),
+        receipts=brief.receipts(one.account),
         flags=brief.red_flags(one.account, one.seen),
         terms=brief.usual_terms(one.account),
         there=_there(one),

@@ -1,9 +1,10 @@
 """Lists of accounts: one's own, all, those that nobody has, and what a search finds."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -25,7 +26,14 @@ pages = Pages("lists", __name__, roles={"caller", "lead", "admin"})
 
 SIZE = 25
 MOST_AT_ONCE = 100
+MOST_PLANNED = 50
+"""How many follow-ups that are still to come one sees; the next come first."""
 _LEADS = {"lead", "admin"}
+_NARROWS = ("owner", "nobody", "overdue", "currency")
+"""What an address says of the accounts of a list."""
+
+_CONDITIONS: Mapping[str, str] = MappingProxyType({"nobody": "without an owner", "overdue": "with something overdue"})
+"""Those that are there or not, and what they say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,16 +51,32 @@ class Line:
 def mine() -> str:
     """One's own accounts, what is due first."""
     now = clock.read(connection())
-    return _page("callers/mine.html", worklist.mine(current_user(), now), now)
+    planned = tasks.planned(connection(), current_user(), now, MOST_PLANNED)
+    return _page("callers/mine.html", worklist.mine(current_user(), now), now, planned=planned)
 
 
 @pages.get("/lists/all", menu=("All accounts", 21), roles=_LEADS)
 def everything() -> str:
-    """All accounts, or those of one owner."""
+    """All accounts, or those of one owner or of nobody, or what is overdue of them."""
+    now, everybody = clock.read(connection()), assignments.shown_names(connection())
     owner = request.args.get("owner", "")
-    which = worklist.owned_by(owner) if owner else worklist.everything()
-    everybody = assignments.shown_names(connection())
-    return _page("callers/all.html", which, clock.read(connection()), owner=owner, everybody=everybody)
+    which = worklist.owned_by(owner) if owner or _asks("nobody") else worklist.everything()
+    if _asks("overdue"):
+        which &= worklist.overdue(now.today)
+    whose = everybody.get(owner, owner) or ("nobody" if _asks("nobody") else "")
+    return _page("callers/all.html", which, now, owner=owner, whose=whose, everybody=everybody)
+
+
+def _asks(name: str) -> bool:
+    """Whether the address has a condition that is there or not."""
+    return request.args.get(name) == "1"
+
+
+def _narrower(currency: str) -> list[tuple[str, Mapping[str, str]]]:
+    """What narrows the list besides its owner, each with the address of the list without it."""
+    address = {name: value for name in _NARROWS if (value := request.args.get(name))}
+    said = {name: words for name, words in _CONDITIONS.items() if _asks(name)} | {"currency": currency}
+    return [(said[name], {key: address[key] for key in address if key != name}) for name in said if said[name]]
 
 
 @pages.get("/lists/unassigned", menu=("Unassigned", 22), roles=_LEADS)
@@ -70,7 +94,9 @@ def search() -> ResponseReturnValue:
         number = wanted.strip()
         invoice = None if number.lower() in found[0].lower() else number  # a number, or a part of the name
         return redirect(url_for("account.page", account_id=found[0], invoice=invoice), code=303)
-    return render_template("callers/found.html", wanted=wanted, lines=_lines(found, {}), most=worklist.MOST_FOUND)
+    lines = _lines(found, {})
+    names = _owners_shown(lines)
+    return render_template("callers/found.html", wanted=wanted, lines=lines, names=names, most=worklist.MOST_FOUND)
 
 
 @pages.post("/lists/all", again="everything", roles=_LEADS)
@@ -89,7 +115,7 @@ def assign_unassigned() -> ResponseReturnValue:
 
 def _same(endpoint: str) -> ResponseReturnValue:
     """The list from which the form was sent, on the page on which it stood."""
-    kept: dict[str, Any] = {name: request.args[name] for name in ("owner", "currency", "page") if name in request.args}
+    kept: dict[str, Any] = {name: request.args[name] for name in (*_NARROWS, "page") if name in request.args}
     return redirect(url_for(endpoint, **kept), code=303)
 
 
@@ -118,17 +144,24 @@ def _page(template: str, which: Which, now: Now, **values: object) -> str:
         return found.places
 
     shown = paged(read, SIZE)
+    narrowed_to = currency if currency in found.currencies else ""
     lines = _lines([place.account for place in shown.rows], {place.account: place for place in shown.rows})
     return render_template(
         template,
         page=shown,
         lines=lines,
         currencies=found.currencies,
-        currency=currency,
-        names=assignments.shown_names(connection(), (line.one.account.owner for line in lines)),
+        currency=narrowed_to,
+        narrower=_narrower(narrowed_to),
+        names=_owners_shown(lines),
         assignees=assignments.assignees(connection()) if current_user().is_any_of(*_LEADS) else [],
         **values,
     )
+
+
+def _owners_shown(lines: Sequence[Line]) -> Mapping[str, str]:
+    """What the owners on a list are called."""
+    return assignments.shown_names(connection(), (line.one.account.owner for line in lines))
 
 
 def _found(which: Which, now: Now, currency: str, offset: int, limit: int) -> Worklist:

@@ -10,6 +10,7 @@ from arflow.outlook import Outlook
 from arflow.vocabulary import OUTCOMES
 from arflow.web.callers.blueprint import done, form_of, look, pages
 from arflow.web.forms import Reading
+from arflow.web.visitors import current_user
 
 __all__ = ["pages"]
 
@@ -66,7 +67,7 @@ def promised(read: Reading, one: Outlook) -> list[Content]:
     due = read.day("promise_due")
     invoices = read.choices("promise_invoices", one.account.book.invoices)
     with read.beside("promise_due"):
-        actions.check_promised_day(due, one.today)
+        actions.check_promised_day(due, one.today, by_lead=current_user().is_any_of("lead", "admin"))
     found: list[Content] = []
     with read.beside("promise_amount"):
         found.append(actions.promise(one.account, amount=amount, due=due, invoices=invoices))

@@ -1,6 +1,8 @@
 """What the address of a report asks for: its day, its accounts, their order. What cannot be meant is refused."""
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +15,7 @@ from arflow.reports.flow import NEW
 from arflow.reports.listed import ORDERS, PARTS, Which
 from arflow.reports.positions import BUCKETS
 from arflow.vocabulary import State
+from arflow.web.forms import Mistyped
 from arflow.web.transactions import connection
 
 
@@ -27,9 +30,19 @@ def day_if_any(name: str) -> dt.date | None:
         raise Refused(f"the date {refused.reason}") from None
 
 
+@contextmanager
+def beside(name: str) -> Iterator[None]:
+    """What is refused in here is a mistake of the field `name`, beside which the page of the report says it."""
+    try:
+        yield
+    except Refused as refused:
+        raise Mistyped({name: refused.reason}) from None
+
+
 def as_of() -> dt.date:
-    """The day of the report; today without one. Raises Refused for one that is still to come."""
-    return days.asked_for(connection(), day_if_any("as_of"))
+    """The day of the report; today without one. Raises Mistyped for one that is none, or still to come."""
+    with beside("as_of"):
+        return days.asked_for(connection(), day_if_any("as_of"))
 
 
 def which() -> Which:
@@ -90,3 +103,8 @@ def flow_step() -> tuple[str, str, str]:
     """The currency, and the states between which accounts went. Raises Refused for a state that is none."""
     states = [str(state) for state in State]
     return request.args.get("currency", "")[:3], _one_of("source", [NEW, *states]), _one_of("to", states)
+
+
+def period(known: Sequence[int], default: int) -> int:
+    """Of how many days a report tells, one of `known`. Raises Refused for any other."""
+    return int(_one_of("days", [str(days) for days in known]) or default)

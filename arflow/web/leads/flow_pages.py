@@ -4,6 +4,7 @@ import datetime as dt
 
 from flask import Response, render_template
 
+from arflow.desk import wording
 from arflow.errors import Refused
 from arflow.reports import flow as flows
 from arflow.reports import listed
@@ -12,10 +13,9 @@ from arflow.vocabulary import State
 from arflow.web.downloads import csv_file
 from arflow.web.leads import asked
 from arflow.web.leads.blueprint import around, pages
+from arflow.web.leads.mistyped import A_WEEK
 from arflow.web.paging import paged_of
 from arflow.web.transactions import connection
-
-_A_WEEK = dt.timedelta(days=7)
 
 
 @pages.get("/flow")
@@ -70,9 +70,10 @@ def flow_accounts() -> str:
 
 
 def _two_days() -> tuple[dt.date, dt.date]:
-    """The days between whose ends to look: a week up to today without others. Raises Refused when they are turned."""
+    """The days between whose ends to look: a week up to today without others. Raises Mistyped when they are turned."""
     until = asked.as_of()
-    start = asked.day_if_any("from") or until - _A_WEEK
-    if start >= until:
-        raise Refused(f"the first day, {start}, is to be before the last, {until}")
+    with asked.beside("from"):
+        start = asked.day_if_any("from") or until - A_WEEK
+        if start >= until:
+            raise Refused(f"the first day, {wording.day(start)}, is to be before the last, {wording.day(until)}")
     return start, until

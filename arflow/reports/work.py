@@ -1,0 +1,147 @@
+"""What everybody who works with customers has before them today, and what came of their talks in the days before.
+
+People are not to be ranked by their calls alone: what counts is what was agreed, and whether it held.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, any_, func, literal, or_, select
+
+from arflow.reports import kpi
+from arflow.reports.daily import CONVERSATIONS, NO_ATTEMPTS
+from arflow.reports.judged import judged
+from arflow.reports.measures import ENDED, Promised
+from arflow.store import desk_tables, tables
+
+_account, _event, _task, _user = tables.account, tables.event, desk_tables.task, desk_tables.user
+
+
+@dataclass(kw_only=True)
+class Work:
+    """One person. Everything is a number of things, but for `promised`, which is of promises that they took."""
+
+    user: str
+    title: str
+    accounts: int = 0
+    calls_open: int = 0
+    """Accounts of theirs that the rules want called."""
+
+    late: int = 0
+    today: int = 0
+    ahead: int = 0
+    """What they are to do: before today, today, and later."""
+
+    calls: int = 0
+    reached: int = 0
+    conversations: int = 0
+    promises: int = 0
+    """What they recorded in these days."""
+
+    promised: Promised = field(default_factory=Promised)
+
+    @property
+    def reached_part(self) -> Fraction | None:
+        """Of their calls, how many became a conversation."""
+        return kpi.ratio(self.reached, self.calls)
+
+
+def work(connection: Connection, day: dt.date, days: int) -> list[Work]:
+    """Everybody who may call customers or has done something, most late first; of the `days` days until `day`.
+
+    What they have before them is that of today, whatever `day` is.
+    """
+    found = _people(connection)
+    start = day - dt.timedelta(days=days)
+    for query in (_owned(), _to_do(day), _talks(start, day), _promises(start, day)):
+        for row in connection.execute(query):
+            if row.who in found:
+                for name in row._fields[1:]:
+                    setattr(found[row.who], name, getattr(row, name))
+    for one in judged(connection, day, start + dt.timedelta(days=1), day):
+        if one.actor in found:
+            found[one.actor].promised.add(one)
+    return sorted(found.values(), key=lambda one: (-one.late, -one.calls_open, one.title, one.user))
+
+
+def _people(connection: Connection) -> dict[str, Work]:
+    """Those who are here and may call, and those who have something to do or recorded a talk."""
+    may_call = or_(*(literal(role) == any_(_user.c.roles) for role in ("caller", "lead")))
+    is_here = and_(_user.c.disabled_at.is_(None), may_call)
+    has_tasks = select(_task.c.id).where(_task.c.assignee == _user.c.name, _task.c.done_at.is_(None)).exists()
+    query = select(_user.c.name, _user.c.full_name).where(or_(is_here, has_tasks))
+    return {row.name: Work(user=row.name, title=row.full_name or row.name) for row in connection.execute(query)}
+
+
+def _owned() -> Select[Any]:
+    count = func.count
+    calls = count().filter(_account.c.call_open).label("calls_open")
+    query = select(_account.c.owner.label("who"), count().label("accounts"), calls)
+    return query.where(_account.c.born, _account.c.owner != "").group_by(_account.c.owner)
+
+
+def _to_do(day: dt.date) -> Select[Any]:
+    due, count = _task.c.due_on, func.count
+    return (
+        select(
+            _task.c.assignee.label("who"),
+            count().filter(due < day).label("late"),
+            count().filter(due == day).label("today"),
+            count().filter(due > day).label("ahead"),
+        )
+        .where(_task.c.done_at.is_(None))
+        .group_by(_task.c.assignee)
+    )
+
+
+def _talks(start: dt.date, day: dt.date) -> Select[Any]:
+    said = _event.c.content
+    outcome = said["outcome"].astext
+    is_attempt = and_(
+        said["channel"].astext == "call",
+        func.coalesce(said["direction"].astext, "out") == "out",
+        or_(outcome.is_(None), outcome.not_in(NO_ATTEMPTS)),
+    )
+    is_conversation = outcome.in_(CONVERSATIONS)
+    count = func.count
+    return (
+        select(
+            _event.c.actor.label("who"),
+            count().filter(is_attempt).label("calls"),
+            count().filter(is_attempt, is_conversation).label("reached"),
+            count().filter(is_conversation).label("conversations"),
+        )
+        .where(_event.c.kind == "contact", *_by_a_person(start, day))
+        .group_by(_event.c.actor)
+    )
+
+
+def _promises(start: dt.date, day: dt.date) -> Select[Any]:
+    query = select(_event.c.actor.label("who"), func.count().label("promises"))
+    return query.where(_event.c.kind == "promise", *_by_a_person(start, day)).group_by(_event.c.actor)
+
+
+def _by_a_person(start: dt.date, day: dt.date) -> tuple[ColumnElement[bool], ...]:
+    return (_event.c.actor != "", _event.c.on > start, _event.c.on <= day)
+
+
+def as_json(one: Work) -> Mapping[str, object]:
+    """One person with documented names."""
+    return {
+        "user": one.user,
+        "name": one.title,
+        "accounts": one.accounts,
+        "calls_open": one.calls_open,
+        "tasks_late": one.late,
+        "tasks_today": one.today,
+        "tasks_ahead": one.ahead,
+        "calls": one.calls,
+        "reached_of_calls_percent": kpi.percent(one.reached_part),
+        "conversations": one.conversations,
+        "promises_made": one.promises,
+        **{f"promises_{status}": one.promised.counts[status] for status in ENDED},
+        "promises_kept_percent": kpi.percent(one.promised.kept),
+    }
