@@ -167,6 +167,8 @@ class _Server(PostgresServer):
     def _make_data(self) -> None:
         """Let the wheel make it beside its place: PG_VERSION, by which it knows it as made, is written first."""
         whole, unfinished = self.pgdata, self.pgdata.with_suffix(".unfinished")
+        if whole.exists() and any(whole.iterdir()):
+            raise DatabaseRefused(f"{whole} holds no database but other things; move them elsewhere, or delete them")
         owner = _owner(self.system_user)
         for left in _at_work("postgres", whole, owner):  # its folder was removed; it would take our socket along
             with suppress(_psutil.Error):

@@ -157,7 +157,7 @@ def test_a_home_with_other_things_in_its_place(program: Command, home: Path) -> 
     (home / "postgres").mkdir()
     (home / "postgres" / "letter.txt").write_text("mine")
     why = program("report", "pipeline", ARFLOW_DATABASE_URL="", ARFLOW_HOME=str(home)).refused()
-    assert f"the database in {home / 'postgres'} does not start" in why
+    assert f"{home / 'postgres'} holds no database but other things; move them elsewhere, or delete them" == why
     assert "mine" == (home / "postgres" / "letter.txt").read_text()
 
 
