@@ -17,7 +17,7 @@ from arflow.errors import NotNow
 from arflow.reports import changes, sweeps
 from arflow.reports.ageing import Ageing, ageing
 from arflow.reports.days import today
-from arflow.reports.measures import DAYS, Measured, trend
+from arflow.reports.measures import Measured, trend
 from arflow.reports.owners import Owned
 from arflow.reports.past import past_pipeline, past_positions
 from arflow.reports.pipeline import Standing
@@ -109,21 +109,21 @@ def owners_shown(connection: Connection) -> Told[Owned]:
     return _owners.ask(connection, today(connection))
 
 
-def trend_shown(connection: Connection, day: dt.date, days: int) -> Told[Measured]:
-    """`trend` for a page, of one of PERIODS."""
-    return _trends[days].ask(connection, day)
+def trend_shown(connection: Connection, day: dt.date, days: int) -> Told[Measured] | None:
+    """`trend` for a page, of one of PERIODS; None while that of a large company is being worked out."""
+    return _trends[days].ask_soon(connection, day)
 
 
-def work_shown(connection: Connection, days: int) -> Told[Work]:
-    """Who has what to do today, and did what in the days before, for a page; of one of PERIODS."""
-    return _works[days].ask(connection, today(connection))
+def work_shown(connection: Connection, days: int) -> Told[Work] | None:
+    """Who has what to do today, and did what in the days before, for a page; of one of PERIODS. None as above."""
+    return _works[days].ask_soon(connection, today(connection))
 
 
 def keep_ready(engine: Engine, *, begins: bool = False) -> None:
     """See to it that nobody waits for the figures of a large company: called every few seconds by who serves pages.
 
     Those of today that were looked at lately are worked out anew in time, on a new day at once; when a process
-    `begins`, what leads look at first is worked out: the pipeline, and the usual measures. The past is gone through
+    `begins`, the pipeline is worked out, a lead's first page. The past is gone through
     beside it, when it is time.
     """
     with engine.connect() as connection:
@@ -134,5 +134,5 @@ def keep_ready(engine: Engine, *, begins: bool = False) -> None:
         _ageing.keep_ready(engine, day)
         _owners.keep_ready(engine, day)
         for days in PERIODS:
-            _trends[days].keep_ready(engine, day, expected=begins and days == DAYS)
-            _works[days].keep_ready(engine, day, expected=begins and days == PERIODS[0])
+            _trends[days].keep_ready(engine, day)
+            _works[days].keep_ready(engine, day)

@@ -67,6 +67,12 @@ class Shared(Generic[T]):
             return Told(lines=self._work(connection, day))
         return self._of(connection.engine).ask(connection.engine, day)
 
+    def ask_soon(self, connection: Connection, day: dt.date) -> Told[T] | None:
+        """The same; None while the first figures of a large company are being worked out, behind whoever asks."""
+        if not is_large(connection):
+            return Told(lines=self._work(connection, day))
+        return self._of(connection.engine).ask_soon(connection.engine, day)
+
     def keep_ready(self, engine: Engine, day: dt.date, *, expected: bool = False) -> None:
         """Work out the figures of `day` where the next look would wait for them, or let others be worked out behind it.
 
@@ -94,9 +100,18 @@ class _Kept(Generic[T]):
         if told is None:
             with self._working:
                 return self._told(day) or self._renewed(engine, day)
+        self._begin_renewing(engine, day)
+        return told
+
+    def ask_soon(self, engine: Engine, day: dt.date) -> Told[T] | None:
+        self._looked = time.monotonic()
+        self._begin_renewing(engine, day)
+        return self._told(day)
+
+    def _begin_renewing(self, engine: Engine, day: dt.date) -> None:
+        """Have the figures worked out behind whoever asks, when it is time and nobody is at it."""
         if self._is_to_be_renewed(day) and self._working.acquire(blocking=False):
             threading.Thread(target=self._renew_behind, args=(engine, day), name="adding-up", daemon=True).start()
-        return told
 
     def keep_ready(self, engine: Engine, day: dt.date, *, expected: bool) -> None:
         is_wanted = expected or time.monotonic() - self._looked <= READY_SECONDS

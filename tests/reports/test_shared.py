@@ -95,6 +95,20 @@ def test_who_asks_at_once_shares_one_answer(engine: Engine, counting: Counting, 
     assert TAKES <= again.age
 
 
+def test_who_asks_for_what_takes_long_does_not_wait_for_the_first_either(
+    engine: Engine, counting: Counting, figures: Shared[int], ask: Callable[..., Told[int]]
+) -> None:
+    """They are told that it is being worked out, once for all who ask; those of a small company are there at once."""
+    with engine.connect() as connection:
+        assert Told(lines=[0]) == figures.ask_soon(connection, TODAY)
+        grown(engine)
+        assert [None] * 3 == [figures.ask_soon(connection, TODAY) for _ in range(3)]
+        assert [0] == ask().lines
+        told = figures.ask_soon(connection, TODAY)
+    assert told is not None
+    assert ([0], 2) == (told.lines, counting.times)
+
+
 def test_no_answer_is_older_than_it_may_be_and_nobody_waits_for_the_next(
     engine: Engine, counting: Counting, ask: Callable[..., Told[int]]
 ) -> None:

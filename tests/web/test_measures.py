@@ -2,12 +2,16 @@
 
 import datetime as dt
 import re
+from functools import partial
+from http import HTTPStatus
 
 import pytest
 
 from tests.production import run, step
+from tests.reports.test_shared import grown
+from tests.servers import until
 from tests.test_doors import REAL
-from tests.web.conftest import Live, Site, look_at, violations
+from tests.web.conftest import Live, Site, Visitor, look_at, violations
 from tests.web.pagecheck import Page
 from tests.web.test_leads import TODAY, book, rows  # noqa: F401  # a fixture
 
@@ -98,6 +102,22 @@ def test_each_person_is_shown_with_work_ahead_and_what_came_of_talks(book: Site)
     step(book.engine, dt.date(2026, 5, 5))
     run(book.engine, REAL)
     assert "0 of 1" == cells(lena.get("/pipeline/callers").text, "Cara Ide")[-1]
+
+
+def test_a_lead_of_a_large_company_is_told_that_figures_are_being_added_up(book: Site) -> None:  # noqa: F811
+    lena = book.user("lena", "lead")
+    grown(book.engine)
+    for name, whole in (("measures", "Days sales outstanding"), ("callers", "Conversations")):
+        path = f"/pipeline/{name}?days=30"
+        told = lena.get(path)
+        assert (202, True) == (told.status_code, "are being added up" in told.text)
+        assert path in told.text
+        until(partial(_is_whole, lena, path), 20)
+        assert whole in lena.get(path).text
+
+
+def _is_whole(visitor: Visitor, path: str) -> bool:
+    return visitor.get(path).status_code == HTTPStatus.OK
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -1,11 +1,13 @@
 """How collecting goes: the measures of a period beside the one before, month by month, and person by person."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import groupby
 
 from flask import Response, render_template
+from flask.typing import ResponseReturnValue
 
 from arflow.reports import kpi, measures
 from arflow.reports import work as works
@@ -40,10 +42,12 @@ def _days(one: Measured) -> str:
 
 
 @pages.get("/measures")
-def measured() -> str:
-    """DSO, effectiveness, bad debt, calls and promises kept, by currency."""
+def measured() -> ResponseReturnValue:
+    """DSO, effectiveness, bad debt, calls and promises kept, by currency; 202 while that is being worked out."""
     day, days = asked.as_of(), asked.period(PERIODS, measures.DAYS)
     told = trend_shown(connection(), day, days)
+    if told is None:
+        return _adding_up("Measures", "leads.measured", day, {"days": days})
     return render_template(
         "leads/measures.html",
         **around(day),
@@ -73,12 +77,20 @@ def measured_csv() -> Response:
 
 
 @pages.get("/callers")
-def callers() -> str:
-    """What everybody has before them today, and what came of their talks."""
+def callers() -> ResponseReturnValue:
+    """What everybody has before them today, and what came of their talks; 202 while that is being worked out."""
     days = asked.period(PERIODS, PERIODS[0])
     told = work_shown(connection(), days)
+    if told is None:
+        return _adding_up("By caller", "leads.callers", today(connection()), {"days": days})
     shown = around(today(connection()))
     return render_template("leads/callers.html", **shown, age=told.age, days=days, periods=PERIODS, lines=told.lines)
+
+
+def _adding_up(title: str, endpoint: str, day: dt.date, asked_for: Mapping[str, object]) -> ResponseReturnValue:
+    """What is shown of a large company until its figures are there."""
+    page = render_template("leads/adding_up.html", **around(day), title=title, endpoint=endpoint, asked_for=asked_for)
+    return page, HTTPStatus.ACCEPTED
 
 
 @pages.get("/callers.csv")
