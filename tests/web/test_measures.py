@@ -120,17 +120,18 @@ def _is_whole(visitor: Visitor, path: str) -> bool:
     return visitor.get(path).status_code == HTTPStatus.OK
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_nothing_is_wrong_with_them_for_anybody(book: Site, live: Live, *, dark: bool) -> None:  # noqa: F811
+def test_nothing_is_wrong_with_them_for_anybody(book: Site, live: Live) -> None:  # noqa: F811
+    """Light and dark, and on a narrow screen."""
     book.user("lena", "lead")
-    page = live.page("lena", dark=dark)
+    page = live.page("lena")
     for name in ("measures", "callers"):
         page.goto(f"{live.address}/pipeline/{name}")
-        assert [] == violations(page)
         assert [] == Page(page.content()).faults
-        look_at(page, f"{name}-{'dark' if dark else 'light'}")
-    page.set_viewport_size({"width": 400, "height": 800})
-    for name in ("measures", "callers"):
-        page.goto(f"{live.address}/pipeline/{name}")
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            assert [] == violations(page)
+            look_at(page, f"{name}-{scheme}")
+        page.set_viewport_size({"width": 400, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
-        look_at(page, f"{name}-narrow-{'dark' if dark else 'light'}")
+        look_at(page, f"{name}-narrow")
+        page.set_viewport_size({"width": 1366, "height": 768})
