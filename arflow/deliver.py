@@ -15,13 +15,13 @@ from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, exists, insert, literal, select, text
+from sqlalchemy import Connection, Engine, exists, func, insert, literal, select, text
 from sqlalchemy.exc import OperationalError
 
 from arflow import advance, clock
 from arflow.accounts.entries import Account, EffectStatus
 from arflow.clock import Now
-from arflow.desk.outcomes import FLAGS
+from arflow.desk.outcomes import FLAGGED
 from arflow.errors import ArflowError, NotNow
 from arflow.life.present import reading
 from arflow.mail import Fate, Letter, Mail, Post, Result
@@ -66,6 +66,9 @@ class _Batch:
     colleagues: Mapping[str, str]
     last_sent: Mapping[str, dt.datetime]
     """When the last letter of an account left."""
+
+    flagged: Mapping[str, dt.datetime]
+    """When it was recorded last that a customer is to be left alone, by account."""
 
     unreadable: Mapping[str, str]
     """Accounts that cannot be read, and why; they are not among `accounts`."""
@@ -223,6 +226,7 @@ def _read(connection: Connection, claims: Sequence[Claim]) -> _Batch:
         policies=named,
         colleagues=_colleagues(connection, {account.owner for account in found.values()}),
         last_sent=leases.last_sent(connection, ids),
+        flagged=_flagged(connection, [key for key, account in found.items() if account.tags & FLAGGED]),
         unreadable=unreadable,
         refused={one.address: one.reason for one in refusals.refused(connection, addresses).values()},
     )
@@ -264,6 +268,17 @@ def _accounts_and_policies(connection: Connection, ids: Sequence[str]) -> _Read:
 def _with_payer(account: Account, stored: Mapping[str, accounts.Stored]) -> Account:
     payer = account.pays_through
     return account if payer is None else replace(account, payer_ledger=stored[payer].account.ledger)
+
+
+def _flagged(connection: Connection, ids: Sequence[str]) -> dict[str, dt.datetime]:
+    """When a tag of FLAGGED was put on each of these accounts last."""
+    event = tables.event
+    if not ids:
+        return {}
+    is_flag = (event.c.kind == "tag", event.c.content["tag"].astext.in_(FLAGGED))
+    query = select(event.c.account_id, func.max(event.c.known_at).label("at")).group_by(event.c.account_id)
+    rows = connection.execute(query.where(event.c.account_id.in_(accounts.listed(ids)), *is_flag))
+    return {row.account_id: row.at for row in rows if row.at is not None}
 
 
 def _colleagues(connection: Connection, names: Iterable[str]) -> dict[str, str]:
@@ -338,7 +353,7 @@ def _ready(batch: _Batch, claim: Claim, mail: Mail) -> _Outcome | tuple[Letter, 
     """The letter that a message is, ready to be sent; or what comes of it unsent."""
     if claim.account_id in batch.unreadable:
         return _Outcome(result=Result(fate=Fate.REFUSED, reason=batch.unreadable[claim.account_id]))
-    if _is_called_off(batch.accounts[claim.account_id], claim):
+    if _is_called_off(batch, claim):
         return _Outcome(result=Result(fate=Fate.MOOT, reason=_CALLED_OFF))
     try:
         letter = _written(batch, claim, mail)
@@ -352,13 +367,16 @@ def _ready(batch: _Batch, claim: Claim, mail: Mail) -> _Outcome | tuple[Letter, 
     return _unaddressed(batch, letter)
 
 
-def _is_called_off(account: Account, claim: Claim) -> bool:
-    """Whether the customer is to be left alone, and the account has left the state in which the letter was written.
+def _is_called_off(batch: _Batch, claim: Claim) -> bool:
+    """Whether the customer is to be left alone since, and the account has left the state in which this was written.
 
-    The rules said so, not this door: one who stays where the letter was written, flag or no flag, gets it.
+    The rules said so, not this door: who stays where the letter was written gets it, and so does who was to be left
+    alone already when the rules had it written.
     """
-    written_in = {message.stay for message in account.messages if message.number == claim.number}
-    return bool(account.tags & {*FLAGS.values()}) and bool(written_in) and account.stay not in written_in
+    account, flagged_at = batch.accounts[claim.account_id], batch.flagged.get(claim.account_id)
+    if flagged_at is None or flagged_at < claim.decided_at:
+        return False
+    return any(message.number == claim.number and message.stay != account.stay for message in account.messages)
 
 
 def _unaddressed(batch: _Batch, letter: Letter) -> _Outcome:

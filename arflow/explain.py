@@ -15,6 +15,7 @@ from arflow.accounts.events import Event
 from arflow.accounts.facts import Snapshot, snapshot
 from arflow.advance import Engineering, rehearse, standing
 from arflow.clock import Now
+from arflow.desk.outcomes import FLAGGED
 from arflow.errors import Refused, SaysNo
 from arflow.life.life import Life, reading
 from arflow.life.records import Entry, EntryKind, Part
@@ -282,7 +283,7 @@ def _kept_back(ahead: Life, at: dt.datetime) -> Next | None:
     is_off = not world.delivering or (ahead.policy is not None and ahead.policy.name in world.blown)
     if ahead.account.on_hold or not is_off:
         return None
-    first = next(_kept(ahead.account, with_letters=not world.delivering), None)
+    first = next(_kept(ahead.account), None)
     if first is None:
         return None
     return Next(
@@ -296,14 +297,15 @@ def _kept_back(ahead: Life, at: dt.datetime) -> Next | None:
     )
 
 
-def _kept(account: Account, *, with_letters: bool) -> Iterator[Outgoing]:
-    """What is kept back, in order, `with_letters` that lie in the outbox: without delivery nobody hands them over.
+def _kept(account: Account) -> Iterator[Outgoing]:
+    """What is kept back, in order: letters that lie in the outbox, and what still waits to leave the account.
 
-    What is dropped as soon as it is looked at again waits for nothing.
+    What is dropped as soon as it is looked at again waits for nothing, nor does a letter that may be called off.
     """
-    is_late = account.book.gross_overdue(account.policy_day) > 0
-    if with_letters:
-        yield from (one for one in account.messages if one.status is EffectStatus.SENT)
+    is_late, is_left_alone = account.book.gross_overdue(account.policy_day) > 0, account.tags & FLAGGED
+    for one in account.messages:
+        if one.status is EffectStatus.SENT and (one.stay == account.stay or not is_left_alone):
+            yield one
     for one in account.waiting:
         if one.due_at is None and one.stay == account.stay and (is_late or not one.overdue_then):
             yield one

@@ -4,7 +4,7 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
 from arflow import clock, deliver
 from arflow.accounts.entries import EffectStatus
@@ -124,6 +124,21 @@ def test_what_is_said_after_the_letter_was_taken_from_the_outbox_counts(
     deliver_batch(book, folder)
     assert [("moot", deliver._CALLED_OFF, 1)] == waiting(book)
     assert 0 == sent(folder)
+
+
+def test_who_was_to_be_left_alone_before_the_letter_was_written_gets_it(book: Engine, folder: Mail) -> None:
+    """The rules knew of it when they had it written; that the account has moved on since is another matter."""
+    with book.begin() as connection:
+        connection.execute(text("UPDATE account SET tags = '{stop-contact}', stay = stay + 1"))
+        connection.execute(text(_TAGGED_BEFORE))
+    deliver_batch(book, folder)
+    assert 1 == sent(folder)
+
+
+_TAGGED_BEFORE = """
+    INSERT INTO event (account_id, kind, identity, occurrence, "on", clock, content, digest, known_at, applied)
+    VALUES ('A0', 'tag', 't', 1, '2026-01-01', '10:00', '{"tag": "stop-contact"}', '', '2026-01-01', true)
+"""
 
 
 @pytest.mark.parametrize("also", [[], [tag("represented")], [tag("slow-payer")]])

@@ -11,6 +11,7 @@ from arflow import money
 from arflow.accounts.entries import Account
 from arflow.accounts.events import Event, parse
 from arflow.accounts.timeline import timeline
+from arflow.evolving import evolve
 from arflow.explain import Next, end_of, explain, failing, foresee, sentence
 from arflow.life.life import Life
 from arflow.life.lives import live
@@ -285,5 +286,15 @@ def test_what_is_kept_back_is_told_as_what_waits() -> None:
     for delivering, said in ((True, "nothing, until something is recorded"), (False, "send first, which waits: de")):
         queued = Life(sent.account, replace(world, delivery="recorded", delivering=delivering))
         assert said in sentence(foresee(queued, end_of(queued, dt.date(2026, 1, 15))), "USD")
+    blown = World(policies=(policy,), evaluator=Reference(), delivery="recorded", blown=frozenset({"p"}))
+    stopped = Life(sent.account, blown)
+    assert "next: send first, which waits" in sentence(foresee(stopped, end_of(stopped, dt.date(2026, 1, 15))), "USD")
+    left = evolve(sent.account, stay=sent.account.stay + 1)
+    for tags, said in (
+        ({"vip"}, "send first, which waits"),
+        ({"stop-contact"}, "nothing, until something is recorded"),
+    ):
+        life = Life(evolve(left, tags=frozenset(tags)), replace(world, delivery="recorded"))
+        assert said in sentence(foresee(life, end_of(life, dt.date(2026, 1, 15))), "USD")
     paid = {"event": "payment", "account": "A", "date": "2026-01-15", "id": "P", "amount": owed["amount"]}
     assert "next: nothing, until something is recorded" == told(dt.date(2026, 1, 15), owed, paid)

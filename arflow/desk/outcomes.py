@@ -45,6 +45,9 @@ FLAGS: Mapping[str, str] = MappingProxyType(
 )
 """The tag that the outcome puts on the account; the standard policies stop all letters and calls on it."""
 
+FLAGGED = frozenset(FLAGS.values())
+"""The tags that say to leave the customer alone."""
+
 TERMINAL = frozenset(FLAGS)
 """After these no caller has a next step: somebody else takes over."""
 

@@ -180,10 +180,11 @@ def _months(book: Mapping[dt.date, Happened], end: dt.date) -> Iterator[Month]:
     for _ in range(MONTHS):
         if last < began:
             return
-        first = last.replace(day=1)
+        month = last.replace(day=1)
+        first = max(month, began)  # of days of which nothing is known none is counted
         sales = sum(one.invoiced for on, one in book.items() if first <= on <= last)
         yield Month(sales=sales, days=(last - first).days + 1)
-        last = first - _ONE_DAY
+        last = month - _ONE_DAY
 
 
 def trend(connection: Connection, day: dt.date, days: int) -> list[Measured]:

@@ -30,7 +30,7 @@ READY_SECONDS = 1_800.0
 """For how long after the last look figures are kept ready for the next."""
 
 MOST_DAYS = 8
-"""Of how many days they are kept."""
+"""Of how many days they are kept, where nobody says otherwise."""
 
 T = TypeVar("T")
 Work = Callable[[Connection, dt.date], Sequence[T]]
@@ -56,8 +56,8 @@ class _Known(Generic[T]):
 class Shared(Generic[T]):
     """One kind of figures, of each database that this process looks at, each shown for so many times what it took."""
 
-    def __init__(self, work: Work[T], most_times: float = MOST_TIMES) -> None:
-        self._work, self._most_times = work, most_times
+    def __init__(self, work: Work[T], most_times: float = MOST_TIMES, most_days: int = MOST_DAYS) -> None:
+        self._work, self._most_times, self._most_days = work, most_times, most_days
         self._kept: WeakKeyDictionary[Engine, _Kept[T]] = WeakKeyDictionary()
         self._guard = threading.Lock()
 
@@ -82,14 +82,14 @@ class Shared(Generic[T]):
 
     def _of(self, engine: Engine) -> "_Kept[T]":
         with self._guard:
-            return self._kept.setdefault(engine, _Kept(self._work, self._most_times))
+            return self._kept.setdefault(engine, _Kept(self._work, self._most_times, self._most_days))
 
 
 class _Kept(Generic[T]):
     """The latest figures of one database, of a few days; whoever holds `_working` works out the next."""
 
-    def __init__(self, work: Work[T], most_times: float) -> None:
-        self._work, self._most_times = work, most_times
+    def __init__(self, work: Work[T], most_times: float, most_days: int) -> None:
+        self._work, self._most_times, self._most_days = work, most_times, most_days
         self._known: dict[dt.date, _Known[T]] = {}
         self._working = threading.Lock()
         self._looked = -math.inf
@@ -138,8 +138,9 @@ class _Kept(Generic[T]):
             connection = opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             lines = self._work(connection, day)
         took = time.monotonic() - begun
-        latest = sorted(self._known.items(), key=lambda pair: pair[1].begun)[1 - MOST_DAYS :]
-        self._known = {**dict(latest), day: _Known(lines=lines, begun=begun, took=took)}
+        latest = sorted(self._known.items(), key=lambda pair: pair[1].begun)
+        kept = latest[max(0, len(latest) + 1 - self._most_days) :]
+        self._known = {**dict(kept), day: _Known(lines=lines, begun=begun, took=took)}
         return Told(lines=lines, age=took)
 
     def _renew_behind(self, engine: Engine, day: dt.date) -> None:

@@ -54,8 +54,8 @@ def work(connection: Connection, day: dt.date, days: int) -> list[Work]:
 
     What they have before them is that of today, whatever `day` is.
     """
-    found = _people(connection)
     start = day - dt.timedelta(days=days)
+    found = _people(connection, start, day)
     for query in (_owned(), _to_do(day), _talks(start, day), _promises(start, day)):
         for row in connection.execute(query):
             if row.who in found:
@@ -67,12 +67,14 @@ def work(connection: Connection, day: dt.date, days: int) -> list[Work]:
     return sorted(found.values(), key=lambda one: (-one.late, -one.calls_open, one.title, one.user))
 
 
-def _people(connection: Connection) -> dict[str, Work]:
-    """Those who are here and may call, and those who have something to do or recorded a talk."""
+def _people(connection: Connection, start: dt.date, day: dt.date) -> dict[str, Work]:
+    """Those who are here and may call, and whoever has something to do, or recorded a talk or a promise then."""
     may_call = or_(*(literal(role) == any_(_user.c.roles) for role in ("caller", "lead")))
     is_here = and_(_user.c.disabled_at.is_(None), may_call)
     has_tasks = select(_task.c.id).where(_task.c.assignee == _user.c.name, _task.c.done_at.is_(None)).exists()
-    query = select(_user.c.name, _user.c.full_name).where(or_(is_here, has_tasks))
+    of_talks = (_event.c.kind.in_(("contact", "promise")), *_by_a_person(start, day))
+    has_talked = _user.c.name.in_(select(_event.c.actor).where(*of_talks))
+    query = select(_user.c.name, _user.c.full_name).where(or_(is_here, has_tasks, has_talked))
     return {row.name: Work(user=row.name, title=row.full_name or row.name) for row in connection.execute(query)}
 
 

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Connection, Engine, select
 
 from arflow.accounts.entries import Account, ClearingKind
-from arflow.reports.kpi import Countback
-from arflow.reports.measures import ENDED, Measured, measured, month_ends
+from arflow.reports.daily import Happened
+from arflow.reports.kpi import Countback, count_back
+from arflow.reports.measures import ENDED, Measured, _months, measured, month_ends
 from arflow.store import accounts, tables
 from arflow.vocabulary import OUTCOMES
 from tests.production import step, take_in, write_events
@@ -18,6 +19,7 @@ from tests.random_events import Line
 from tests.reports.folded import positions
 from tests.reports.test_judged import naive
 from tests.reports.test_present import START, book, ledger  # noqa: F401  # a fixture
+from tests.sizes import size
 
 pytestmark = pytest.mark.database
 
@@ -53,7 +55,7 @@ def talks(every: list[Account], start: dt.date, end: dt.date) -> Counter[str]:
     return found
 
 
-@pytest.mark.parametrize("seed", [3, 8])
+@pytest.mark.parametrize("seed", range(8, 8 + size(1, 12)))
 def test_they_are_what_the_accounts_come_to(book: Engine, tmp_path: Path, seed: int) -> None:  # noqa: F811
     """Of today and of past days, in two currencies, with reversals, credit notes and write-offs."""
     take_in(book, write_events(tmp_path / "events.jsonl", ledger(seed, 40)), accept_rejects=True)
@@ -135,6 +137,13 @@ def test_a_company_by_hand(book: Engine, tmp_path: Path) -> None:  # noqa: F811
     assert Fraction(300, 20_000) == april.bad_debt
     assert Fraction(1, 3) == april.overdue_part
     assert (1_970_000, 2_000_000) == (april.happened.collected, april.happened.invoiced)
+
+
+def test_a_young_book_counts_back_no_days_of_which_nothing_is_known() -> None:
+    """Invoiced on 28 January, and all of it open on 10 February: fourteen days, not forty-one."""
+    on = dt.date(2026, 1, 28)
+    found = count_back(1_000, list(_months({on: Happened(invoiced=1_000)}, dt.date(2026, 2, 10))))
+    assert found == Countback(days=Fraction(14), is_more=False)
 
 
 def test_nothing_yet_is_no_number(book: Engine, tmp_path: Path) -> None:  # noqa: F811

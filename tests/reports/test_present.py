@@ -205,7 +205,7 @@ def _agree_on_all_days(book: Engine) -> None:
     assert sweeps.renew(book)
     with book.connect() as connection:
         today = days_of_reports.today(connection)
-        for days in range(0, 73, size(12, 1)):
+        for days in range(0, 73, size(18, 1)):
             day = START + dt.timedelta(days=days)
             folded = positions(connection, day)
             assert folded == past_positions(connection, day), day

@@ -109,6 +109,17 @@ def test_who_asks_for_what_takes_long_does_not_wait_for_the_first_either(
     assert ([0], 2) == (told.lines, counting.times)
 
 
+@pytest.mark.parametrize("most", [1, 2])
+def test_no_more_days_are_kept_than_are_wanted(engine: Engine, counting: Counting, most: int) -> None:
+    """The latest of them."""
+    figures, days = Shared(counting, 1000, most), [TODAY + dt.timedelta(days=count) for count in range(4)]
+    grown(engine)
+    with engine.connect() as connection:
+        for day in (*days, *reversed(days)):
+            figures.ask(connection, day)
+    assert 2 * len(days) - most == counting.times
+
+
 def test_no_answer_is_older_than_it_may_be_and_nobody_waits_for_the_next(
     engine: Engine, counting: Counting, ask: Callable[..., Told[int]]
 ) -> None:

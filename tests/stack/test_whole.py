@@ -134,6 +134,7 @@ def test_the_sample_ledger_through_all_processes_is_its_replay(
     assert sorted(expected) == lived
 
 
+@pytest.mark.long
 @pytest.mark.sample_data
 def test_the_ibm_ledger_through_all_processes_is_its_replay(
     home: Path, own_servers: dict[str, str], sample_data: Path

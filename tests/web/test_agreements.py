@@ -5,6 +5,7 @@ import datetime as dt
 import io
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from sqlalchemy import Engine
 from arflow.rules.loader import load_policy
 from tests.desk.books import TODAY, copied_book, go_to
 from tests.production import activate, take_in, write_events
+from tests.reports.test_shared import grown
+from tests.servers import until
 from tests.web.conftest import Live, Site, Visitor, look_at, violations
 
 pytestmark = pytest.mark.database
@@ -259,3 +262,12 @@ def test_the_lists_are_for_everybody_to_read(talked: Site, live: Live, tmp_path:
         for width in (1366, 400):
             page.set_viewport_size({"width": width, "height": 768})
             assert width >= page.evaluate("document.documentElement.scrollWidth"), (path, width)
+
+
+def test_promises_of_a_large_company_are_judged_behind_whoever_looks_first(site: Site) -> None:
+    """Those of one owner are there at once."""
+    lena = site.user("lena", "lead")
+    grown(site.engine)
+    assert (202, True) == ((first := lena.get("/promises")).status_code, "are being judged" in first.text)
+    assert 200 == lena.get("/promises?owner=collections").status_code
+    until(lambda: lena.get("/promises").status_code == HTTPStatus.OK, 20)

@@ -123,6 +123,7 @@ def test_days_that_cannot_be_meant_are_mended_in_the_form(book: Site) -> None:
     for address, action, said, kept in (
         ("?as_of=2026-04-21", "", "At the end of: 2026-04-21 is still to come", ['type="date"', 'value="2026-04-21"']),
         ("ageing?as_of=yesterday", "ageing", "is a date such as", ['type="text"', 'value="yesterday"']),
+        ("measures?as_of=x&days=365", "measures", "is a date such as", ['value="x"', 'name="days" value="365"']),
         ("accounts.csv?as_of=x&part=open", "accounts", "is a date such as", ['value="x"', 'name="part" value="open"']),
         (
             "flow?from=2026-04-20&as_of=2026-04-13",

@@ -43,6 +43,13 @@ def test_measures_of_a_period_stand_beside_the_one_before(book: Site) -> None:  
     assert "23.6 %" == cells(text, "Effectiveness")[0]
 
 
+def test_what_is_not_taken_in_yet_is_said_to_be_missing(book: Site) -> None:  # noqa: F811
+    lena = book.user("lena", "lead")
+    assert "is not taken in yet" not in lena.get("/pipeline/measures").text
+    book.sql("UPDATE event SET applied = false WHERE kind = 'payment'")
+    assert "What was recorded of 1 account is not taken in yet" in lena.get("/pipeline/measures").text
+
+
 def test_a_past_day_and_another_period_can_be_asked_for(book: Site) -> None:  # noqa: F811
     lena = book.user("lena", "lead")
     text = lena.get("/pipeline/measures?days=30&as_of=2026-03-15").text.split('id="in-USD"')[1]
@@ -99,6 +106,8 @@ def test_each_person_is_shown_with_work_ahead_and_what_came_of_talks(book: Site)
     assert ("cara", "1", "2", "50.0", "2026-03-21") == tuple(
         cara[name] for name in ("user", "tasks_late", "conversations", "reached_of_calls_percent", "after")
     )
+    book.sql("UPDATE app_user SET disabled_at = now() WHERE name = 'cara'")
+    assert "2" == cells(lena.get("/pipeline/callers").text, "Cara Ide")[5]
     step(book.engine, dt.date(2026, 5, 5))
     run(book.engine, REAL)
     assert "0 of 1" == cells(lena.get("/pipeline/callers").text, "Cara Ide")[-1]

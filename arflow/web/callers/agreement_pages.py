@@ -3,8 +3,10 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 
 from flask import Response, render_template, request
+from flask.typing import ResponseReturnValue
 
 from arflow.desk import assignments, disputed, promised, reasons
 from arflow.desk.whose import Whose
@@ -20,15 +22,17 @@ from arflow.web.visitors import current_user
 pages = Pages("agreements", __name__, roles={"caller", "lead", "admin"})
 
 SIZE = 25
-_of_all = Shared(promised.recent)
+_of_all = Shared(promised.recent, most_days=1)
 _LEADS = {"lead", "admin"}
 
 
 @pages.get("/promises", menu=("Promises", 12))
-def promises() -> str:
-    """Promises that come due, and those that were kept or broken in the last week."""
+def promises() -> ResponseReturnValue:
+    """Promises that come due, and those that were kept or broken in the last week; 202 while they are judged."""
     day, tab = days.today(connection()), _tab()
     told = _recent(day)
+    if told is None:
+        return render_template("callers/adding_up.html", **_around([], [], "")), HTTPStatus.ACCEPTED
     standing = promised.standing(told.lines)
     currencies = sorted({one.currency for found in standing.values() for one in found})
     currency = _known(request.args.get("currency", ""), currencies)
@@ -91,11 +95,14 @@ def disputes_csv() -> Response:
     return _file("arflow-disputes", currency, days.today(connection()), records, disputed.COLUMNS)
 
 
-def _recent(day: dt.date) -> Told[Judged]:
-    """The promises of the list; those of all accounts of a large company are judged once for everybody who looks."""
+def _recent(day: dt.date) -> Told[Judged] | None:
+    """The promises of the list; those of all accounts of a large company are judged once for everybody who looks.
+
+    None while they are.
+    """
     whose = _whose()
     if whose.are_all:
-        return _of_all.ask(connection(), day)
+        return _of_all.ask_soon(connection(), day)
     return Told(lines=promised.recent(connection(), day, whose.ids(connection())))
 
 

@@ -69,7 +69,7 @@ def everything() -> str:
 
 def _asks(name: str) -> bool:
     """Whether the address has a condition that is there or not."""
-    return request.args.get(name) == "1"
+    return request.args.get(name) == "1" and not (name == "nobody" and request.args.get("owner"))
 
 
 def _narrower(currency: str) -> list[tuple[str, Mapping[str, str]]]:

@@ -14,6 +14,7 @@ from arflow.reports import work as works
 from arflow.reports.book import PERIODS, trend_shown, work_shown
 from arflow.reports.days import today
 from arflow.reports.measures import Measured, trend
+from arflow.reports.past import unsettled
 from arflow.reports.work import Work, work
 from arflow.web import bars
 from arflow.web.downloads import csv_file
@@ -52,6 +53,7 @@ def measured() -> ResponseReturnValue:
         "leads/measures.html",
         **around(day),
         age=told.age,
+        waiting=len(unsettled(connection(), day)),
         days=days,
         periods=PERIODS,
         found=[_currency(list(lines)) for _, lines in groupby(told.lines, lambda one: one.currency)],

@@ -1,7 +1,7 @@
 """What a report answers to days that cannot be meant: its form, as it was typed, with the mistake beside its field."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -20,6 +20,11 @@ A_WEEK = dt.timedelta(days=7)
 
 _ONE_DAY: Mapping[str, str] = MappingProxyType({"as_of": "At the end of"})
 _TWO_DAYS: Mapping[str, str] = MappingProxyType({"from": "From the end of", "as_of": "To the end of"})
+_KEPT: Mapping[str, Collection[str]] = MappingProxyType(
+    {"accounts": ("currency", "state", "age", "part", "order"), "measured": ("days",)}
+)
+"""What else the address of a page says, which its form is to keep."""
+
 _HEADINGS: Mapping[str, str] = MappingProxyType(
     {"pipeline": "Pipeline", "ageing": "Ageing", "accounts": "Accounts", "flow": "Flow", "measured": "Measures"}
 )
@@ -41,7 +46,11 @@ def mistyped(error: Mistyped) -> ResponseReturnValue:
         heading=_HEADINGS[view],
         fields=fields,
         dates=list(_dates(values[name] for name in fields)),
-        kept=[(name, value) for name, value in request.args.items() if name not in _TWO_DAYS and view == "accounts"],
+        kept=[
+            (name, value)
+            for name, value in request.args.items()
+            if name not in _TWO_DAYS and name in _KEPT.get(view, ())
+        ],
         today=today,
     )
     return page, HTTPStatus.BAD_REQUEST
