@@ -22,13 +22,14 @@ _account, _event, _task, _user = tables.account, tables.event, desk_tables.task,
 
 @dataclass(kw_only=True)
 class Work:
-    """One person. Everything is a number of things, but for `promised`, which is of promises that they took."""
+    """One person, or one queue. Everything is a number of things, but `promised` is of promises that they took."""
 
     user: str
     title: str
+    is_queue: bool = False
     accounts: int = 0
     calls_open: int = 0
-    """Accounts of theirs that the rules want called."""
+    """Accounts of theirs that the rules want called; a queue has those that nobody owns, too."""
 
     late: int = 0
     today: int = 0
@@ -50,12 +51,12 @@ class Work:
 
 
 def work(connection: Connection, day: dt.date, days: int) -> list[Work]:
-    """Everybody who may call customers or has done something, most late first; of the `days` days until `day`.
+    """Everybody who may call customers or has done something, and queues, most late first; of `days` days until `day`.
 
     What they have before them is that of today, whatever `day` is.
     """
     start = day - dt.timedelta(days=days)
-    found = _people(connection, start, day)
+    found = _queues(connection) | _people(connection, start, day)
     for query in (_owned(), _to_do(day), _talks(start, day), _promises(start, day)):
         for row in connection.execute(query):
             if row.who in found:
@@ -78,11 +79,19 @@ def _people(connection: Connection, start: dt.date, day: dt.date) -> dict[str, W
     return {row.name: Work(user=row.name, title=row.full_name or row.name) for row in connection.execute(query)}
 
 
-def _owned() -> Select[Any]:
-    count = func.count
+def _queues(connection: Connection) -> dict[str, Work]:
+    queue = desk_tables.queue
+    rows = connection.execute(select(queue.c.name, queue.c.title))
+    return {row.name: Work(user=row.name, title=row.title or row.name, is_queue=True) for row in rows}
+
+
+def _owned() -> Select[*tuple[Any, ...]]:
+    count, owner = func.count, _account.c.owner
+    who = func.coalesce(func.nullif(owner, ""), _account.c.call_queue)
+    accounts_of = count().filter(owner != "").label("accounts")
     calls = count().filter(_account.c.call_open).label("calls_open")
-    query = select(_account.c.owner.label("who"), count().label("accounts"), calls)
-    return query.where(_account.c.born, _account.c.owner != "").group_by(_account.c.owner)
+    query = select(who.label("who"), accounts_of, calls)
+    return query.where(_account.c.born, who.is_not(None)).group_by(who)
 
 
 def _to_do(day: dt.date) -> Select[Any]:
@@ -135,6 +144,7 @@ def as_json(one: Work) -> Mapping[str, object]:
     return {
         "user": one.user,
         "name": one.title,
+        "is_queue": one.is_queue,
         "accounts": one.accounts,
         "calls_open": one.calls_open,
         "tasks_late": one.late,

@@ -79,6 +79,8 @@ def test_each_person_is_shown_with_work_ahead_and_what_came_of_talks(book: Site)
     """Who took a promise that was kept in part, who has something late, and nobody who may not call."""
     book.user("cara", "caller")
     book.user("polly", "policy_owner")
+    book.sql("INSERT INTO queue (name, title) VALUES ('collections', 'Collections')")
+    book.sql("UPDATE account SET call_open = true, call_queue = 'collections', owner = '' WHERE id = 'A4'")
     lena = book.user("lena", "lead")
     book.sql("UPDATE app_user SET full_name = 'Cara Ide' WHERE name = 'cara'")
     book.sql(
@@ -102,6 +104,8 @@ def test_each_person_is_shown_with_work_ahead_and_what_came_of_talks(book: Site)
     assert ["1 accounts of Cara Ide", "0", "1", "1", "1", "2", "50.0 %", "2", "1", ""] == cells(text, "Cara Ide")
     assert cells(text, "lena")
     assert "polly" not in text
+    nobodys = book.sql("SELECT count(*) FROM account WHERE call_open AND owner = '' AND call_queue = 'collections'")
+    assert ["0", str(nobodys[0][0])] == cells(text, "Collections")[:2]
     (cara, *_) = rows(lena.get("/pipeline/callers.csv").text)
     assert ("cara", "1", "2", "50.0", "2026-03-21") == tuple(
         cara[name] for name in ("user", "tasks_late", "conversations", "reached_of_calls_percent", "after")
