@@ -6,7 +6,7 @@ their delivery in the outbox. One query finds the entries of a page, one more fo
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +26,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    tuple_,
     union_all,
 )
 
@@ -291,9 +292,11 @@ def _of_journal(account: str) -> Select[Any]:
 def _filled(connection: Connection, view: View, lines: Sequence[_Row]) -> list[Entry]:
     keys = {place: [line.key for line in lines if line.place == place] for place in (_EVENT, _NOTE, _JOURNAL)}
     events, about = _events(connection, keys[_EVENT]), notes.about(connection, keys[_EVENT])
-    made: dict[tuple[int, int], Entry] = {
-        (_EVENT, key): replace(_of_event(row, view, row.ended), notes=tuple(about[key])) for key, row in events.items()
-    }
+    ended = _ended(connection, view.account, events.values())
+    made: dict[tuple[int, int], Entry] = {}
+    for key, row in events.items():
+        of = ended.get((_ENDS.get(row.kind, ""), str(row.content.get("id", ""))))
+        made[_EVENT, key] = replace(_of_event(row, view, of), notes=tuple(about[key]))
     made |= {(_NOTE, key): entry for key, entry in _note_entries(connection, keys[_NOTE]).items()}
     made |= {(_JOURNAL, key): entry for key, entry in _journal_entries(connection, view, keys[_JOURNAL]).items()}
     return _said_once([replace(made[line.place, line.key], clock=line.clock, topic=line.topic) for line in lines])
@@ -311,17 +314,22 @@ def _said_once(entries: Sequence[Entry]) -> list[Entry]:
 def _events(connection: Connection, keys: Sequence[int]) -> dict[int, _Row]:
     if not keys:
         return {}
-    event, ended = tables.event, tables.event.alias("ended")
-    kind = case(dict(_ENDS), value=event.c.kind)
-    is_ended = and_(
-        ended.c.account_id == event.c.account_id,
-        ended.c.kind == kind,
-        ended.c.applied,
-        ended.c.content["id"].astext == event.c.content["id"].astext,
-    )
-    query = select(event, ended.c.content.label("ended")).select_from(event.outerjoin(ended, is_ended))
-    found = {row.id: row for row in connection.execute(query.where(event.c.id.in_(list(keys))))}
+    event = tables.event
+    found = {row.id: row for row in connection.execute(select(event).where(event.c.id.in_(list(keys))))}
     return {key: found[key] for key in keys}
+
+
+def _ended(connection: Connection, account: str, rows: Iterable[_Row]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+    """What was said of the promises and disputes that these events ended, by kind and id; seldom there is any."""
+    wanted = {(_ENDS[row.kind], str(row.content["id"])) for row in rows if row.kind in _ENDS}
+    if not wanted:
+        return {}
+    event = tables.event
+    name = event.c.content["id"].astext
+    query = select(event.c.kind, name.label("name"), event.c.content).where(
+        event.c.account_id == account, event.c.applied, tuple_(event.c.kind, name).in_(sorted(wanted))
+    )
+    return {(row.kind, row.name): row.content for row in connection.execute(query)}
 
 
 def _note_entries(connection: Connection, keys: Sequence[int]) -> dict[int, Entry]:
