@@ -109,18 +109,26 @@ class Plans:
 
 def planned(connection: Connection, user: User, now: Now, most: int) -> Plans:
     """The follow-ups for `user` that are not due yet, of accounts that they reach, up to `most` that come next."""
-    account = tables.account
     is_planned = _task.c.done_at.is_(None) & (_task.c.kind == "follow_up") & ~_has_come(now)
-    columns = (_task.c.account_id, account.c.name, _task.c.due_on, _task.c.text, func.count().over().label("of"))
-    rows = connection.execute(
-        select(*columns)
-        .join_from(_task, account, account.c.id == _task.c.account_id)
-        .where(is_planned, is_for(user), access.reachable(user))
-        .order_by(_task.c.due_on, _task.c.id)
-        .limit(most)
-    ).all()
-    found = [Planned(account=row.account_id, name=row.name, due_on=row.due_on, text=row.text) for row in rows]
-    return Plans(first=found, count=rows[0].of if rows else 0)
+    columns = (_task.c.account_id, _task.c.due_on, _task.c.text)
+    query = select(*columns).where(is_planned, is_for(user)).order_by(_task.c.due_on, _task.c.id)
+    rows = connection.execute(query).all()
+    names = _reached(connection, user, sorted({row.account_id for row in rows}))
+    found = [
+        Planned(account=row.account_id, name=names[row.account_id], due_on=row.due_on, text=row.text)
+        for row in rows
+        if row.account_id in names
+    ]
+    return Plans(first=found[:most], count=len(found))
+
+
+def _reached(connection: Connection, user: User, ids: Sequence[str]) -> dict[str, str]:
+    """The names of those of `ids` that `user` reaches: by their ids, for whom one reaches is not to be gone through."""
+    account = tables.account
+    if not ids:
+        return {}
+    query = select(account.c.id, account.c.name).where(account.c.id.in_(accounts.listed(ids)), access.reachable(user))
+    return {row.id: row.name for row in connection.execute(query)}
 
 
 def open_of(connection: Connection, ids: Sequence[str], user: User | None = None) -> dict[str, list[Task]]:
