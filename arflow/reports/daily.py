@@ -11,15 +11,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, TextClause, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Row, Select, TextClause, and_, func, or_, select, text
 
 from arflow.store import tables
 from arflow.vocabulary import OUTCOMES
 
 _account, _contact, _promise = tables.account, tables.contact, tables.promise
 
-CONVERSATIONS = sorted(code for code, outcome in OUTCOMES.items() if outcome.is_conversation)
-NO_ATTEMPTS = sorted(code for code, outcome in OUTCOMES.items() if not outcome.is_attempt)
+_CONVERSATIONS = sorted(code for code, outcome in OUTCOMES.items() if outcome.is_conversation)
+_NO_ATTEMPTS = sorted(code for code, outcome in OUTCOMES.items() if not outcome.is_attempt)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -73,19 +73,21 @@ def _money() -> TextClause:
     return text(Path(__file__).with_name("daily.sql").read_text(encoding="utf-8"))
 
 
-def _talks(day: dt.date) -> Select[Any]:
-    outcome = _contact.c.outcome
-    is_attempt = and_(
-        _contact.c.channel == "call",
-        _contact.c.direction == "out",
-        or_(outcome.is_(None), outcome.not_in(NO_ATTEMPTS)),
-    )
-    is_conversation = outcome.in_(CONVERSATIONS)
-    counts = (
+def talks_counted(
+    channel: ColumnElement[Any], direction: ColumnElement[Any], outcome: ColumnElement[Any]
+) -> tuple[ColumnElement[int], ...]:
+    """How many of TALKS there are among rows of contacts, whose channel, direction and outcome these are."""
+    is_attempt = and_(channel == "call", direction == "out", or_(outcome.is_(None), outcome.not_in(_NO_ATTEMPTS)))
+    is_conversation = outcome.in_(_CONVERSATIONS)
+    return (
         func.count().filter(is_attempt).label("calls"),
         func.count().filter(is_attempt, is_conversation).label("reached"),
         func.count().filter(is_conversation).label("conversations"),
     )
+
+
+def _talks(day: dt.date) -> Select[Any]:
+    counts = talks_counted(_contact.c.channel, _contact.c.direction, _contact.c.outcome)
     which = (_account.c.currency, _contact.c.on)
     joined = _contact.join(_account, _account.c.id == _contact.c.account_id)
     return select(*which, *counts).select_from(joined).where(_contact.c.on <= day).group_by(*which)

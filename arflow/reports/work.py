@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, any_, func, literal, or_, select
 
 from arflow.reports import kpi
-from arflow.reports.daily import CONVERSATIONS, NO_ATTEMPTS
+from arflow.reports.daily import talks_counted
 from arflow.reports.judged import judged
 from arflow.reports.measures import ENDED, Promised
 from arflow.store import desk_tables, tables
@@ -110,24 +110,10 @@ def _to_do(day: dt.date) -> Select[Any]:
 
 def _talks(start: dt.date, day: dt.date) -> Select[Any]:
     said = _event.c.content
-    outcome = said["outcome"].astext
-    is_attempt = and_(
-        said["channel"].astext == "call",
-        func.coalesce(said["direction"].astext, "out") == "out",
-        or_(outcome.is_(None), outcome.not_in(NO_ATTEMPTS)),
-    )
-    is_conversation = outcome.in_(CONVERSATIONS)
-    count = func.count
-    return (
-        select(
-            _event.c.actor.label("who"),
-            count().filter(is_attempt).label("calls"),
-            count().filter(is_attempt, is_conversation).label("reached"),
-            count().filter(is_conversation).label("conversations"),
-        )
-        .where(_event.c.kind == "contact", *_by_a_person(start, day))
-        .group_by(_event.c.actor)
-    )
+    direction = func.coalesce(said["direction"].astext, "out")
+    counts = talks_counted(said["channel"].astext, direction, said["outcome"].astext)
+    query = select(_event.c.actor.label("who"), *counts)
+    return query.where(_event.c.kind == "contact", *_by_a_person(start, day)).group_by(_event.c.actor)
 
 
 def _promises(start: dt.date, day: dt.date) -> Select[Any]:

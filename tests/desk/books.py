@@ -93,6 +93,13 @@ def copied_book(template: str, folder: Path) -> Engine:
     return database.connect(copied_database(_BOOKS[template], "test"))
 
 
+def lent_book(template: str, folder: Path) -> Iterator[Engine]:
+    """The same for as long as a fixture lives."""
+    engine = copied_book(template, folder)
+    yield engine
+    engine.dispose()
+
+
 def go_to(engine: Engine, day: dt.date) -> None:
     """Step the clock, and let everything happen that is due; every letter arrives."""
     with engine.begin() as connection:

@@ -15,7 +15,7 @@ from arflow.outlook import outlooks
 from arflow.reports.positions import judging
 from arflow.store import accounts
 from tests.production import known_ids, step, take_in, write_events
-from tests.reports.test_present import START, book, talked_over  # noqa: F401  # a fixture
+from tests.reports.books import START, prepared, talked_over
 from tests.test_doors import REAL
 
 pytestmark = pytest.mark.database
@@ -54,15 +54,15 @@ def naive(connection: Connection, ids: list[str], day: dt.date) -> dict[str, set
 
 
 @pytest.fixture
-def talked(book: Engine, tmp_path: Path) -> Engine:  # noqa: F811  # a fixture
+def talked(engine: Engine, tmp_path: Path) -> Engine:
     """Many promises and disputes, and three owners in turn."""
     owners = ("cara", "east", "carl")
     lines = [
         line | ({"owner": owners[int(str(line["account"])[1:]) % 3]} if line["event"] == "account" else {})
         for line in talked_over(7, 60)
     ]
-    take_in(book, write_events(tmp_path / "events.jsonl", lines), accept_rejects=True)
-    return book
+    take_in(prepared(engine), write_events(tmp_path / "events.jsonl", lines), accept_rejects=True)
+    return engine
 
 
 def test_lists_across_accounts_are_what_each_account_says(talked: Engine) -> None:

@@ -16,7 +16,7 @@ from arflow.rules.loader import load_policy
 from arflow.store import accounts, database, tables
 from tests.conftest import copied_database
 from tests.production import activate, step, take_in, write_events
-from tests.reports.test_present import START, book, talked_over  # noqa: F401  # a fixture
+from tests.reports.books import START, talked_over
 from tests.set_clock import put, settable
 from tests.test_doors import REAL
 
@@ -40,7 +40,7 @@ def naive(connection: Connection, day: dt.date) -> list[tuple[str, Verdict]]:
     return found
 
 
-def test_they_stand_as_account_by_account(book: Engine, tmp_path: Path) -> None:  # noqa: F811
+def test_they_stand_as_account_by_account(book: Engine, tmp_path: Path) -> None:
     """On the way, with days of grace and without, of certain invoices and of any, through payers and by themselves."""
     lines = talked_over(5, 60)
     through = {"event": "account", "account": "B001", "date": str(START), "currency": "USD", "pays_through": "B000"}

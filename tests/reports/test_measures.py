@@ -16,9 +16,9 @@ from arflow.store import accounts, tables
 from arflow.vocabulary import OUTCOMES
 from tests.production import step, take_in, write_events
 from tests.random_events import Line
+from tests.reports.books import START, ledger
 from tests.reports.folded import positions
 from tests.reports.test_judged import naive
-from tests.reports.test_present import START, book, ledger  # noqa: F401  # a fixture
 from tests.sizes import size
 
 pytestmark = pytest.mark.database
@@ -56,7 +56,7 @@ def talks(every: list[Account], start: dt.date, end: dt.date) -> Counter[str]:
 
 
 @pytest.mark.parametrize("seed", range(8, 8 + size(1, 12)))
-def test_they_are_what_the_accounts_come_to(book: Engine, tmp_path: Path, seed: int) -> None:  # noqa: F811
+def test_they_are_what_the_accounts_come_to(book: Engine, tmp_path: Path, seed: int) -> None:
     """Of today and of past days, in two currencies, with reversals, credit notes and write-offs."""
     take_in(book, write_events(tmp_path / "events.jsonl", ledger(seed, 40)), accept_rejects=True)
     step(book, DAY)
@@ -87,7 +87,7 @@ def test_they_are_what_the_accounts_come_to(book: Engine, tmp_path: Path, seed: 
     assert {"collected", "off", "credited", "calls", "reached", "conversations"} <= set(seen)
 
 
-def test_promises_count_where_they_were_due(book: Engine, tmp_path: Path) -> None:  # noqa: F811
+def test_promises_count_where_they_were_due(book: Engine, tmp_path: Path) -> None:
     take_in(book, write_events(tmp_path / "events.jsonl", ledger(4, 60)), accept_rejects=True)
     step(book, DAY)
     with book.connect() as connection:
@@ -118,7 +118,7 @@ def lines() -> list[Line]:
     ]
 
 
-def test_a_company_by_hand(book: Engine, tmp_path: Path) -> None:  # noqa: F811
+def test_a_company_by_hand(book: Engine, tmp_path: Path) -> None:
     """The formulas with amounts that anybody can follow."""
     take_in(book, write_events(tmp_path / "events.jsonl", lines()))
     day = dt.date(2026, 4, 30)
@@ -146,7 +146,7 @@ def test_a_young_book_counts_back_no_days_of_which_nothing_is_known() -> None:
     assert found == Countback(days=Fraction(14), is_more=False)
 
 
-def test_nothing_yet_is_no_number(book: Engine, tmp_path: Path) -> None:  # noqa: F811
+def test_nothing_yet_is_no_number(book: Engine, tmp_path: Path) -> None:
     take_in(book, write_events(tmp_path / "events.jsonl", lines()))
     step(book, dt.date(2026, 4, 30))
     with book.connect() as connection:

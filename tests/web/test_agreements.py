@@ -1,8 +1,6 @@
 """Promises and disputes across accounts as pages and files, and what the account's page tells of money that came."""
 
-import csv
 import datetime as dt
-import io
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -13,11 +11,12 @@ import pytest
 from sqlalchemy import Engine
 
 from arflow.rules.loader import load_policy
-from tests.desk.books import TODAY, copied_book, go_to
+from tests.desk.books import TODAY, go_to, lent_book
 from tests.production import activate, take_in, write_events
 from tests.reports.test_shared import grown
 from tests.servers import until
 from tests.web.conftest import Live, Site, Visitor, look_at, violations
+from tests.web.leads_book import rows as in_lines
 
 pytestmark = pytest.mark.database
 
@@ -25,9 +24,7 @@ pytestmark = pytest.mark.database
 @pytest.fixture
 def engine(template: str, tmp_path: Path) -> Iterator[Engine]:
     """The small book of tests/desk, instead of an empty database."""
-    made = copied_book(template, tmp_path)
-    yield made
-    made.dispose()
+    yield from lent_book(template, tmp_path)
 
 
 def day(count: int) -> str:
@@ -48,7 +45,7 @@ def rows(visitor: Visitor, path: str) -> list[str]:
 
 def sheet(visitor: Visitor, path: str) -> list[dict[str, str]]:
     """A file's lines."""
-    return list(csv.DictReader(io.StringIO(visitor.get(path).text.lstrip("\ufeff"))))
+    return in_lines(visitor.get(path).text)
 
 
 def take(site: Site, folder: Path, *lines: dict[str, Any]) -> None:

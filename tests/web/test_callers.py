@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from arflow.advance import turn_delivery
 from arflow.rules.loader import load_policy
 from arflow.web.callers import account_page, lists
-from tests.desk.books import TODAY, copied_book, go_to, look
+from tests.desk.books import TODAY, go_to, lent_book, look
 from tests.production import activate, take_in, write_events
 from tests.web.conftest import Site, Visitor
 
@@ -25,9 +25,7 @@ PAGE = "/accounts/{}"
 @pytest.fixture
 def engine(template: str, tmp_path: Path) -> Iterator[Engine]:
     """The small book of tests/desk, instead of an empty database."""
-    made = copied_book(template, tmp_path)
-    yield made
-    made.dispose()
+    yield from lent_book(template, tmp_path)
 
 
 @pytest.fixture

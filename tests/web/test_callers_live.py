@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
-from tests.desk.books import copied_book, look
+from tests.desk.books import lent_book, look
 from tests.web.conftest import PASSWORD, Live, look_at, violations
 
 pytestmark = pytest.mark.database
@@ -17,9 +17,7 @@ pytestmark = pytest.mark.database
 @pytest.fixture
 def engine(template: str, tmp_path: Path) -> Iterator[Engine]:
     """The small book of tests/desk, instead of an empty database."""
-    made = copied_book(template, tmp_path)
-    yield made
-    made.dispose()
+    yield from lent_book(template, tmp_path)
 
 
 def choose_promise(page: Page) -> None:

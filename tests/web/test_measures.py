@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +13,16 @@ from tests.reports.test_shared import grown
 from tests.servers import until
 from tests.test_doors import REAL
 from tests.web.conftest import Live, Site, Visitor, look_at, violations
+from tests.web.leads_book import lived, rows
 from tests.web.pagecheck import Page
-from tests.web.test_leads import TODAY, book, rows  # noqa: F401  # a fixture
 
 pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def book(site: Site, tmp_path: Path) -> Site:
+    """The ledger of leads, lived day by day to the end of 20 April 2026."""
+    return lived(site, tmp_path)
 
 
 def cells(text: str, name: str) -> list[str]:
@@ -32,7 +39,7 @@ def test_they_are_there_for_an_empty_book_too(site: Site) -> None:
         assert 200 == lena.get(f"/pipeline/{name}").status_code, name
 
 
-def test_measures_of_a_period_stand_beside_the_one_before(book: Site) -> None:  # noqa: F811
+def test_measures_of_a_period_stand_beside_the_one_before(book: Site) -> None:
     """In dollars 4,234.50 was invoiced, 1,000.00 paid; 3,234.50 is open, and 3,000.00 and 234.50 of it overdue."""
     lena = book.user("lena", "lead")
     text = lena.get("/pipeline/measures").text.split('id="in-USD"')[1]
@@ -43,14 +50,14 @@ def test_measures_of_a_period_stand_beside_the_one_before(book: Site) -> None:  
     assert "23.6 %" == cells(text, "Effectiveness")[0]
 
 
-def test_what_is_not_taken_in_yet_is_said_to_be_missing(book: Site) -> None:  # noqa: F811
+def test_what_is_not_taken_in_yet_is_said_to_be_missing(book: Site) -> None:
     lena = book.user("lena", "lead")
     assert "is not taken in yet" not in lena.get("/pipeline/measures").text
     book.sql("UPDATE event SET applied = false WHERE kind = 'payment'")
     assert "What was recorded of 1 account is not taken in yet" in lena.get("/pipeline/measures").text
 
 
-def test_a_past_day_and_another_period_can_be_asked_for(book: Site) -> None:  # noqa: F811
+def test_a_past_day_and_another_period_can_be_asked_for(book: Site) -> None:
     lena = book.user("lena", "lead")
     text = lena.get("/pipeline/measures?days=30&as_of=2026-03-15").text.split('id="in-USD"')[1]
     assert ["15.0 days", "no figure"] == cells(text, "Days sales outstanding")
@@ -64,7 +71,7 @@ def test_a_past_day_and_another_period_can_be_asked_for(book: Site) -> None:  # 
         assert said in refused.text
 
 
-def test_files_hold_what_the_pages_show(book: Site) -> None:  # noqa: F811
+def test_files_hold_what_the_pages_show(book: Site) -> None:
     lena = book.user("lena", "lead")
     told = rows(lena.get("/pipeline/measures.csv?days=90").text)
     dollars = [row for row in told if row["currency"] == "USD"]
@@ -75,7 +82,7 @@ def test_files_hold_what_the_pages_show(book: Site) -> None:  # noqa: F811
     assert {"2026-04-20"} == {row["as_of"] for row in told}
 
 
-def test_each_person_is_shown_with_work_ahead_and_what_came_of_talks(book: Site) -> None:  # noqa: F811
+def test_each_person_is_shown_with_work_ahead_and_what_came_of_talks(book: Site) -> None:
     """Who took a promise that was kept in part, who has something late, and nobody who may not call."""
     book.user("cara", "caller")
     book.user("polly", "policy_owner")
@@ -117,7 +124,7 @@ def test_each_person_is_shown_with_work_ahead_and_what_came_of_talks(book: Site)
     assert "0 of 1" == cells(lena.get("/pipeline/callers").text, "Cara Ide")[-1]
 
 
-def test_a_lead_of_a_large_company_is_told_that_figures_are_being_added_up(book: Site) -> None:  # noqa: F811
+def test_a_lead_of_a_large_company_is_told_that_figures_are_being_added_up(book: Site) -> None:
     lena = book.user("lena", "lead")
     grown(book.engine)
     for name, whole in (("measures", "Days sales outstanding"), ("callers", "Conversations")):
@@ -133,7 +140,7 @@ def _is_whole(visitor: Visitor, path: str) -> bool:
     return visitor.get(path).status_code == HTTPStatus.OK
 
 
-def test_nothing_is_wrong_with_them_for_anybody(book: Site, live: Live) -> None:  # noqa: F811
+def test_nothing_is_wrong_with_them_for_anybody(book: Site, live: Live) -> None:
     """Light and dark, and on a narrow screen."""
     book.user("lena", "lead")
     page = live.page("lena")
