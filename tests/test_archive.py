@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
 from arflow import archive
@@ -20,7 +20,7 @@ from arflow.cli import run as run_command
 from arflow.desk import timeline
 from arflow.errors import Conflict, Refused
 from arflow.explain import explained
-from arflow.reports.book import stood
+from arflow.reports.stood import stood
 from arflow.rules.decide import Evaluator
 from arflow.rules.engine import DurableRules
 from arflow.rules.reference import Reference
@@ -83,7 +83,7 @@ def _known(engine: Engine) -> list[object]:
             connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2")).all()
             for table in ("account", "event", "effect")
         ]
-        return [ends, [list(stood(connection, day)) for day in days], tables]
+        return [ends, [connection.execute(select(stood(connection, day))).all() for day in days], tables]
 
 
 def test_only_facts_and_texts_leave(lived: Engine, tmp_path: Path) -> None:

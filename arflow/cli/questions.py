@@ -17,9 +17,10 @@ from arflow.explain import explained
 from arflow.reports import ageing as ageings
 from arflow.reports import measures
 from arflow.reports import pipeline as pipelines
-from arflow.reports.book import ageing_of, pipeline_of
+from arflow.reports.book import pipeline_of
 from arflow.reports.days import asked_for
 from arflow.reports.measures import measured
+from arflow.reports.summed import ageing_of
 from arflow.store import database
 
 

@@ -1,70 +1,26 @@
-"""How each account stood at the end of a day: today's from the books, a past day's from them less what came later.
+"""The figures of a company: for commands and files those of the moment, for pages of a large one shared by all.
 
-A past day is kept in memory as long as nothing is recorded, because a list that is sorted and paged asks for it again.
-What a page shows of a large company may be a little older (`shared`); commands and files are of the moment.
+What a page shows of a large company may be a little older (`shared`).
 """
 
 import datetime as dt
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
 from functools import partial
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
 
-from arflow.errors import NotNow
-from arflow.reports import changes, sweeps
-from arflow.reports.ageing import Ageing, ageing
+from arflow.reports import sweeps
+from arflow.reports.ageing import Ageing
 from arflow.reports.days import today
+from arflow.reports.flow import Flow, Moves, flow, moves
+from arflow.reports.listed import Asked, Behind, behind
 from arflow.reports.measures import Measured, trend
 from arflow.reports.owners import Owned
-from arflow.reports.past import past_pipeline, past_positions
+from arflow.reports.past import past_pipeline
 from arflow.reports.pipeline import Standing
-from arflow.reports.positions import Position
-from arflow.reports.present import present_positions
 from arflow.reports.shared import Shared, Told, is_large
-from arflow.reports.summed import present_ageing, present_owners, present_pipeline
+from arflow.reports.summed import ageing_of, present_owners, present_pipeline
 from arflow.reports.sweeps import Underway
 from arflow.reports.work import Work, work
-
-_MOST_KEPT = 8
-_PATIENCE = 5.0
-"""How many seconds one who asks waits for those who asked before."""
-
-_Key = tuple[dt.date, changes.Mark]
-
-
-class _Kept:
-    """The last few days that were asked for of one database; one at a time is worked out."""
-
-    def __init__(self, patience: float = _PATIENCE) -> None:
-        self._lock, self._patience = threading.Lock(), patience
-        self._days: OrderedDict[_Key, Sequence[Position]] = OrderedDict()
-
-    def get(self, key: _Key, work: Callable[[], Sequence[Position]]) -> Sequence[Position]:
-        """What is kept, or worked out now. Raises NotNow rather than wait long: a waiting thread serves nobody."""
-        if not self._lock.acquire(timeout=self._patience):
-            raise NotNow("others are having past days added up just now; try again in a moment")
-        try:
-            found = self._days.pop(key, None)
-            self._days[key] = work() if found is None else found
-            while len(self._days) > _MOST_KEPT:
-                self._days.popitem(last=False)
-            return self._days[key]
-        finally:
-            self._lock.release()
-
-
-_kept: WeakKeyDictionary[Engine, _Kept] = WeakKeyDictionary()
-
-
-def stood(connection: Connection, day: dt.date) -> Sequence[Position]:
-    """Every account that anything was recorded of by the end of `day`, in the order of their ids."""
-    if day == today(connection):
-        return present_positions(connection, day)
-    kept = _kept.setdefault(connection.engine, _Kept())
-    return kept.get((day, changes.mark(connection)), lambda: past_positions(connection, day))
 
 
 def pipeline_of(connection: Connection, day: dt.date) -> list[Standing]:
@@ -74,13 +30,6 @@ def pipeline_of(connection: Connection, day: dt.date) -> list[Standing]:
     return past_pipeline(connection, day)
 
 
-def ageing_of(connection: Connection, day: dt.date) -> list[Ageing]:
-    """What was open and overdue at the end of `day`, by currency and age."""
-    if day == today(connection):
-        return present_ageing(connection, day)
-    return ageing(stood(connection, day))
-
-
 PERIODS = (30, 90, 365)
 """Of how many days pages tell how collecting goes."""
 
@@ -88,6 +37,26 @@ _pipeline, _ageing, _owners = Shared(pipeline_of), Shared(ageing_of), Shared(pre
 _SLOWLY = 600
 """For how many times as long as they took such figures are shown: they take long, and change little in an hour."""
 
+_BLOCK = 1_000
+"""How many lines of a list are read at once; one that is put in order is looked through page by page."""
+
+_PATIENCE = 3.0
+"""For how many seconds a page waits for a list."""
+
+_MOST_LISTS = 32
+
+
+def _behind(connection: Connection, part: tuple[Asked, int]) -> list[Behind]:
+    """Some lines of a list, from a number on."""
+    asked, first = part
+    return [behind(connection, asked, offset=first, limit=_BLOCK)]
+
+
+def _flow(connection: Connection, days: tuple[dt.date, dt.date]) -> list[tuple[list[Flow], list[Moves]]]:
+    return [(flow(connection, *days), moves(connection, *days))]
+
+
+_lists, _flows = Shared(_behind, most_kept=_MOST_LISTS), Shared(_flow)
 _trends = {days: Shared(partial(trend, days=days), _SLOWLY) for days in PERIODS}
 _works = {days: Shared(partial(work, days=days), _SLOWLY) for days in PERIODS}
 
@@ -102,6 +71,22 @@ def pipeline_shown(connection: Connection, day: dt.date) -> Told[Standing] | Und
 def ageing_shown(connection: Connection, day: dt.date) -> Told[Ageing]:
     """`ageing_of` for a page."""
     return _ageing.ask(connection, day)
+
+
+def flow_shown(connection: Connection, start: dt.date, until: dt.date) -> Told[tuple[list[Flow], list[Moves]]] | None:
+    """The flow between the ends of two days and its steps, for a page; None while they are still being worked out."""
+    return _flows.ask_within(connection, (start, until), _PATIENCE)
+
+
+def behind_shown(connection: Connection, asked: Asked, offset: int, limit: int) -> Told[Behind] | None:
+    """A part of a list, for a page; None while it is still being worked out."""
+    first = offset // _BLOCK * _BLOCK
+    told = _lists.ask_within(connection, (asked, first), _PATIENCE)
+    if told is None:
+        return None
+    block, at = told.lines[0], offset - first
+    part = Behind(lines=block.lines[at : at + limit], totals=block.totals)
+    return Told(lines=[part], age=told.age)
 
 
 def owners_shown(connection: Connection) -> Told[Owned]:

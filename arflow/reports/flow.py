@@ -1,11 +1,10 @@
 """What moved between the ends of two days, from the journal: from which state to which, and by which steps."""
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Select, Subquery, Text, column, func, select, text
 
 from arflow.vocabulary import State
 
@@ -13,19 +12,24 @@ _ORDER = [str(state) for state in State]
 NEW = "new"
 """Stands for the state of an account of which nothing was recorded yet."""
 
-_STOOD = text(
+_WENT = text(
     """
+    WITH moved AS (SELECT DISTINCT account_id FROM journal WHERE kind = 'step' AND "on" > :start)
     SELECT account.id, account.currency,
-           (SELECT min("on") FROM event WHERE account_id = account.id) AS began,
-           before."to" AS was, after."to" AS became
-    FROM account
-    LEFT JOIN LATERAL (SELECT "to" FROM journal WHERE account_id = account.id AND kind = 'step' AND "on" <= :start
-                       ORDER BY seq DESC LIMIT 1) AS before ON true
-    LEFT JOIN LATERAL (SELECT "to" FROM journal WHERE account_id = account.id AND kind = 'step' AND "on" <= :until
-                       ORDER BY seq DESC LIMIT 1) AS after ON true
-    ORDER BY account.id
+           CASE WHEN began."on" > :start THEN :new
+                WHEN moved.account_id IS NULL THEN account.state
+                ELSE coalesce((SELECT "to" FROM journal WHERE account_id = account.id AND kind = 'step'
+                               AND "on" <= :start ORDER BY seq DESC LIMIT 1), :first) END AS source,
+           CASE WHEN moved.account_id IS NULL THEN account.state
+                ELSE coalesce((SELECT "to" FROM journal WHERE account_id = account.id AND kind = 'step'
+                               AND "on" <= :until ORDER BY seq DESC LIMIT 1), :first) END AS "to"
+    FROM (SELECT account_id, min("on") AS "on" FROM event GROUP BY account_id) AS began
+    JOIN account ON account.id = began.account_id
+    LEFT JOIN moved ON moved.account_id = account.id
+    WHERE began."on" <= :until
     """
 )
+"""Where each account stood at the end of two days. One that has not moved since the first stands where it stood."""
 
 _STEPS = text(
     """
@@ -39,10 +43,9 @@ _STEPS = text(
 
 @dataclass(frozen=True, kw_only=True)
 class Went:
-    """One account: where it stood at the end of the first day (NEW: nowhere yet), and at the end of the last."""
+    """Which accounts: those that stood in `source` at the end of the day `start` (NEW: nowhere yet), later in `to`."""
 
-    account: str
-    currency: str
+    start: dt.date
     source: str
     to: str
 
@@ -68,28 +71,25 @@ class Moves:
     accounts: int
 
 
-def went(connection: Connection, start: dt.date, until: dt.date) -> list[Went]:
-    """Every account of which anything was recorded by `until`, in the order of their ids."""
-    rows = connection.execute(_STOOD, {"start": start, "until": until})
-    return [
-        Went(
-            account=row.id,
-            currency=row.currency,
-            source=NEW if row.began > start else row.was or State.CURRENT.value,
-            to=row.became or State.CURRENT.value,
-        )
-        for row in rows
-        if row.began is not None and row.began <= until
-    ]
-
-
-def flow(found: Sequence[Went]) -> list[Flow]:
+def flow(connection: Connection, start: dt.date, until: dt.date) -> list[Flow]:
     """How many went from where to where, by currency; those that stayed are counted too."""
-    counts = Counter((one.currency, one.source, one.to) for one in found)
-    return [
-        Flow(currency=currency, source=source, to=to, accounts=counts[currency, source, to])
-        for currency, source, to in sorted(counts, key=lambda key: (key[0], _place(key[1]), _place(key[2])))
-    ]
+    one = _went(start, until)
+    which = (one.c.currency, one.c.source, one.c.to)
+    rows = connection.execute(select(*which, func.count().label("accounts")).group_by(*which))
+    found = [Flow(currency=row.currency, source=row.source, to=row.to, accounts=row.accounts) for row in rows]
+    return sorted(found, key=lambda one: (one.currency, _place(one.source), _place(one.to)))
+
+
+def who_went(which: Went, until: dt.date) -> Select[tuple[str]]:
+    """The ids of those accounts, `until` whose end they went."""
+    one = _went(which.start, until)
+    return select(one.c.id).where(one.c.source == which.source, one.c.to == which.to)
+
+
+def _went(start: dt.date, until: dt.date) -> Subquery:
+    """The currency, the source and the end of every account of which anything was recorded by `until`."""
+    bound = _WENT.bindparams(start=start, until=until, new=NEW, first=State.CURRENT.value)
+    return bound.columns(*(column(name, Text) for name in ("id", "currency", "source", "to"))).subquery("went")
 
 
 def moves(connection: Connection, start: dt.date, until: dt.date) -> list[Moves]:

@@ -8,14 +8,15 @@ cannot say what their promises covered, are folded.
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, union_all
 
 from arflow.life.records import EntryKind
 from arflow.reports import divided
+from arflow.reports.given import given
 from arflow.reports.ledgers import past
 from arflow.reports.pipeline import Standing, in_all_states
 from arflow.reports.positions import Position, judging, positions_of
-from arflow.reports.present import books, position_of, standings, total
+from arflow.reports.present import COLUMNS, books, standings, total
 from arflow.store import accounts, tables
 
 _account, _event = tables.account, tables.event
@@ -25,38 +26,36 @@ _BESIDE_BOOKS = frozenset(
 """The kinds of events that move no money, and promise and contest none."""
 
 
-def past_positions(connection: Connection, day: dt.date) -> list[Position]:
-    """Every account that anything was recorded of by `day`, in the order of their ids."""
-    found = {row.id: position_of(row) for row in connection.execute(_standings(connection, day))}
-    found |= {position.account: position for position in positions_of(connection, _to_be_folded(connection, day), day)}
-    return list(found.values())
+def past_standings(connection: Connection, day: dt.date) -> Select[Any]:
+    """`standings` of every account that anything was recorded of by `day`."""
+    terms, ledgers, folded = judging(connection), past(day), _to_be_folded(connection, day)
+    is_folded = _account.c.id.in_(accounts.listed(folded))
+    recorded = select(_event.c.id).where(_event.c.account_id == _account.c.id, _event.c.on <= day).exists()
+    by_sql = standings(books(ledgers, day), divided.by_sql(ledgers, day, terms), _state(day), recorded & ~is_folded)
+    others = given([_row(position) for position in positions_of(connection, folded, day)], *COLUMNS)
+    return select(union_all(by_sql, select(others)).subquery("each"))
+
+
+def _row(position: Position) -> dict[str, Any]:
+    """The row of `standings` that says a position."""
+    invoices, amounts = zip(*position.buckets, strict=True)
+    said = {each.name: getattr(position, each.name) for each in COLUMNS if hasattr(position, each.name)}
+    return {**said, "id": position.account, "invoices": invoices, "amounts": amounts}
 
 
 def past_pipeline(connection: Connection, day: dt.date) -> list[Standing]:
     """Every state in every currency that had accounts at the end of `day`."""
-    folded = _to_be_folded(connection, day)
-    one = _standings(connection, day).subquery("one")
+    one = past_standings(connection, day).subquery("one")
     which, names = (one.c.currency, one.c.state), ("open_amount", "gross", "disputed", "promised")
     sums = select(*which, func.count().label("accounts"), *(total(one.c[name]).label(name) for name in names))
-    rows = connection.execute(sums.where(one.c.id.not_in(accounts.listed(folded))).group_by(*which)).all()
-    others = list(positions_of(connection, folded, day))
-    lines = in_all_states(sorted({row.currency for row in rows} | {position.currency for position in others}))
-    found = {(line.currency, line.state): line for line in lines}
+    rows = connection.execute(sums.group_by(*which)).all()
+    found = {(line.currency, line.state): line for line in in_all_states(sorted({row.currency for row in rows}))}
     for row in rows:
         line = found[row.currency, row.state]
         line.accounts, line.open_amount, line.gross = row.accounts, row.open_amount, row.gross
         line.disputed, line.promised = row.disputed, row.promised
         line.collectible = row.gross - row.disputed - row.promised
-    for position in others:
-        found[position.currency, position.state].add(position)
-    return lines
-
-
-def _standings(connection: Connection, day: dt.date) -> Select[Any]:
-    """`standings` of the past day; what it says of those that are to be folded may be wrong."""
-    terms, ledgers = judging(connection), past(day)
-    recorded = select(_event.c.id).where(_event.c.account_id == _account.c.id, _event.c.on <= day)
-    return standings(books(ledgers, day), divided.by_sql(ledgers, day, terms), _state(day), recorded.exists())
+    return list(found.values())
 
 
 def _to_be_folded(connection: Connection, day: dt.date) -> list[str]:

@@ -5,51 +5,63 @@ It gives what `positions` gives for today, once everything that is due has run. 
 """
 
 import datetime as dt
-from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, Subquery, cast, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnClause,
+    ColumnElement,
+    Connection,
+    Select,
+    Subquery,
+    Text,
+    cast,
+    column,
+    func,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import array
 
 from arflow.reports import divided
+from arflow.reports.given import given
 from arflow.reports.ledgers import Ledgers, present
-from arflow.reports.positions import BUCKETS, Position, judging
+from arflow.reports.positions import BUCKETS, judging
 from arflow.store import tables
 
 _account = tables.account
 
 
-def present_positions(connection: Connection, day: dt.date) -> list[Position]:
-    """Every account that anything has happened to, in the order of their ids, with what is overdue on `day`."""
+def present_standings(connection: Connection, day: dt.date) -> Select[Any]:
+    """`standings` of every account that anything has happened to, with what is overdue on `day`."""
     terms, ledgers = judging(connection), present()
-    query = standings(books(ledgers, day), divided.by_sql(ledgers, day, terms), _account.c.state, _account.c.born)
-    found = {row.id: position_of(row) for row in connection.execute(query)}
-    for account, parts in divided.others(connection, day, terms):
-        found[account.id] = replace(
-            found[account.id], disputed=parts.disputed, promised=parts.promised, collectible=parts.collectible
-        )
-    return list(found.values())
-
-
-def position_of(row: Row[Any]) -> Position:
-    """The position that a row of `standings` says."""
-    return Position(
-        account=row.id,
-        currency=row.currency,
-        state=row.state,
-        open_invoices=row.open_invoices,
-        open_amount=row.open_amount,
-        gross=row.gross,
-        disputed=row.disputed,
-        promised=row.promised,
-        collectible=row.gross - row.disputed - row.promised,
-        oldest_days=row.oldest_days,
-        buckets=tuple(zip(row.invoices, row.amounts, strict=True)),
+    numbers = (column("disputed", BigInteger), column("promised", BigInteger))
+    others = given(
+        [
+            {"account_id": account.id, "disputed": parts.disputed, "promised": parts.promised}
+            for account, parts in divided.others(connection, day, terms)
+        ],
+        column("account_id", Text),
+        *numbers,
     )
+    parts = union_all(select(divided.by_sql(ledgers, day, terms)), select(others)).subquery("parts")
+    return standings(books(ledgers, day), parts, _account.c.state, _account.c.born)
+
+
+COLUMNS: tuple[ColumnClause[Any], ...] = (
+    *(column(name, Text) for name in ("id", "currency", "state")),
+    *(
+        column(name, BigInteger)
+        for name in ("open_invoices", "open_amount", "gross", "oldest_days", "disputed", "promised")
+    ),
+    *(column(name, ARRAY(BigInteger)) for name in ("invoices", "amounts")),
+)
+"""What `standings` says of an account, as `Position` names it; `invoices` and `amounts` are those of BUCKETS."""
 
 
 def standings(book: Subquery, parts: Subquery, state: ColumnElement[str], which: ColumnElement[bool]) -> Select[Any]:
-    """One row for each account that `which` says, in the order of their ids: its `book`, and how it divides.
+    """One row for each account that `which` says: its `book`, and how it divides. The columns are COLUMNS.
 
     What is not in `book` has nothing open; what is not in `parts` is not divided.
     """
@@ -68,7 +80,6 @@ def standings(book: Subquery, parts: Subquery, state: ColumnElement[str], which:
         )
         .select_from(joined.outerjoin(parts, parts.c.account_id == _account.c.id))
         .where(which)
-        .order_by(_account.c.id)
     )
 
 

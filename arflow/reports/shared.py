@@ -7,11 +7,10 @@ page of whoever comes then, or of nobody (`keep_ready`) while people have looked
 are is told with them.
 """
 
-import datetime as dt
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -29,11 +28,16 @@ MOST_TIMES = 60
 READY_SECONDS = 1_800.0
 """For how long after the last look figures are kept ready for the next."""
 
-MOST_DAYS = 8
-"""Of how many days they are kept, where nobody says otherwise."""
+MOST_KEPT = 8
+"""Of how many days, or other things that are asked for, they are kept, where nobody says otherwise."""
+
+_LOOKS = 0.02
+"""How many seconds lie between two looks whether figures are there."""
 
 T = TypeVar("T")
-Work = Callable[[Connection, dt.date], Sequence[T]]
+K = TypeVar("K", bound=Hashable)
+Work = Callable[[Connection, K], Sequence[T]]
+"""Adds figures up, of a day or of what else they may be asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,100 +57,107 @@ class _Known(Generic[T]):
     took: float
 
 
-class Shared(Generic[T]):
+class Shared(Generic[K, T]):
     """One kind of figures, of each database that this process looks at, each shown for so many times what it took."""
 
-    def __init__(self, work: Work[T], most_times: float = MOST_TIMES, most_days: int = MOST_DAYS) -> None:
-        self._work, self._most_times, self._most_days = work, most_times, most_days
-        self._kept: WeakKeyDictionary[Engine, _Kept[T]] = WeakKeyDictionary()
+    def __init__(self, work: Work[K, T], most_times: float = MOST_TIMES, most_kept: int = MOST_KEPT) -> None:
+        self._work, self._most_times, self._most_kept = work, most_times, most_kept
+        self._kept: WeakKeyDictionary[Engine, _Kept[K, T]] = WeakKeyDictionary()
         self._guard = threading.Lock()
 
-    def ask(self, connection: Connection, day: dt.date) -> Told[T]:
-        """The figures of `day`: those of this very moment, unless the company is large."""
+    def ask(self, connection: Connection, key: K) -> Told[T]:
+        """The figures of `key`: those of this very moment, unless the company is large."""
         if not is_large(connection):
-            return Told(lines=self._work(connection, day))
-        return self._of(connection.engine).ask(connection.engine, day)
+            return Told(lines=self._work(connection, key))
+        return self._of(connection.engine).ask(connection.engine, key)
 
-    def ask_soon(self, connection: Connection, day: dt.date) -> Told[T] | None:
+    def ask_soon(self, connection: Connection, key: K) -> Told[T] | None:
         """The same; None while the first figures of a large company are being worked out, behind whoever asks."""
         if not is_large(connection):
-            return Told(lines=self._work(connection, day))
-        return self._of(connection.engine).ask_soon(connection.engine, day)
+            return Told(lines=self._work(connection, key))
+        return self._of(connection.engine).ask_soon(connection.engine, key)
 
-    def keep_ready(self, engine: Engine, day: dt.date, *, expected: bool = False) -> None:
+    def ask_within(self, connection: Connection, key: K, seconds: float) -> Told[T] | None:
+        """The same, once they are there; None when that takes longer than so many seconds."""
+        until = time.monotonic() + seconds
+        while (told := self.ask_soon(connection, key)) is None and time.monotonic() < until:
+            time.sleep(_LOOKS)
+        return told
+
+    def keep_ready(self, engine: Engine, key: K, *, expected: bool = False) -> None:
         """Work out the figures of `day` where the next look would wait for them, or let others be worked out behind it.
 
         Only if somebody has looked within READY_SECONDS, or somebody is `expected` to.
         """
-        self._of(engine).keep_ready(engine, day, expected=expected)
+        self._of(engine).keep_ready(engine, key, expected=expected)
 
-    def _of(self, engine: Engine) -> "_Kept[T]":
+    def _of(self, engine: Engine) -> "_Kept[K, T]":
         with self._guard:
-            return self._kept.setdefault(engine, _Kept(self._work, self._most_times, self._most_days))
+            return self._kept.setdefault(engine, _Kept(self._work, self._most_times, self._most_kept))
 
 
-class _Kept(Generic[T]):
+class _Kept(Generic[K, T]):
     """The latest figures of one database, of a few days; whoever holds `_working` works out the next."""
 
-    def __init__(self, work: Work[T], most_times: float, most_days: int) -> None:
-        self._work, self._most_times, self._most_days = work, most_times, most_days
-        self._known: dict[dt.date, _Known[T]] = {}
+    def __init__(self, work: Work[K, T], most_times: float, most_kept: int) -> None:
+        self._work, self._most_times, self._most_kept = work, most_times, most_kept
+        self._known: dict[K, _Known[T]] = {}
         self._working = threading.Lock()
         self._looked = -math.inf
 
-    def ask(self, engine: Engine, day: dt.date) -> Told[T]:
+    def ask(self, engine: Engine, key: K) -> Told[T]:
         self._looked = time.monotonic()
-        told = self._told(day)
+        told = self._told(key)
         if told is None:
             with self._working:
-                return self._told(day) or self._renewed(engine, day)
-        self._begin_renewing(engine, day)
+                return self._told(key) or self._renewed(engine, key)
+        self._begin_renewing(engine, key)
         return told
 
-    def ask_soon(self, engine: Engine, day: dt.date) -> Told[T] | None:
+    def ask_soon(self, engine: Engine, key: K) -> Told[T] | None:
         self._looked = time.monotonic()
-        self._begin_renewing(engine, day)
-        return self._told(day)
+        self._begin_renewing(engine, key)
+        return self._told(key)
 
-    def _begin_renewing(self, engine: Engine, day: dt.date) -> None:
+    def _begin_renewing(self, engine: Engine, key: K) -> None:
         """Have the figures worked out behind whoever asks, when it is time and nobody is at it."""
-        if self._is_to_be_renewed(day) and self._working.acquire(blocking=False):
-            threading.Thread(target=self._renew_behind, args=(engine, day), name="adding-up", daemon=True).start()
+        if self._is_to_be_renewed(key) and self._working.acquire(blocking=False):
+            threading.Thread(target=self._renew_behind, args=(engine, key), name="adding-up", daemon=True).start()
 
-    def keep_ready(self, engine: Engine, day: dt.date, *, expected: bool) -> None:
+    def keep_ready(self, engine: Engine, key: K, *, expected: bool) -> None:
         is_wanted = expected or time.monotonic() - self._looked <= READY_SECONDS
-        if is_wanted and self._is_to_be_renewed(day):
+        if is_wanted and self._is_to_be_renewed(key):
             with self._working:
-                if self._is_to_be_renewed(day):
-                    self._renewed(engine, day)
+                if self._is_to_be_renewed(key):
+                    self._renewed(engine, key)
 
-    def _is_to_be_renewed(self, day: dt.date) -> bool:
-        return self._told(day, part=0.5) is None
+    def _is_to_be_renewed(self, key: K) -> bool:
+        return self._told(key, part=0.5) is None
 
-    def _told(self, day: dt.date, part: float = 1.0) -> Told[T] | None:
-        """What is known of the day, unless it is older than this part of the time for which it may be shown."""
-        known = self._known.get(day)
+    def _told(self, key: K, part: float = 1.0) -> Told[T] | None:
+        """What is known of it, unless it is older than this part of the time for which it may be shown."""
+        known = self._known.get(key)
         if known is None:
             return None
         age = time.monotonic() - known.begun
         return Told(lines=known.lines, age=age) if age <= part * self._most_times * known.took else None
 
-    def _renewed(self, engine: Engine, day: dt.date) -> Told[T]:
+    def _renewed(self, engine: Engine, key: K) -> Told[T]:
         """Work the figures out as they stand now, which a transaction that began before cannot see."""
         begun = time.monotonic()
         with engine.connect() as opened:
             connection = opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            lines = self._work(connection, day)
+            lines = self._work(connection, key)
         took = time.monotonic() - begun
         latest = sorted(self._known.items(), key=lambda pair: pair[1].begun)
-        kept = latest[max(0, len(latest) + 1 - self._most_days) :]
-        self._known = {**dict(kept), day: _Known(lines=lines, begun=begun, took=took)}
+        kept = latest[max(0, len(latest) + 1 - self._most_kept) :]
+        self._known = {**dict(kept), key: _Known(lines=lines, begun=begun, took=took)}
         return Told(lines=lines, age=took)
 
-    def _renew_behind(self, engine: Engine, day: dt.date) -> None:
+    def _renew_behind(self, engine: Engine, key: K) -> None:
         try:
             with suppress(DBAPIError):  # whoever comes once the last figures are too old meets it again, and is told
-                self._renewed(engine, day)
+                self._renewed(engine, key)
         finally:
             self._working.release()
 

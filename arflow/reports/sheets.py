@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 Record = Mapping[str, object]
 
@@ -24,17 +25,24 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
 
 
-def as_csv(records: Sequence[Record], columns: Sequence[str] = ()) -> str:
-    """Records as CSV; a text that a spreadsheet would take for a formula is quoted with an apostrophe.
+def as_csv(records: Iterable[Record], columns: Sequence[str] = ()) -> str:
+    """`csv_lines` as one text."""
+    return "".join(csv_lines(records, columns))
 
-    `columns` are those of a table that may have no records; otherwise no records make no text.
+
+def csv_lines(records: Iterable[Record], columns: Sequence[str] = ()) -> Iterator[str]:
+    """Records as CSV, line by line; a text that a spreadsheet would take for a formula is quoted with an apostrophe.
+
+    The columns are those of the first record. `columns` are those of a table that may have no records; otherwise no
+    records make no text.
     """
-    flat = [_flat(record) for record in records]
-    names = list(flat[0]) if flat else list(columns)
-    if not names:
-        return ""
-    rows: list[list[object]] = [list(names), *([record[name] for name in names] for record in flat)]
-    return "".join(_line(row) for row in rows)
+    flat = map(_flat, records)
+    first = next(flat, None)
+    names = list(first or columns)
+    if names:
+        yield _line(names)
+    for record in chain([] if first is None else [first], flat):
+        yield _line([record[name] for name in names])
 
 
 def _line(values: Iterable[object]) -> str:

@@ -11,7 +11,8 @@ from arflow.reports.ledgers import present
 from arflow.reports.owners import Owned
 from arflow.reports.pipeline import Standing, in_all_states
 from arflow.reports.positions import BUCKETS, judging
-from arflow.reports.present import books, total
+from arflow.reports.present import total
+from arflow.reports.stood import stood
 from arflow.store import tables
 
 _account, _item = tables.account, tables.item
@@ -35,15 +36,9 @@ def present_pipeline(connection: Connection, day: dt.date) -> list[Standing]:
     return list(lines.values())
 
 
-def present_ageing(connection: Connection, day: dt.date) -> list[Ageing]:
-    """One Ageing a currency, in the order of the currencies."""
-    lines = {row.currency: _ageing(row) for row in connection.execute(_ages(day))}
-    terms = judging(connection)
-    for row in connection.execute(_parts(divided.by_sql(present(), day, terms), _currency)):
-        _divide(lines[row.currency], row.disputed, row.promised)
-    for account, parts in divided.others(connection, day, terms):
-        _divide(lines[account.currency], parts.disputed, parts.promised)
-    return list(lines.values())
+def ageing_of(connection: Connection, day: dt.date) -> list[Ageing]:
+    """What was open and overdue at the end of `day`, by currency and age: one Ageing a currency, in their order."""
+    return [_ageing(row) for row in connection.execute(_ages(stood(connection, day)))]
 
 
 def present_owners(connection: Connection, day: dt.date) -> list[Owned]:
@@ -62,7 +57,7 @@ def present_owners(connection: Connection, day: dt.date) -> list[Owned]:
     return owners.in_order(lines.values())
 
 
-def _divide(line: Standing | Ageing, disputed: int, promised: int) -> None:
+def _divide(line: Standing, disputed: int, promised: int) -> None:
     line.disputed += disputed
     line.promised += promised
     line.collectible -= disputed + promised
@@ -102,29 +97,26 @@ def _overdue_by_owner(day: dt.date) -> Select[Any]:
     return select(*which, *sums).select_from(joined).where(_account.c.born).group_by(*which)
 
 
-_SUMMED = ("open_invoices", "open_amount", "gross")
+_SUMMED = ("open_invoices", "open_amount", "gross", "disputed", "promised")
 
 
-def _ages(day: dt.date) -> Select[Any]:
-    """One row a currency: the numbers of its Ageing, before anything is divided."""
-    book = books(present(), day)
+def _ages(one: Subquery) -> Select[Any]:
+    """One row a currency: the numbers of its Ageing."""
     places = range(len(BUCKETS))
     return (
         select(
-            _currency,
+            one.c.currency,
             func.count().label("accounts"),
-            func.count(book.c.account_id).label("open_accounts"),
-            func.count().filter(book.c.gross > 0).label("overdue_accounts"),
-            func.coalesce(func.max(book.c.oldest_days), 0).label("oldest_days"),
-            *(total(book.c[name]).label(name) for name in _SUMMED),
-            *(total(book.c[f"invoices_{at}"]).label(f"invoices_{at}") for at in places),
-            *(total(book.c[f"amount_{at}"]).label(f"amount_{at}") for at in places),
-            *(func.count().filter(book.c[f"invoices_{at}"] > 0).label(f"accounts_{at}") for at in places),
+            func.count().filter(one.c.open_invoices > 0).label("open_accounts"),
+            func.count().filter(one.c.gross > 0).label("overdue_accounts"),
+            func.max(one.c.oldest_days).label("oldest_days"),
+            *(total(one.c[name]).label(name) for name in _SUMMED),
+            *(total(one.c.invoices[at + 1]).label(f"invoices_{at}") for at in places),
+            *(total(one.c.amounts[at + 1]).label(f"amount_{at}") for at in places),
+            *(func.count().filter(one.c.invoices[at + 1] > 0).label(f"accounts_{at}") for at in places),
         )
-        .select_from(_account.outerjoin(book, book.c.account_id == _account.c.id))
-        .where(_account.c.born)
-        .group_by(_currency)
-        .order_by(_currency)
+        .group_by(one.c.currency)
+        .order_by(one.c.currency)
     )
 
 
@@ -140,7 +132,9 @@ def _ageing(row: Row[Any]) -> Ageing:
         overdue_accounts=row.overdue_accounts,
         overdue_invoices=sum(invoices for invoices, _ in buckets),
         gross=row.gross,
-        collectible=row.gross,
+        disputed=row.disputed,
+        promised=row.promised,
+        collectible=row.gross - row.disputed - row.promised,
         oldest_days=row.oldest_days,
         buckets=buckets,
         with_age=[found[f"accounts_{at}"] for at in range(len(BUCKETS))],

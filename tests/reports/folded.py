@@ -2,11 +2,13 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from arflow.reports.pipeline import Standing, in_all_states
 from arflow.reports.positions import Position, positions_of
+from arflow.reports.stood import position
 from arflow.store import tables
 
 
@@ -16,11 +18,17 @@ def positions(connection: Connection, day: dt.date) -> list[Position]:
     return list(positions_of(connection, ids, day))
 
 
+def rows(connection: Connection, standings: Select[Any]) -> list[Position]:
+    """The positions that SQL says, in the order of their ids."""
+    one = standings.subquery("one")
+    return [position(row) for row in connection.execute(select(one).order_by(one.c.id))]
+
+
 def pipeline(stood: Iterable[Position]) -> list[Standing]:
     """Every state in every currency that has accounts; sums are never made across currencies."""
     found = list(stood)
-    lines = in_all_states(sorted({position.currency for position in found}))
+    lines = in_all_states(sorted({each.currency for each in found}))
     by_state = {(line.currency, line.state): line for line in lines}
-    for position in found:
-        by_state[position.currency, position.state].add(position)
+    for each in found:
+        by_state[each.currency, each.state].add(each)
     return lines

@@ -1,9 +1,7 @@
 """Positions from the books are those that are folded from the events, on random books with all that may be."""
 
 import datetime as dt
-import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
@@ -11,25 +9,23 @@ import pytest
 from sqlalchemy import Connection, Engine, func, select, text
 
 from arflow import clock
-from arflow.errors import NotNow
 from arflow.ledger import importing
 from arflow.ledger.importing import Options
 from arflow.outlook import outlooks
 from arflow.reports import days as days_of_reports
-from arflow.reports import divided, listed, owners, sweeps
+from arflow.reports import divided, owners, sweeps
 from arflow.reports.ageing import ageing
-from arflow.reports.book import _Kept, ageing_of, pipeline_of, stood
+from arflow.reports.book import pipeline_of
 from arflow.reports.ledgers import present
 from arflow.reports.owners import Owned
-from arflow.reports.past import past_pipeline, past_positions
+from arflow.reports.past import past_pipeline, past_standings
 from arflow.reports.positions import Position, judging
-from arflow.reports.present import present_positions
-from arflow.reports.summed import present_owners
+from arflow.reports.present import present_standings
+from arflow.reports.summed import ageing_of, present_owners
 from tests.production import known_ids, step, take_in, write_events
 from tests.random_events import Line
 from tests.reports.books import START, ledger, talked_over
-from tests.reports.folded import pipeline, positions
-from tests.servers import until
+from tests.reports.folded import pipeline, positions, rows
 from tests.sizes import size
 from tests.test_doors import REAL
 
@@ -39,7 +35,7 @@ pytestmark = pytest.mark.database
 def both(engine: Engine, day: dt.date) -> tuple[list[Position], list[Position]]:
     """The positions of a day, folded and from the books."""
     with engine.connect() as connection:
-        return positions(connection, day), present_positions(connection, day)
+        return positions(connection, day), rows(connection, present_standings(connection, day))
 
 
 def alike(book: Engine, days: Iterable[int]) -> Iterator[tuple[dt.date, list[Position]]]:
@@ -57,13 +53,14 @@ def alike(book: Engine, days: Iterable[int]) -> Iterator[tuple[dt.date, list[Pos
 def owned(connection: Connection, folded: list[Position]) -> list[Owned]:
     """Who has what, account by account."""
     everybody, found = owners.known(connection), dict[tuple[str, str], Owned]()
-    for line in listed.listed(connection, folded):
-        key = line.owner, line.position.currency
+    owner_of = {row.id: row.owner for row in connection.execute(text("SELECT id, owner FROM account"))}
+    for position in folded:
+        key = owner_of[position.account], position.currency
         one = found.setdefault(key, owners.owned(*key, everybody, accounts=0))
         one.accounts += 1
-        one.overdue_accounts += line.position.gross > 0
-        one.gross += line.position.gross
-        one.collectible += line.position.collectible
+        one.overdue_accounts += position.gross > 0
+        one.gross += position.gross
+        one.collectible += position.collectible
     return owners.in_order(found.values())
 
 
@@ -136,7 +133,7 @@ def _agree_on_all_days(book: Engine) -> None:
         for days in range(0, 73, size(18, 1)):
             day = START + dt.timedelta(days=days)
             folded = positions(connection, day)
-            assert folded == past_positions(connection, day), day
+            assert folded == rows(connection, past_standings(connection, day)), day
             assert pipeline(folded) == past_pipeline(connection, day), day
             swept = sweeps.told(connection, day)
             assert swept is None if day >= today else swept is not None and pipeline(folded) == swept.lines, day
@@ -156,25 +153,6 @@ def test_what_is_learned_late_stands_alike(book: Engine, tmp_path: Path) -> None
 
 def _without_state(position: Position) -> tuple[object, ...]:
     return tuple(getattr(position, name) for name in position.__slots__ if name != "state")
-
-
-def test_a_past_day_is_folded_once_until_something_is_recorded(book: Engine, tmp_path: Path) -> None:
-    """The same answer is kept while nothing changes; a late payment changes it at once."""
-    lines: list[Line] = [
-        {"event": "account", "account": "A", "date": "2026-02-20", "currency": "USD"},
-        {"event": "invoice", "account": "A", "date": "2026-02-20", "id": "I", "amount": "50.00", "due": "2026-03-01"},
-    ]
-    take_in(book, write_events(tmp_path / "one.jsonl", lines))
-    step(book, dt.date(2026, 4, 1))
-    past = dt.date(2026, 3, 20)
-    with book.connect() as connection:
-        first = stood(connection, past)
-        assert 5000 == first[0].gross
-        assert first is stood(connection, past)
-    late = {"event": "payment", "account": "A", "date": "2026-03-10", "id": "P", "amount": "20.00"}
-    take_in(book, write_events(tmp_path / "two.jsonl", [late]))
-    with book.connect() as connection:
-        assert 3000 == stood(connection, past)[0].gross
 
 
 def promised_thrice(key: str, kind: str) -> Iterator[Line]:
@@ -219,21 +197,7 @@ def test_each_account_is_judged_as_its_own_policy_judges(book: Engine, tmp_path:
     assert sweeps.renew(book)
     with book.connect() as connection:
         swept = sweeps.told(connection, day)
-        assert folded == past_positions(connection, day)
+        assert folded == rows(connection, past_standings(connection, day))
         assert pipeline(folded) == past_pipeline(connection, day)
         assert swept is not None
         assert pipeline(folded) == swept.lines
-
-
-def test_who_asks_for_a_past_day_waits_for_others_no_longer_than_a_moment() -> None:
-    """Eight who did would leave no thread for a page."""
-    kept, goes_on = _Kept(patience=0.05), threading.Event()
-    key = (dt.date(2026, 3, 31), (0, 0, 0))
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(kept.get, key, lambda: [] * goes_on.wait(20))
-        until(kept._lock.locked, seconds=20)
-        with pytest.raises(NotNow, match="try again in a moment"):
-            kept.get(key, list)
-        goes_on.set()
-        assert [] == first.result(20)
-    assert [] == kept.get(key, list)

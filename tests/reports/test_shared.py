@@ -43,12 +43,12 @@ def counting() -> Counting:
 
 
 @pytest.fixture
-def figures(counting: Counting) -> Shared[int]:
+def figures(counting: Counting) -> Shared[dt.date, int]:
     return Shared(counting, MOST_TIMES)
 
 
 @pytest.fixture
-def ask(engine: Engine, figures: Shared[int]) -> Iterator[Callable[..., Told[int]]]:
+def ask(engine: Engine, figures: Shared[dt.date, int]) -> Iterator[Callable[..., Told[int]]]:
     """Asks for the figures, on a connection of its own; waits in the end for who works behind a page."""
 
     def asked(day: dt.date = TODAY) -> Told[int]:
@@ -96,7 +96,7 @@ def test_who_asks_at_once_shares_one_answer(engine: Engine, counting: Counting, 
 
 
 def test_who_asks_for_what_takes_long_does_not_wait_for_the_first_either(
-    engine: Engine, counting: Counting, figures: Shared[int], ask: Callable[..., Told[int]]
+    engine: Engine, counting: Counting, figures: Shared[dt.date, int], ask: Callable[..., Told[int]]
 ) -> None:
     """They are told that it is being worked out, once for all who ask; those of a small company are there at once."""
     with engine.connect() as connection:
@@ -175,7 +175,7 @@ def test_who_fails_behind_a_page_lets_the_next_one_try(
 
 
 def test_what_was_looked_at_is_kept_ready(
-    engine: Engine, counting: Counting, figures: Shared[int], ask: Callable[..., Told[int]]
+    engine: Engine, counting: Counting, figures: Shared[dt.date, int], ask: Callable[..., Told[int]]
 ) -> None:
     """Worked out anew past half of its time, and for a new day at once: whoever comes next waits for nothing."""
     grown(engine)
@@ -193,7 +193,7 @@ def test_what_was_looked_at_is_kept_ready(
 def test_what_nobody_looks_at_is_not_kept_ready(
     engine: Engine,
     counting: Counting,
-    figures: Shared[int],
+    figures: Shared[dt.date, int],
     ask: Callable[..., Told[int]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

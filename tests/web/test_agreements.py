@@ -265,6 +265,6 @@ def test_promises_of_a_large_company_are_judged_behind_whoever_looks_first(site:
     """Those of one owner are there at once."""
     lena = site.user("lena", "lead")
     grown(site.engine)
-    assert (202, True) == ((first := lena.get("/promises")).status_code, "are being judged" in first.text)
+    assert (202, True) == ((first := lena.get("/promises")).status_code, "is being put in order" in first.text)
     assert 200 == lena.get("/promises?owner=collections").status_code
     until(lambda: lena.get("/promises").status_code == HTTPStatus.OK, 20)

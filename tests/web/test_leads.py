@@ -12,6 +12,7 @@ from arflow.reports import sweeps
 from arflow.reports.sweeps import SWEEPING
 from arflow.web.bars import LABELS, LENGTH, picture
 from tests.reports.test_shared import grown
+from tests.servers import until
 from tests.web.conftest import Live, Site, look_at, violations
 from tests.web.leads_book import lived, rows
 
@@ -284,6 +285,38 @@ def test_the_past_of_a_large_company_is_told_once_it_was_gone_through(book: Site
     assert {"0.00"} < set(shown.values())
     assert set(shown.values()) <= {number.replace(",", "") for number in re.findall(r"[0-9,]+[.]00", page.text)}
     sweeps.of(book.engine).wait()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/pipeline/accounts?state=promised&currency=USD",
+        "/pipeline/flow?from=2026-02-01",
+        "/pipeline/flow/accounts?currency=USD&source=new&to=promised&from=2026-02-01",
+        "/lists/all?overdue=1&currency=USD",
+    ],
+)
+def test_lists_of_a_large_company_are_those_of_a_small_one_once_they_are_there(
+    book: Site, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Who comes before is told to look again, at the same address; then they stand there, and say how old they are."""
+    lena = book.user("lena", "lead")
+    shown = accounts_in(lena.get(path).text)
+    assert shown
+    grown(book.engine)
+    for module in ("reports.book", "web.callers.lists"):
+        monkeypatch.setattr(f"arflow.{module}._PATIENCE", 0.0)
+    page = lena.get(path)
+    assert (202, True) == (page.status_code, f'href="{html.escape(path)}"' in page.text)
+    until(lambda: lena.get(path).status_code == 200, seconds=20)
+    assert shown == accounts_in(lena.get(path).text)
+    assert shown == accounts_in(lena.get(f"{path}&page=9").text)
+
+
+def accounts_in(page: str) -> list[str]:
+    """The accounts that a page leads to, in its order, or the numbers of its tables."""
+    found = re.findall(r'href="/accounts/([^"]+)"', page)
+    return found or re.findall(r"accounts[?][^\"]+\"[^>]*>([0-9,]+)", page)
 
 
 def test_a_report_says_how_old_its_figures_are(site: Site) -> None:

@@ -22,7 +22,7 @@ from arflow.web.visitors import current_user
 pages = Pages("agreements", __name__, roles={"caller", "lead", "admin"})
 
 SIZE = 25
-_of_all = Shared(promised.recent, most_days=1)
+_of_all = Shared(promised.recent, most_kept=1)
 _LEADS = {"lead", "admin"}
 
 
@@ -32,7 +32,7 @@ def promises() -> ResponseReturnValue:
     day, tab = days.today(connection()), _tab()
     told = _recent(day)
     if told is None:
-        return render_template("callers/adding_up.html", **_around([], [], "")), HTTPStatus.ACCEPTED
+        return render_template("callers/adding_up.html", title="Promises"), HTTPStatus.ACCEPTED
     standing = promised.standing(told.lines)
     currencies = sorted({one.currency for found in standing.values() for one in found})
     currency = _known(request.args.get("currency", ""), currencies)

@@ -1,21 +1,27 @@
 """Lists of accounts: one's own, all, those that nobody has, and what a search finds."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 
 from arflow import clock, explain, outlook, recording
 from arflow.clock import Now
 from arflow.desk import access, assignments, brief, tasks, wording, worklist
 from arflow.desk.tasks import Task
+from arflow.desk.users import User
 from arflow.desk.worklist import Place, Which, Worklist
 from arflow.outlook import Outlook
+from arflow.recording import Assigned
+from arflow.reports.shared import Shared
 from arflow.web.forms import Reading
 from arflow.web.pages import Pages
 from arflow.web.paging import paged
@@ -26,6 +32,14 @@ pages = Pages("lists", __name__, roles={"caller", "lead", "admin"})
 
 SIZE = 25
 MOST_AT_ONCE = 100
+MOST_NAMED = 10
+"""How many accounts that were not assigned are named."""
+_BLOCK, _MOST_PARTS = 1_000, 32
+"""How many accounts of all are put in order at once, for whoever pages through them, and of how many such parts."""
+
+_PATIENCE = 3.0
+"""For how many seconds a page waits for them."""
+
 MOST_PLANNED = 50
 """How many follow-ups that are still to come one sees; the next come first."""
 _LEADS = {"lead", "admin"}
@@ -56,15 +70,60 @@ def mine() -> str:
 
 
 @pages.get("/lists/all", menu=("All accounts", 21), roles=_LEADS)
-def everything() -> str:
-    """All accounts, or those of one owner or of nobody, or what is overdue of them."""
+def everything() -> str | tuple[str, HTTPStatus]:
+    """All accounts, or those of one owner or of nobody, or what is overdue of them; 202 while they are put in order."""
     now, everybody = clock.read(connection()), assignments.shown_names(connection())
     owner = request.args.get("owner", "")
-    which = worklist.owned_by(owner) if owner or _asks("nobody") else worklist.everything()
-    if _asks("overdue"):
-        which &= worklist.overdue(now.today)
+    of_all, is_overdue = not owner and not _asks("nobody"), _asks("overdue")
+    which = worklist.everything() if of_all else worklist.owned_by(owner)
+    read = (
+        partial(_whole_shown, is_overdue=is_overdue)
+        if of_all
+        else _reading(_narrowed(which, now, is_overdue=is_overdue), now)
+    )
     whose = everybody.get(owner, owner) or ("nobody" if _asks("nobody") else "")
-    return _page("callers/all.html", which, now, owner=owner, whose=whose, everybody=everybody)
+    try:
+        return _listed("callers/all.html", read, owner=owner, whose=whose, everybody=everybody)
+    except _Underway:
+        return render_template("callers/adding_up.html", title="All accounts"), HTTPStatus.ACCEPTED
+
+
+class _Underway(Exception):
+    """The list of a large company is still being put in order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Whole:
+    """A part of all accounts, or of what is overdue of them, as somebody sees them: from line number `first` on."""
+
+    user: User
+    is_overdue: bool
+    currency: str
+    first: int
+
+
+def _narrowed(which: Which, now: Now, *, is_overdue: bool) -> Which:
+    return which & worklist.overdue(now.today) if is_overdue else which
+
+
+def _put_in_order(connection: Connection, part: _Whole) -> list[Worklist]:
+    now = clock.read(connection)
+    which = _narrowed(worklist.everything(), now, is_overdue=part.is_overdue)
+    return [worklist.page(connection, part.user, which, now, currency=part.currency, offset=part.first, limit=_BLOCK)]
+
+
+_of_all = Shared(_put_in_order, most_kept=_MOST_PARTS)
+
+
+def _whole_shown(currency: str, offset: int, limit: int, *, is_overdue: bool) -> tuple[Worklist, float]:
+    """A part of all accounts, and how many seconds ago that was their order. Raises _Underway while nobody knows it."""
+    first = offset // _BLOCK * _BLOCK
+    part = _Whole(user=current_user(), is_overdue=is_overdue, currency=currency, first=first)
+    told = _of_all.ask_within(connection(), part, _PATIENCE)
+    if told is None:
+        raise _Underway
+    block = told.lines[0]
+    return replace(block, places=block.places[offset - first :][:limit]), told.age
 
 
 def _asks(name: str) -> bool:
@@ -102,14 +161,14 @@ def search() -> ResponseReturnValue:
 @pages.post("/lists/all", again="everything", roles=_LEADS)
 def assign() -> ResponseReturnValue:
     """Give the chosen accounts to another owner."""
-    flash(_assigned(), "success")
+    _assign_ticked()
     return _same(".everything")
 
 
 @pages.post("/lists/unassigned", again="unassigned", roles=_LEADS)
 def assign_unassigned() -> ResponseReturnValue:
     """Give chosen accounts that nobody has to somebody."""
-    flash(_assigned(), "success")
+    _assign_ticked()
     return _same(".unassigned")
 
 
@@ -119,7 +178,8 @@ def _same(endpoint: str) -> ResponseReturnValue:
     return redirect(url_for(endpoint, **kept), code=303)
 
 
-def _assigned() -> str:
+def _assign_ticked() -> None:
+    """Give the ticked accounts to the chosen owner, and say what became of them."""
     read = Reading()
     owner, chosen = read.text("owner", required=True), request.form.getlist("accounts")
     if not 0 < len(chosen) <= MOST_AT_ONCE:
@@ -127,20 +187,70 @@ def _assigned() -> str:
     with read.beside("owner"):
         assignments.check(connection(), owner)
     read.check()
-    ids = sorted(set(chosen))
-    for account_id in ids:
+    seen = _owners_seen()
+    for account_id in (ids := sorted(set(chosen))):
         access.require(connection(), current_user(), account_id)
-    recording.assign_many(connection(), ids, owner, actor=current_user().name, engineering=settings().engineering)
-    shown = assignments.shown_names(connection(), [owner])[owner]
-    return f"{len(ids)} account{'s are' if len(ids) > 1 else ' is'} assigned to {shown}."
+    done = recording.assign_many(
+        connection(),
+        {key: seen.get(key) for key in ids},
+        owner,
+        actor=current_user().name,
+        engineering=settings().engineering,
+    )
+    _say_assigned(done, owner)
+
+
+def _owners_seen() -> Mapping[str, str]:
+    """Whose each account was on the list that the form stood on, as the form says; nothing where it says nonsense."""
+    try:
+        said = json.loads(request.form.get("seen", ""))
+    except (ValueError, RecursionError):
+        return {}
+    return {key: owner for key, owner in said.items() if isinstance(owner, str)} if isinstance(said, dict) else {}
+
+
+def _say_assigned(done: Assigned, owner: str) -> None:
+    names = assignments.shown_names(connection(), {owner, *done.left.values()})
+    shown = names[owner]
+    if done.given:
+        flash(f"{_accounts(len(done.given), 'is', 'are')} assigned to {shown}.", "success")
+    if done.already:
+        flash(f"{_accounts(len(done.already), 'was', 'were')} assigned to {shown} already.", "info")
+    if done.left:
+        left = [f"{key} ({names.get(has, has) or 'nobody'})" for key, has in done.left.items()]
+        named = ", ".join(left[:MOST_NAMED]) + (" and others" if len(left) > MOST_NAMED else "")
+        why = "because somebody has changed the owner since you opened the list"
+        flash(f"{_accounts(len(left), 'is', 'are')} left as before, {why}: {named}.", "warning")
+
+
+def _accounts(number: int, one: str, many: str) -> str:
+    return f"{number} account {one}" if number == 1 else f"{number} accounts {many}"
+
+
+Read = Callable[[str, int, int], tuple[Worklist, float]]
+"""Reads a part of a list, by currency, offset and limit; gives with it how many seconds ago it stood so."""
+
+
+def _reading(which: Which, now: Now) -> Read:
+    def read(currency: str, offset: int, limit: int) -> tuple[Worklist, float]:
+        user = current_user()
+        return worklist.page(connection(), user, which, now, currency=currency, offset=offset, limit=limit), 0.0
+
+    return read
 
 
 def _page(template: str, which: Which, now: Now, **values: object) -> str:
-    currency, found = request.args.get("currency", ""), Worklist(places=(), currencies=())
+    return _listed(template, _reading(which, now), **values)
+
+
+def _listed(template: str, of: Read, **values: object) -> str:
+    currency, found, age = request.args.get("currency", ""), Worklist(places=(), currencies=()), 0.0
 
     def read(offset: int, limit: int) -> Sequence[Place]:
-        nonlocal found
-        found = _found(which, now, currency, offset, limit)
+        nonlocal found, age
+        found, age = of(currency, offset, limit)
+        if currency and currency not in found.currencies:  # all of it, when it has nothing in that
+            found, age = of("", offset, limit)
         return found.places
 
     shown = paged(read, SIZE)
@@ -149,6 +259,7 @@ def _page(template: str, which: Which, now: Now, **values: object) -> str:
     return render_template(
         template,
         page=shown,
+        age=age,
         lines=lines,
         currencies=found.currencies,
         currency=narrowed_to,
@@ -162,13 +273,6 @@ def _page(template: str, which: Which, now: Now, **values: object) -> str:
 def _owners_shown(lines: Sequence[Line]) -> Mapping[str, str]:
     """What the owners on a list are called."""
     return assignments.shown_names(connection(), (line.one.account.owner for line in lines))
-
-
-def _found(which: Which, now: Now, currency: str, offset: int, limit: int) -> Worklist:
-    """What a list has in `currency`; all of it when it has nothing in that."""
-    read = partial(worklist.page, connection(), current_user(), which, now, offset=offset, limit=limit)
-    found = read(currency=currency)
-    return read(currency="") if currency and currency not in found.currencies else found
 
 
 def _lines(ids: Sequence[str], places: dict[str, Place]) -> list[Line]:

@@ -2,8 +2,9 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 
-from flask import Response
+from flask import Response, render_template, request
 
 from arflow.reports import days
 from arflow.web.downloads import csv_file
@@ -17,6 +18,17 @@ def around(day: dt.date) -> dict[str, object]:
     """What a report of `day` shows around its figures; `of` is how addresses of that day name it."""
     today = days.today(connection())
     return {"day": day, "today": today, "is_today": day == today, "of": {} if day == today else {"as_of": day}}
+
+
+Underway = tuple[str, HTTPStatus]
+"""A page that says that its figures are still being worked out."""
+
+
+def underway(title: str, endpoint: str, day: dt.date) -> Underway:
+    """What somebody sees who looks at figures of a large company before they are there; it leads back to the same."""
+    again = request.full_path.removesuffix("?")
+    page = render_template("leads/adding_up.html", **around(day), title=title, endpoint=endpoint, again=again)
+    return page, HTTPStatus.ACCEPTED
 
 
 def report_file(name: str, day: dt.date, lines: Sequence[Mapping[str, object]], columns: Sequence[str]) -> Response:

@@ -10,9 +10,10 @@ from arflow.reports import ageing as ageings
 from arflow.reports import listed
 from arflow.reports import pipeline as pipelines
 from arflow.reports.ageing import Ageing
-from arflow.reports.book import ageing_of, ageing_shown, pipeline_of, pipeline_shown
+from arflow.reports.book import ageing_shown, pipeline_of, pipeline_shown
 from arflow.reports.pipeline import Standing
 from arflow.reports.positions import BUCKETS
+from arflow.reports.summed import ageing_of
 from arflow.reports.sweeps import Underway
 from arflow.web import bars
 from arflow.web.leads import asked

@@ -1,9 +1,8 @@
 """How collecting goes: the measures of a period beside the one before, month by month, and person by person."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from itertools import groupby
 
 from flask import Response, render_template
@@ -19,7 +18,7 @@ from arflow.reports.work import Work, work
 from arflow.web import bars
 from arflow.web.downloads import csv_file
 from arflow.web.leads import asked
-from arflow.web.leads.blueprint import around, pages, report_file
+from arflow.web.leads.blueprint import around, pages, report_file, underway
 from arflow.web.transactions import connection
 
 
@@ -48,7 +47,7 @@ def measured() -> ResponseReturnValue:
     day, days = asked.as_of(), asked.period(PERIODS, measures.DAYS)
     told = trend_shown(connection(), day, days)
     if told is None:
-        return _adding_up("Measures", "leads.measured", day, {"days": days})
+        return underway("Measures", "leads.measured", day)
     return render_template(
         "leads/measures.html",
         **around(day),
@@ -84,15 +83,9 @@ def callers() -> ResponseReturnValue:
     days = asked.period(PERIODS, PERIODS[0])
     told = work_shown(connection(), days)
     if told is None:
-        return _adding_up("By caller", "leads.callers", today(connection()), {"days": days})
+        return underway("By caller", "leads.callers", today(connection()))
     shown = around(today(connection()))
     return render_template("leads/callers.html", **shown, age=told.age, days=days, periods=PERIODS, lines=told.lines)
-
-
-def _adding_up(title: str, endpoint: str, day: dt.date, asked_for: Mapping[str, object]) -> ResponseReturnValue:
-    """What is shown of a large company until its figures are there."""
-    page = render_template("leads/adding_up.html", **around(day), title=title, endpoint=endpoint, asked_for=asked_for)
-    return page, HTTPStatus.ACCEPTED
 
 
 @pages.get("/callers.csv")
