@@ -1,14 +1,15 @@
 """Carries out what people's forms mean: events through the one door, and what goes with them, in one transaction."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from arflow import clock
 from arflow.advance import Engineering, Recorded, record, record_for_each
-from arflow.desk import access, notes, tasks
+from arflow.desk import access, assignments, notes, tasks
 from arflow.desk.actions import Doing
 from arflow.desk.users import User
 from arflow.errors import Refused
@@ -88,8 +89,33 @@ def assign(
     record(connection, account, [content], actor=actor, engineering=engineering, seen=seen)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Assigned:
+    """What became of accounts that were to be given to one owner: the ids of those that were given and of the others.
+
+    `already` had that owner before; `left` has those whose owner has changed since they were chosen, each with it.
+    """
+
+    given: Sequence[str]
+    already: Sequence[str]
+    left: Mapping[str, str]
+
+
 def assign_many(
-    connection: Connection, ids: Sequence[str], owner: str, *, actor: str, engineering: Engineering
-) -> None:
-    """Give many accounts to `owner`, whatever happened to them meanwhile; they are lived on as one batch."""
-    record_for_each(connection, ids, {"event": "account", "owner": owner}, actor=actor, engineering=engineering)
+    connection: Connection, seen: Mapping[str, str | None], owner: str, *, actor: str, engineering: Engineering
+) -> Assigned:
+    """Give many accounts to `owner`; they are lived on as one batch.
+
+    `seen` has the owner of each that the person looked at, None where that is not known. Who has another one by now is
+    left to them: the form may be one that was sent before.
+    """
+    accounts.lock(connection, list(seen))
+    present = assignments.owners(connection, list(seen))
+    given = [key for key, has in present.items() if owner != has == seen[key]]
+    if given:
+        record_for_each(connection, given, {"event": "account", "owner": owner}, actor=actor, engineering=engineering)
+    return Assigned(
+        given=given,
+        already=[key for key, has in present.items() if has == owner],
+        left={key: has for key, has in present.items() if has not in (owner, seen[key])},
+    )

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, false, func, or_, select, true
 
 from arflow import clock
 from arflow.clock import Now
@@ -14,7 +14,7 @@ from arflow.store.tables import account, event
 
 REACH_ALL = ("lead", "admin")
 MENDED_FOR = dt.timedelta(hours=12)
-"""How long a caller still opens what they recorded something on, to mend it: the rest of a working day."""
+"""For how long from their first recording a caller still opens an account, to mend it: the rest of a working day."""
 
 _RECORDED = ("contact", "promise", "promise_cancelled", "dispute", "hold", "hold_released", "forced")
 """What callers record on an account."""
@@ -79,7 +79,7 @@ def require(connection: Connection, user: User, account_id: str) -> None:
     """Raise SaysNo unless `user` may open the account; one that is not there looks like one of somebody else.
 
     They may open what they reach, and for a while what they have just recorded something on: logging a call closes the
-    call by which they reached it. No list and no search has that.
+    call by which they reached it, and often makes a rule hand the account over. No list and no search has that.
     """
     may_open = or_(reachable(user), _just_recorded_by(user, clock.read(connection)))
     if not connection.execute(select(account.c.id).where(account.c.id == account_id, may_open)).first():
@@ -87,16 +87,37 @@ def require(connection: Connection, user: User, account_id: str) -> None:
 
 
 def _just_recorded_by(user: User, now: Now) -> ColumnElement[bool]:
-    """Whether `user`, a caller, recorded something on the account a short while ago, and nobody was given it since."""
+    """Whether `user`, a caller, began to record on the account a short while ago, and nobody was given it since.
+
+    It counts from the first recording of several: what they record meanwhile does not keep the account open for them.
+    """
     if not user.is_any_of("caller"):
         return false()
-    since = event.c.known_on == now.day if now.at is None else event.c.known_at > now.at - MENDED_FOR
+    first = event.alias("first")
+    begun = first.c.known_on == now.day if now.at is None else _begins(user, first, now.at - MENDED_FOR)
+    return select(first.c.id).where(_is_recording(user, first), begun).correlate(account).exists()
+
+
+def _begins(user: User, recording: FromClause, since: dt.datetime) -> ColumnElement[bool]:
+    """Whether a recording of after `since` is the first one, because none was a short while before it."""
+    before = event.alias("before")
+    is_before = (before.c.known_at < recording.c.known_at, before.c.known_at > recording.c.known_at - MENDED_FOR)
+    earlier = select(before.c.id).where(_is_recording(user, before), *is_before).correlate(account, recording)
+    return and_(recording.c.known_at > since, ~earlier.exists())
+
+
+def _is_recording(user: User, found: FromClause) -> ColumnElement[bool]:
+    """Whether an event of the account is something that `user` recorded after it was last given to anybody.
+
+    Given by a lead or the ledger: what a rule hands on, most often because of a recording, can still be mended.
+    """
     given = event.alias("given")
-    is_given = and_(given.c.account_id == account.c.id, given.c.kind == "account", given.c.id > event.c.id)
-    return (
-        select(event.c.id)
-        .where(event.c.account_id == account.c.id, event.c.kind.in_(_RECORDED), event.c.actor == user.name, since)
-        .where(~select(given.c.id).where(is_given, given.c.content["owner"].astext.is_not(None)).exists())
+    is_given = (given.c.account_id == account.c.id, given.c.kind == "account")
+    last_given = (
+        select(func.coalesce(func.max(given.c.id), 0))
+        .where(*is_given, given.c.content["owner"].astext.is_not(None))
         .correlate(account)
-        .exists()
+        .scalar_subquery()
     )
+    of_account = (found.c.account_id == account.c.id, found.c.kind.in_(_RECORDED), found.c.actor == user.name)
+    return and_(*of_account, found.c.id > last_given)

@@ -1,6 +1,6 @@
 """To whom accounts can be given: people who work accounts, and queues."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, literal, or_, select, union_all
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, literal, or_, select, union_all
 from arflow.errors import Refused, did_you_mean
 from arflow.store.accounts import listed
 from arflow.store.desk_tables import queue, user
+from arflow.store.tables import account
 
 _WORKS = ("caller", "lead")
 
@@ -37,6 +38,12 @@ def check(connection: Connection, name: str) -> None:
     known = [assignee.name for assignee in assignees(connection)]
     if name and name not in known:
         raise Refused(f"`{name[:80]}` is no caller, lead or queue{did_you_mean(name, known)}")
+
+
+def owners(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Who owns each of the accounts `ids`, by id."""
+    query = select(account.c.id, account.c.owner).where(account.c.id.in_(listed(ids))).order_by(account.c.id)
+    return {row.id: row.owner for row in connection.execute(query)}
 
 
 def shown_names(connection: Connection, of: Iterable[str] | None = None) -> dict[str, str]:

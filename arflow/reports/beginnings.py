@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, ColumnElement, Connection, Subquery, case, cast, func, select
 
 from arflow.life.passes import NO_POLICY
+from arflow.machines.states import is_harsher
 from arflow.store import accounts, desk_tables, policies, tables
 from arflow.vocabulary import EffectKind, State
 
@@ -48,16 +49,21 @@ def _has_policy() -> ColumnElement[bool]:
 
 
 def _which(oldest: Subquery, older_than: dt.date, to: State) -> tuple[ColumnElement[bool], ...]:
-    elsewhere = _account.c.state.not_in([str(state) for state in (*_LEFT_ALONE, to)])
+    below = _account.c.state.in_([str(state) for state in _below(to)])
     book = func.coalesce(_account.c.pays_through, _account.c.id)  # the rules look at the payer's debts
-    return oldest.c.account_id == book, oldest.c.oldest < older_than, elsewhere
+    return oldest.c.account_id == book, oldest.c.oldest < older_than, below
+
+
+def _below(to: State) -> list[State]:
+    """From where an account is taken to `to`: only up, or a second choice would take back what the first one did."""
+    return [state for state in State if is_harsher(state, to) and state not in _LEFT_ALONE]
 
 
 def old_debts(connection: Connection, day: dt.date, older_than: dt.date, to: State) -> list[Old]:
     """The accounts whose oldest overdue instalment was due before `older_than`, by currency and present state.
 
-    Who pays through another has that one's debts. Those that stand in `to` already, and those with a promise or a
-    dispute over all they owe, are not among them.
+    Who pays through another has that one's debts. Those that stand in `to` already or above it, and those with a
+    promise or a dispute over all they owe, are not among them.
     """
     oldest = _oldest(day)
     gross = case((_account.c.pays_through.is_(None), oldest.c.gross), else_=0)  # money counts once, with its payer
@@ -77,6 +83,13 @@ def ids_of_old_debts(connection: Connection, day: dt.date, older_than: dt.date, 
     """The ids of those accounts that have a policy, in order."""
     oldest = _oldest(day)
     query = select(_account.c.id).where(*_which(oldest, older_than, to), _has_policy()).order_by(_account.c.id)
+    return list(connection.execute(query).scalars())
+
+
+def still_below(connection: Connection, ids: Collection[str], to: State) -> list[str]:
+    """Those of `ids` that nobody has meanwhile taken to `to` or above it, in order."""
+    below = _account.c.state.in_([str(state) for state in _below(to)])
+    query = select(_account.c.id).where(_account.c.id.in_(accounts.listed(list(ids))), below).order_by(_account.c.id)
     return list(connection.execute(query).scalars())
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select, text
 
 from arflow.life.records import CashMark
 from arflow.store import accounts, desk_tables
@@ -13,6 +13,16 @@ def marks(connection: Connection) -> tuple[CashMark, ...]:
     table = desk_tables.cash_mark
     rows = connection.execute(select(table.c.known_at, table.c.known_on, table.c.through).order_by(table.c.id))
     return tuple(CashMark(**row) for row in rows.mappings())
+
+
+def latest(connection: Connection) -> int | None:
+    """The number of the latest word, if anybody ever said so."""
+    return connection.execute(select(func.max(desk_tables.cash_mark.c.id))).scalar()
+
+
+def let_nobody_note(connection: Connection) -> None:
+    """Let others who say so wait until the end of this transaction, so that the latest word stays the latest."""
+    connection.execute(text("LOCK TABLE cash_mark IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def note(

@@ -6,7 +6,7 @@ While a backup is being restored nothing leaves, whatever the last turn in the c
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, false, func, insert, select
+from sqlalchemy import ColumnElement, Connection, false, func, insert, select, text
 
 from arflow.store import accounts, database, desk_tables
 
@@ -48,6 +48,11 @@ def is_turned_on() -> ColumnElement[bool]:
     return func.coalesce(last, false()) & ~database.is_marked()
 
 
+def let_nobody_turn(connection: Connection) -> None:
+    """Let who else turns the switch wait until the end of this transaction: off is off, whoever is turning it on."""
+    connection.execute(text("LOCK TABLE delivery_switch IN SHARE ROW EXCLUSIVE MODE"))
+
+
 def turn(
     connection: Connection,
     *,
@@ -63,6 +68,7 @@ def turn(
 
     Use `advance.turn_delivery`, which knows the business now.
     """
+    let_nobody_turn(connection)
     last = latest(connection)
     if is_on == (last is not None and last.is_on):
         return False

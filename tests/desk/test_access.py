@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, select, text
 
-from arflow import departures
+from arflow import clock, departures
 from arflow.advance import Engineering, record
+from arflow.clock import Now
 from arflow.desk import access, queues, users
 from arflow.desk.users import User
 from arflow.errors import Refused, SaysNo
+from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
 from arflow.store import tables
-from tests.desk.conftest import OWNERS
-from tests.production import step, take_in, write_events
+from tests.desk.conftest import OWNERS, POLICY
+from tests.production import activate, run, step, take_in, write_events
 from tests.servers import until
 
 pytestmark = pytest.mark.database
@@ -95,6 +97,77 @@ def test_a_caller_opens_what_they_have_just_recorded_until_somebody_is_given_it(
                 access.require(connection, nobody, "CALLED")
         record(connection, "CALLED", [{"event": "account", "owner": "carl"}], actor="lena", engineering=ENGINEERING)
         access.require(connection, carl, "CALLED")
+        with pytest.raises(SaysNo):
+            access.require(connection, cara, "CALLED")
+
+
+MORNING = dt.datetime(2026, 1, 21, 8, tzinfo=dt.UTC)
+AWAKE: Sequence[tuple[Sequence[float | str], Sequence[tuple[float, bool]]]] = [
+    ([0], [(11, True), (13, False)]),
+    ([0, 11], [(11.5, True), (13, False), (22, False)]),
+    ([0, 6, 11.9], [(12.1, False)]),
+    ([0, 13], [(13, True), (24, True), (26, False)]),
+    ([0, "given", 11], [(11, True), (22, True), (24, False)]),
+    ([0, "given"], [(1, False)]),
+]
+"""Hours at which cara records on what is not hers, and those at which she may open it; she gets there by a call."""
+
+
+def test_what_one_records_while_an_account_is_kept_open_does_not_keep_it_open(
+    shop: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever lost an account would keep it without end; given anew, or after a while, it begins again."""
+    with shop.begin() as connection:
+        cara = users.add(connection, name="cara", roles=["caller"])
+        for hours, asked in AWAKE:
+            with connection.begin_nested() as savepoint:
+                for hour in hours:
+                    record_at(connection, hour)
+                said = [(hour, may_open(connection, cara, hour, monkeypatch)) for hour, _ in asked]
+                assert asked == said, hours
+                savepoint.rollback()
+
+
+def record_at(connection: Connection, hour: float | str) -> None:
+    """Cara calls about CARL that many hours after the morning; or it is given to nobody."""
+    contact = {"event": "contact", "channel": "call", "direction": "out", "outcome": "no_answer"}
+    if isinstance(hour, str):
+        record(connection, "CARL", [{"event": "account", "owner": ""}], actor="lena", engineering=ENGINEERING)
+        return
+    (row,) = record(connection, "CARL", [contact], actor="cara", engineering=ENGINEERING).events
+    known = {"at": MORNING + dt.timedelta(hours=hour), "row": row}
+    connection.execute(text("UPDATE event SET known_at = :at, known_on = NULL WHERE id = :row"), known)
+
+
+def may_open(connection: Connection, user: User, hour: float, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether `user` may open CARL that many hours after the morning."""
+    with monkeypatch.context() as then:
+        then.setattr(clock, "read", lambda _: Now(at=MORNING + dt.timedelta(hours=hour)))
+        try:
+            access.require(connection, user, "CARL")
+        except SaysNo:
+            return False
+    return True
+
+
+HANDED_ON = """
+  - {id: stop, from: open, when: '"stop-contact" in tags', to: escalated, do: [{assign: seniors}], why: Enough.}
+"""
+
+
+def test_what_makes_a_rule_hand_an_account_on_can_be_mended_by_who_recorded_it(shop: Engine) -> None:
+    """The outcome of the call may be what was mistyped; who is given it by a lead has it alone."""
+    activate(shop, load_policy(POLICY + HANDED_ON.lstrip("\n"), file="shop.yaml"))
+    run(shop, ENGINEERING)
+    refused = {"event": "contact", "channel": "call", "direction": "in", "outcome": "stop_contact"}
+    tag = {"event": "tag", "tag": "stop-contact"}
+    with shop.begin() as connection:
+        cara = users.add(connection, name="cara", roles=["caller"])
+        record(connection, "CALLED", [refused, tag], actor="cara", engineering=ENGINEERING)
+        query = select(tables.account.c.owner).where(tables.account.c.id == "CALLED")
+        assert "seniors" == connection.execute(query).scalar()
+        access.require(connection, cara, "CALLED")
+        record(connection, "CALLED", [{"event": "account", "owner": "carl"}], actor="lena", engineering=ENGINEERING)
         with pytest.raises(SaysNo):
             access.require(connection, cara, "CALLED")
 

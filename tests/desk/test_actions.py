@@ -212,7 +212,8 @@ def test_follow_ups_change_hands_when_their_account_does(engine: Engine, tmp_pat
     run(engine, REAL)
     with engine.begin() as connection:
         if many:
-            assign_many(connection, ["A1", "A2"], "carl", actor="lena", engineering=REAL)
+            seen = {"A1": "collections", "A2": "collections"}
+            assign_many(connection, seen, "carl", actor="lena", engineering=REAL)
         else:
             assign(connection, "A1", "carl", actor="lena", engineering=REAL)
     assert ("collections", "collections") == (look(engine, "A1").account.owner, _assignee(engine))

@@ -475,12 +475,58 @@ def test_a_list_says_what_waits_while_delivery_is_off(site: Site, cara: Visitor)
         assert "all (queue seniors), which waits: delivery is off" in cara.get(path).text
 
 
+def ticked(visitor: Visitor, path: str, *accounts: str) -> dict[str, object]:
+    """The form of a list as a lead has it before them, with these accounts ticked."""
+    found = re.search(r'name="seen" value="([^"]+)"', visitor.get(path).text)
+    assert found
+    return {"accounts": list(accounts), "seen": html.unescape(found[1])}
+
+
+def given(site: Site) -> list[tuple[str, str, str]]:
+    """Each assignment of people: the account, to whom, and by whom."""
+    query = (
+        "SELECT account_id, content ->> 'owner', actor FROM event WHERE kind = 'account' AND actor <> '' ORDER BY id"
+    )
+    return [tuple(row) for row in site.sql(query)]
+
+
+def test_accounts_that_are_assigned_twice_are_assigned_once(site: Site) -> None:
+    """By a double click, or by the back button after a colleague gave one of them to somebody else."""
+    lena, olga, _ = site.user("lena", "lead"), site.user("olga", "lead"), site.add("dan", "caller")
+    site.add("cara", "caller")
+    sent = ticked(lena, "/lists/all", "B1", "C1") | {"owner": "cara"}
+    by_lena = [("B1", "cara", "lena"), ("C1", "cara", "lena")]
+    for said in ("2 accounts are assigned to cara.", "2 accounts were assigned to cara already."):
+        assert 303 == lena.post("/lists/all", sent).status_code
+        assert (said in lena.get("/lists/all").text, by_lena) == (True, given(site))
+    assert 303 == olga.post("/accounts/do/assign/C1", marks(olga, "C1") | {"owner": "dan"}).status_code
+    more = {"accounts": ["A1", "B1", "C1"]}
+    assert 303 == lena.post("/lists/all", sent | more).status_code
+    page = lena.get("/lists/all").text
+    for said in (
+        "1 account is assigned to cara.",
+        "1 account was assigned to cara already.",
+        "1 account is left as before, because somebody has changed the owner since you opened the list: C1 (dan).",
+    ):
+        assert said in page
+    assert [*by_lena, ("C1", "dan", "olga"), ("A1", "cara", "lena")] == given(site)
+    assert 303 == lena.post("/lists/all", ticked(lena, "/lists/all", "C1") | {"owner": "cara"}).status_code
+    assert ("C1", "cara", "lena") == given(site)[-1]
+
+
+@pytest.mark.parametrize("seen", ["", "{", '{"C1": 7}', "[" * 100_000, '{"C1": "cara"}'])
+def test_who_does_not_say_whose_an_account_was_does_not_assign_it(site: Site, seen: str) -> None:
+    lena, _ = site.user("lena", "lead"), site.add("cara", "caller")
+    assert 303 == lena.post("/lists/all", {"owner": "cara", "accounts": ["C1"], "seen": seen}).status_code
+    assert ("C1 (carl)." in lena.get("/lists/all").text, []) == (True, given(site))
+
+
 def test_a_lead_assigns_one_or_many(site: Site, cara: Visitor) -> None:
     """From the account, from the unassigned list; only to those who work accounts; the old owner loses sight of it."""
     lena, dora = site.user("lena", "lead"), site.user("dora", "caller", queue="seniors")
     assert (404, 403) == (dora.get(PAGE.format("B1")).status_code, dora.get("/lists/unassigned").status_code)
     assert "B1 Limited" in lena.get("/lists/unassigned").text
-    many = {"owner": "seniors", "accounts": ["B1", "C1"]}
+    many = ticked(lena, "/lists/unassigned", "B1", "C1") | {"owner": "seniors"}
     assert 303 == lena.post("/lists/unassigned", many).status_code
     assert 200 == dora.get(PAGE.format("B1")).status_code
     assert "Every account has an owner" in lena.get("/lists/unassigned").text
@@ -495,7 +541,8 @@ def test_a_lead_assigns_one_or_many(site: Site, cara: Visitor) -> None:
     for owner, said in {"seniors": "Senior collections", "cara": "Cara Berg", "": "nobody"}.items():
         assert 303 == lena.post("/accounts/do/assign/C1", marks(lena, "C1") | {"owner": owner}).status_code
         assert f"Assigned to {said}." in lena.get(PAGE.format("C1")).text
-    assert 303 == lena.post("/lists/unassigned", {"owner": "cara", "accounts": ["C1"]}).status_code
+    many = ticked(lena, "/lists/unassigned", "C1") | {"owner": "cara"}
+    assert 303 == lena.post("/lists/unassigned", many).status_code
     assert "1 account is assigned to Cara Berg." in lena.get("/lists/unassigned").text
     assert "A1 Limited" in lena.get("/lists/all?owner=collections").text
     assert "B1 Limited" not in lena.get("/lists/all?owner=collections").text
@@ -512,7 +559,7 @@ def test_who_assigns_the_last_page_of_a_list_sees_what_is_left(site: Site, monke
     last = (count + 1) // 2
     there = f"/lists/unassigned?page={last}"
     chosen = re.findall(r'name="accounts" value="([^"]+)"', lena.get(there).text)
-    sent = lena.post(there, {"owner": "dora", "accounts": chosen})
+    sent = lena.post(there, ticked(lena, there, *chosen) | {"owner": "dora"})
     assert there == sent.location
     shown = lena.get(there).text
     assert "Every account has an owner" not in shown

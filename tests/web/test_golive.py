@@ -6,6 +6,7 @@ import io
 import re
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, select
 
 from arflow import advance
 from arflow.forecast import forecast
+from arflow.reports import beginnings
 from arflow.store import desk_tables, fuse, switch
 from arflow.web.golive import looking, old_debts
 from tests.production import activate, standard, step, take_in, write_events
@@ -98,6 +100,36 @@ def states(site: Site) -> dict[str, str]:
     return {row.id: row.state for row in site.sql("SELECT id, state FROM account")}
 
 
+def last_turn(site: Site) -> str:
+    """What the form that turns delivery on says it has seen."""
+    return str(max(row.id for row in site.sql("SELECT id FROM delivery_switch")))
+
+
+def test_a_form_that_turned_delivery_on_does_not_undo_that_somebody_stopped_it(book: Site) -> None:
+    """Sent again it says who has turned it off and why, and keeps what was typed; whoever has seen that may go on."""
+    lena, berta = book.user("lena", "lead"), book.user("berta", "lead")
+    on = {"reason": "the first import is checked"}
+    assert 303 == lena.post("/go-live/on", on).status_code
+    berta.post("/go-live/off", {"reason": "wrong bank details in the letters"})
+    refused = lena.post("/go-live/on", on)
+    assert (409, False) == (refused.status_code, is_on(book))
+    assert "turned off by berta since you opened this page: wrong bank details in the letters" in refused.text
+    assert on["reason"] in refused.text
+    assert 303 == lena.post("/go-live/on", on | {"seen": last_turn(book)}).status_code
+    assert is_on(book)
+
+
+def test_off_waits_for_who_is_turning_it_on_and_then_turns_it_off(book: Site) -> None:
+    """It would otherwise find it off still, and change nothing, a moment before it is on."""
+    lena, turns = book.user("lena", "lead"), ThreadPoolExecutor(1)
+    with book.engine.begin() as connection:
+        advance.turn_delivery(connection, is_on=True, actor="berta", reason="go")
+        off = turns.submit(lena.post, "/go-live/off", {})
+        with pytest.raises(TimeoutError):
+            off.result(0.3)
+    assert (303, False) == (off.result(20).status_code, is_on(book))
+
+
 def test_on_needs_a_reason_and_off_is_one_click(book: Site) -> None:
     """Who turned it, when and why stands on the page; without a reason it stays off, and what was typed stays too."""
     lena = book.user("lena", "lead")
@@ -136,7 +168,7 @@ def test_delivery_is_stopped_from_every_page_of_a_lead(book: Site) -> None:
     assert [True, True] == [button in lena.get(path).text for path in ("/pipeline/ageing", "/password")]
     assert button not in cara.get("/accounts").text
     lena.post("/go-live/off", {"there": "/pipeline/"})
-    lena.post("/go-live/on", {"reason": "again"})
+    lena.post("/go-live/on", {"reason": "again", "seen": last_turn(book)})
     assert [True, False, True] == [row.is_on for row in book.sql("SELECT is_on FROM delivery_switch ORDER BY id")]
 
 
@@ -209,6 +241,19 @@ def test_who_pays_through_an_old_debtor_begins_there_too(book: Site, tmp_path: P
     assert ["200.00"] == re.findall(r"200\.00|300\.00", page)[:1]
     lena.post(OLD, {"reason": "they had their letters"})
     assert {"called"} == {state for key, state in states(book).items() if key in ("OLD1", "OLD2", "CHILD")}
+
+
+def test_old_debts_only_go_up(book: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest first: what stands higher is left alone, whoever took it there, since the button was pressed too."""
+    lena = book.user("lena", "lead")
+    assert 303 == lena.post("/go-live/old-debts/2026-02-01/escalated", {"reason": "with the lawyer"}).status_code
+    assert "Let 1 account begin in called" in lena.get(OLD).text
+    assert 303 == lena.post(OLD, {"reason": "had their letters"}).status_code
+    assert {"OLD1": "escalated", "OLD2": "called"} == {key: states(book)[key] for key in ("OLD1", "OLD2")}
+    assert "No account is to be moved" in lena.get(OLD.replace("called", "reminded")).text
+    monkeypatch.setattr(beginnings, "ids_of_old_debts", lambda *_: ["OLD1"])
+    assert 303 == lena.post(OLD, {"reason": "too late"}).status_code
+    assert "escalated" == states(book)["OLD1"]
 
 
 @pytest.mark.parametrize("path", ["/2026-03-01/promised", "/2026-03-01/nowhere", "/first/called", "?state=called"])

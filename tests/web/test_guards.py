@@ -1,17 +1,19 @@
 """What guards keep back, on the pages: a lead sees a blown fuse and mends it; payments are said to be complete."""
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from arflow import clock
-from arflow.advance import Engineering, drain, turn_delivery
+from arflow.advance import Engineering, complete_payments, drain, turn_delivery
 from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
+from arflow.store import fuse
 from tests.production import activate, run, step, take_in, write_events
-from tests.web.conftest import Live, Site, look_at, violations
+from tests.web.conftest import Live, Site, Visitor, look_at, violations
 
 pytestmark = pytest.mark.database
 
@@ -95,3 +97,50 @@ def test_a_fuse_that_is_in_cannot_be_mended_and_a_reason_is_needed(book: Site) -
     assert "Somebody else had put it in again already." in late.text
     assert 422 == lena.post("/go-live/fuse/trade", {"decision": "release", "reason": ""}).status_code
     assert 422 == lena.post("/go-live/fuse/trade", {"decision": "burn", "reason": "x"}).status_code
+
+
+def sent_from(visitor: Visitor, form: str) -> dict[str, str]:
+    """What the page of going live has hidden in one of its forms."""
+    found = re.search(
+        f'action="/go-live/{form}".*?name="seen" value="([^"]*)"', visitor.get("/go-live/").text, re.DOTALL
+    )
+    assert found
+    return {"seen": found[1]}
+
+
+def test_payments_are_vouched_for_once_by_a_form_that_is_sent_again(book: Site) -> None:
+    """Back and sent again, it would speak for what nobody imported; the same when an import has said so since."""
+
+    def words() -> int:
+        return int(book.sql("SELECT count(*) FROM cash_mark")[0][0])
+
+    lena = book.user("lena", "lead")
+    sent = sent_from(lena, "payments")
+    assert [303, 409] == [lena.post("/go-live/payments", sent).status_code for _ in range(2)]
+    late = lena.post("/go-live/payments", sent | {"through": "2026-01-19"})
+    assert (409, 1) == (late.status_code, words())
+    assert "Since you opened this page it was said already that payments are complete" in late.text
+    assert 'value="2026-01-19"' in late.text
+    sent = sent_from(lena, "payments")
+    with book.engine.begin() as connection:
+        complete_payments(connection, actor="")
+    assert (409, 2) == (lena.post("/go-live/payments", sent).status_code, words())
+    assert (303, 3) == (lena.post("/go-live/payments", sent_from(lena, "payments")).status_code, words())
+
+
+def test_a_decision_about_one_storm_is_none_about_the_next(book: Site) -> None:
+    """The form of a fuse that was mended, sent again when it has blown again: nobody has looked at what waits now."""
+
+    def blow(day: int) -> None:
+        with book.engine.begin() as connection:
+            fuse.blow(connection, ("trade", dt.date(2026, 1, day)), 6, 2)
+
+    lena = book.user("lena", "lead")
+    blow(20)
+    sent = sent_from(lena, "fuse/trade") | {"decision": "release", "reason": "looked at"}
+    assert 303 == lena.post("/go-live/fuse/trade", sent).status_code
+    blow(21)
+    again = lena.post("/go-live/fuse/trade", sent)
+    assert (409, True) == (again.status_code, "This fuse has blown again since you opened this page" in again.text)
+    assert ["looked at", ""] == [row.reason for row in book.sql("SELECT reason FROM blown_fuse ORDER BY id")]
+    assert 303 == lena.post("/go-live/fuse/trade", sent | sent_from(lena, "fuse/trade")).status_code

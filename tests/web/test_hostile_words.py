@@ -172,9 +172,10 @@ def _write_by_hand(site: Site) -> None:
         "/admin/users/cara": {"full_name": evil("full name"), "roles": "caller", "queues": "collections"},
         "/admin/queues/collections": {"title": evil("queue title"), "members": "cara"},
         "/go-live/off": {"reason": evil("switch reason")},
-        "/go-live/on": {"reason": evil("switch reason")},
     }.items():
         assert 303 == ada.post(path, fields).status_code, path
+    (turn,) = site.sql("SELECT max(id) AS id FROM delivery_switch")
+    assert 303 == ada.post("/go-live/on", {"reason": evil("switch reason"), "seen": str(turn.id)}).status_code
     soon = (TODAY + dt.timedelta(days=3)).isoformat()
     do("take-back", to="called", reason=evil("take back"))
     do("note", text=evil("note"))

@@ -98,8 +98,9 @@ def _place(ids: Sequence[str], chosen: Choice, reason: str) -> tuple[int, int]:
     while at < len(ids) and (at == 0 or time.monotonic() < ends):
         batch = ids[at : at + BATCH]
         with settings().engine.begin() as own:
+            here = beginnings.still_below(own, batch, chosen.to)
             done = advance.place(
-                own, batch, chosen.to, actor=current_user().name, reason=reason, engineering=settings().engineering
+                own, here, chosen.to, actor=current_user().name, reason=reason, engineering=settings().engineering
             )
         placed += sum(entry.kind is EntryKind.STEP and entry.cause == GO_LIVE for entry in done.entries)
         at += len(batch)

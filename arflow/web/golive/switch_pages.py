@@ -4,6 +4,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from arflow import advance, clock
+from arflow.errors import Conflict
 from arflow.reports import beginnings, days
 from arflow.store import switch
 from arflow.web.carried import local_path
@@ -47,10 +48,22 @@ def off() -> ResponseReturnValue:
 def on() -> ResponseReturnValue:
     """Let messages and calls leave."""
     read = Reading()
-    reason = read.text("reason", required=True, longest=LONGEST_REASON)
+    reason, seen = read.text("reason", required=True, longest=LONGEST_REASON), read.text("seen")
     read.check()
+    _require_last_turn(seen)
     _turn(is_on=True, reason=reason, said="Delivery is on. What is due today leaves now.")
     return redirect(url_for(".page"), code=303)
+
+
+def _require_last_turn(seen: str) -> None:
+    """Raise Conflict when delivery was turned off since: a form that is sent again does not undo that."""
+    switch.let_nobody_turn(connection())
+    last = switch.latest(connection())
+    if last is not None and not last.is_on and str(last.id) != seen:
+        raise Conflict(
+            f"delivery was turned off by {last.actor} since you opened this page: {last.reason}. "
+            "Turn it on only if that no longer counts"
+        )
 
 
 def _turn(*, is_on: bool, reason: str, said: str) -> None:
