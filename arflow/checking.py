@@ -18,7 +18,7 @@ from arflow.replay import Line
 from arflow.rules.engine import DurableRules
 from arflow.rules.loader import load_policy, version_of
 from arflow.rules.policy import Policy
-from arflow.rules.prove_compile import in_own_process, limit_memory
+from arflow.rules.prove_compile import ENDED, in_own_process, limit_memory
 from arflow.rules.refusals import refusals
 from arflow.rules.templates import KNOWN
 
@@ -65,7 +65,7 @@ class Checked:
     warnings: tuple[str, ...] = ()
     examples: tuple[Tried, ...] = ()
     is_over: bool = True
-    """Whether the check came to its end in time."""
+    """Whether the check came to its end, in time and by itself; only then it says all there is to say."""
 
     @property
     def is_sound(self) -> bool:
@@ -131,7 +131,9 @@ class _Run:
 
 def _run(source: str, seconds: float) -> _Run:
     done = in_own_process("arflow.checking", source, seconds)
-    trouble = done.trouble if done.is_over else f"{seconds:g} seconds were not enough; make it simpler"
+    trouble = done.trouble
+    if not done.is_over and not trouble:
+        trouble = f"{seconds:g} seconds were not enough; make it simpler"
     return _Run(findings=_findings(done.written), trouble=trouble, is_over=done.is_over)
 
 
@@ -143,15 +145,20 @@ def _findings(written: bytes) -> tuple[Mapping[str, Any], ...]:
 def _understood(source: str, run: _Run) -> Checked:
     refused = tuple(Refused(one["refused"], line=one["line"]) for one in run.findings if "refused" in one)
     if refused:
-        return Checked(refusals=refused)
+        return Checked(refusals=refused, is_over=run.is_over)
     if not any("warnings" in one for one in run.findings):
-        return Checked(refusals=(Refused(f"the document cannot be read: {run.trouble}"),), is_over=run.is_over)
+        return Checked(refusals=(_unfinished("the document cannot be read", run),), is_over=run.is_over)
     policy = load_policy(source, file=_FILE, templates=KNOWN)
     found = Checked(policy=policy, warnings=policy.warnings, is_over=run.is_over)
     if not any("compiles" in one for one in run.findings):
-        return replace(found, refusals=(Refused(f"the rules do not compile: {run.trouble}"),))
+        return replace(found, refusals=(_unfinished("the rules do not compile", run),))
     played = tuple(_tried(one) for one in run.findings if "example" in one)
     return replace(found, examples=(*played, *_not_played(policy, len(played), run.trouble)))
+
+
+def _unfinished(what: str, run: _Run) -> Refused:
+    """That the document is at fault, unless somebody else has ended its check."""
+    return Refused(run.trouble if run.trouble == ENDED else f"{what}: {run.trouble}")
 
 
 def _tried(finding: Mapping[str, Any]) -> Tried:

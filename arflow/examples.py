@@ -1,7 +1,7 @@
 """Runs a policy's own examples: the owner's test cases, all of which must pass before it is activated."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arflow.accounts.entries import Account
 from arflow.accounts.events import Event, parse
@@ -19,11 +19,17 @@ class Failure:
     example: str
     line: int
     what: str
+    place: int = 0
+    """Which of the policy's examples it is, from 0; two may have one name."""
 
 
 def failures(policy: Policy, evaluator: Evaluator) -> list[Failure]:
     """What is wrong with the examples of `policy`; empty when all pass."""
-    return [failure for example in policy.examples for failure in wrong(policy, example, evaluator)]
+    return [
+        replace(failure, place=place)
+        for place, example in enumerate(policy.examples)
+        for failure in wrong(policy, example, evaluator)
+    ]
 
 
 def wrong(policy: Policy, example: Example, evaluator: Evaluator) -> Iterator[Failure]:
@@ -58,13 +64,12 @@ def story(policy: Policy, example: Example, evaluator: Evaluator) -> list[Line]:
 
 def _events(example: Example) -> Iterator[Event]:
     """The example's events; its account is recorded with the first of them, whatever their order."""
-    contents = [{"account": "A", **event} for event in example.events]
-    dates = [str(content["date"]) for content in contents if "date" in content]
-    if example.account and dates:
-        about = {"event": "account", "account": "A", "date": min(dates), **example.account}
-        yield _event(about, example.account_line)
-    for content, line in zip(contents, example.event_lines, strict=True):
-        yield _event(content, line)
+    listed = zip(example.events, example.event_lines, strict=True)
+    events = [_event({"account": "A", **content}, line) for content, line in listed]  # a wrong date is told at its line
+    if example.account and events:
+        first = min(event.on for event in events).isoformat()
+        yield _event({"event": "account", "account": "A", "date": first, **example.account}, example.account_line)
+    yield from events
 
 
 def _event(content: Mapping[str, object], line: int) -> Event:

@@ -1,5 +1,6 @@
 """A check tells all that is wrong, plays the examples, and ends in time whatever the document holds."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from arflow.checking import check, known
 from arflow.errors import Refused
 from arflow.examples import Failure, failures
 from arflow.rules.loader import load_policy, version_of
-from arflow.rules.prove_compile import MOST_MEMORY
+from arflow.rules.prove_compile import MOST_MEMORY, prove_compile
 from arflow.rules.reference import Reference
 
 HEAD = "policy: p\ncurrency: USD\nrules:\n"
@@ -107,6 +108,7 @@ STORY = """\
             "payment `P1` names invoice `I9`, which account `A` does not have on 2026-03-02",
         ),
         ("id: P2", "id: P1, invoice: I1", 16, "payment `P1` of account `A` is there with other content (line 12)"),
+        ("date: 2026-02-01", "date: 2026-02-30", 11, "`date` `2026-02-30` does not exist"),
         ("2026-03-03", "2026-02-30", 16, "`date` `2026-02-30` does not exist"),
         ("state: reminded", "state: called", 7, "on 2026-03-05 account `A` is reminded, expected called"),
     ],
@@ -120,6 +122,29 @@ def test_what_is_wrong_with_an_event_of_an_example_is_told_at_its_line(
     (failed,) = check(text).failing
     assert ("told in lines", line, what) == (failure.example, failure.line, failure.what)
     assert ("told in lines", line, (what,)) == (failed.name, failed.line, failed.wrong)
+
+
+def test_a_text_that_json_has_escaped_is_compared_as_the_one_it_is() -> None:
+    """json.dumps writes an emoji as two halves; a fact has it whole."""
+    text = GOOD.replace("when: days_overdue >= 14", r"""when: "segment == '\ud83c\udf5e'" """)
+    given = text.replace("    events:", "    account: {segment: \U0001f35e}\n    events:")
+    assert check(given).is_ready
+    assert not check(text).is_ready
+
+
+def test_two_examples_of_one_name_are_two() -> None:
+    text = GOOD + EXAMPLE % ("is called", "2026-03-11", "called") + EXAMPLE % ("is called", "2026-03-12", "escalated")
+    found = failures(load_policy(text, file="p.yaml"), Reference())
+    assert [("is called", 1, 10), ("is called", 2, 13)] == [(one.example, one.place, one.line) for one in found]
+
+
+def test_an_example_that_expects_nothing_is_refused_but_read_where_it_is_kept() -> None:
+    """It would pass whatever the rules do. Earlier releases took it, and what they kept must be readable for good."""
+    text = GOOD.replace("expect: [{date: 2026-03-15, state: called}]", "expect: []")
+    (refused,) = check(text).refusals
+    assert 9 == refused.line
+    assert "`expect` is empty, so the example tests nothing; say a date and a state" == refused.reason
+    assert text == load_policy(text, file="version").source
 
 
 def test_an_example_whose_account_is_parked_says_why() -> None:
@@ -176,6 +201,32 @@ def test_what_was_checked_is_known_by_its_version(monkeypatch: pytest.MonkeyPatc
     first = check(text)
     assert first is known(version_of(text))
     assert first is check(text)
+
+
+KILLED = "the check was ended by the system; try again"
+
+
+@pytest.mark.parametrize("written", [b"", b'{"warnings": 2}\n', b'{"warnings": 2}\n{"compiles": true}\n'])
+def test_a_check_that_the_system_has_ended_says_nothing_of_the_document(
+    monkeypatch: pytest.MonkeyPatch, written: bytes
+) -> None:
+    """As when memory is short. It is not remembered, so that the next check is one."""
+    text, real = GOOD + f"# ended after {len(written)}\n", subprocess.run
+    ended = subprocess.CompletedProcess([], -signal.SIGKILL, written, b"")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
+    found = check(text)
+    assert [KILLED] == [refused.reason for refused in found.refusals] or KILLED in found.failing[0].wrong[0]
+    assert not found.is_ready
+    assert known(version_of(text)) is None
+    monkeypatch.setattr(subprocess, "run", real)
+    assert check(text).is_ready
+
+
+def test_rules_whose_compilation_the_system_has_ended_are_not_called_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = subprocess.CompletedProcess([], -signal.SIGKILL, b"", b"")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
+    with pytest.raises(Refused, match=f"^{KILLED}$"):
+        prove_compile(load_policy(GOOD, file="p.yaml"))
 
 
 def test_only_so_many_checks_run_at_once_and_a_further_one_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from arflow import money
 from arflow.accounts.clearing import (
+    SETTLEMENT,
     amount_of,
     apply_credit,
     apply_invoice,
@@ -153,7 +154,7 @@ def _dispute_closed(account: Account, event: Event, recorded: Recorded) -> Accou
     if not amount:
         return account
     credit = replace(
-        clearing_of(event, recorded, ClearingKind.CREDIT, f"dispute {dispute.id}", amount), invoice=dispute.invoice
+        clearing_of(event, recorded, ClearingKind.CREDIT, SETTLEMENT + dispute.id, amount), invoice=dispute.invoice
     )
     return cleared(account, credit, items_of(account, dispute.invoice))
 

@@ -24,6 +24,9 @@ from arflow.evolving import evolve
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
+SETTLEMENT = "dispute "
+"""What the id of the credit of a closed dispute begins with; the dispute's own id follows."""
+
 _PAYMENT, _CREDIT = ClearingKind.PAYMENT, ClearingKind.CREDIT
 _WRITE_OFF, _NOTE = ClearingKind.WRITE_OFF, ClearingKind.CREDIT_NOTE
 
@@ -142,6 +145,10 @@ def _given_back(account: Account, clearing: Clearing, on: dt.date) -> Account:
 
 def apply_credit(account: Account, event: Event, recorded: Recorded) -> Account:
     """Book a credit against its invoice; without an amount, all that is open."""
+    if str(event.id).startswith(SETTLEMENT):
+        raise Refused(
+            f"{called(event)} cannot be called so: `{SETTLEMENT}...` is what the credit of an upheld dispute is called"
+        )
     invoice = known_invoice(account, event.text("invoice"), event)
     amount = optional_amount(account, event)
     credit = clearing_of(event, recorded, _CREDIT, str(event.id), invoice.open if amount is None else amount)
@@ -149,9 +156,9 @@ def apply_credit(account: Account, event: Event, recorded: Recorded) -> Account:
 
 
 def apply_write_off(account: Account, event: Event, recorded: Recorded) -> Account:
-    """Write off what is open of an invoice."""
+    """Write off what is open of an invoice, also what was open again after an earlier write-off."""
     invoice = known_invoice(account, event.text("invoice"), event)
-    if invoice.written_off:
+    if invoice.written_off and not invoice.open:
         raise Refused(f"invoice `{invoice.id}` is written off already")
     count = sum(kind is _WRITE_OFF and c.invoice == invoice.id for (kind, _), c in account.ledger.clearings.items())
     off = clearing_of(event, recorded, _WRITE_OFF, f"{invoice.id}#{count + 1}", invoice.open)
@@ -165,12 +172,14 @@ def _marked(account: Account, invoice: str, *, written_off: bool) -> Account:
 
 
 def apply_write_off_reversed(account: Account, event: Event, _: Recorded) -> Account:
-    """Bring back what was written off."""
+    """Bring back what was written off, each time that it was."""
     invoice = known_invoice(account, event.text("invoice"), event)
-    offs = [c for c in account.ledger.clearings.values() if c.kind is _WRITE_OFF and c.invoice == invoice.id]
     if not invoice.written_off:
         raise Refused(f"invoice `{invoice.id}` is not written off on {event.on}")
-    return _marked(_given_back(account, offs[-1], event.on), invoice.id, written_off=False)
+    for off in account.ledger.clearings.values():
+        if off.kind is _WRITE_OFF and off.invoice == invoice.id and off.reversed_on is None:
+            account = _given_back(account, off, event.on)
+    return _marked(account, invoice.id, written_off=False)
 
 
 # --- reading and replacing --------------------------------------------------------------------------------------------

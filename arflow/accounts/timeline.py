@@ -114,8 +114,8 @@ def references_first(events: list[Event]) -> list[Event]:
     """`events` in their order, but what one of them names directly before it, where that comes later in this moment."""
     if len(events) == 1:
         return events
-    made = {(event.kind, _key(event)): at for at, event in reversed([*enumerate(events)])}
-    named = [_names(event) & made.keys() for event in events]
+    made = {(event.kind, key_of(event)): at for at, event in reversed([*enumerate(events)])}
+    named = [named_by(event) & made.keys() for event in events]
     if not any(named):
         return events
     placed: dict[int, None] = {}
@@ -134,11 +134,13 @@ def references_first(events: list[Event]) -> list[Event]:
     return [events[at] for at in placed]
 
 
-def _key(event: Event) -> str:
+def key_of(event: Event) -> str:
+    """What `event` is known by among those of its kind of one account."""
     return event.text(_ONCE[event.kind]) if event.kind in _ONCE else str(event.id)
 
 
-def _names(event: Event) -> set[_Key]:
+def named_by(event: Event) -> set[_Key]:
+    """The kind and key of each event that `event` refers to, and without which it cannot be."""
     named = {(kind, event.text(name)) for kind, name in _REFERS.get(event.kind, ()) if event.text(name)}
     if event.kind == "promise":
         invoices = event.data.get("invoices")

@@ -30,6 +30,9 @@ from arflow.store import migrating
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--corrections", is_flag=True, help="Let known entries with other content replace what is recorded.")
 @click.option("--accept-rejects", is_flag=True, help="Import the good rows although more than 5 % are rejected.")
+@click.option(
+    "--accept-gone", is_flag=True, help="Take as paid what a whole file has no more, however much that is at once."
+)
 @click.option("--payments-complete", is_flag=True, help="With this file every payment until now is recorded.")
 @text_format
 def import_(
@@ -39,12 +42,17 @@ def import_(
     dry_run: bool,
     corrections: bool,
     accept_rejects: bool,
+    accept_gone: bool,
     payments_complete: bool,
     form: str,
 ) -> None:
     """Import a ledger (CSV or .gz through a profile) or events (JSON lines). All or nothing."""
     options = Options(
-        profile=_profile(file, profile), dry_run=dry_run, corrections=corrections, accept_rejects=accept_rejects
+        profile=_profile(file, profile),
+        dry_run=dry_run,
+        corrections=corrections,
+        accept_rejects=accept_rejects,
+        accept_gone=accept_gone,
     )
     with opened() as engine, progress() as bar:
         with engine.connect() as connection, connection.begin() as transaction:
@@ -167,10 +175,21 @@ def _import_facts(report: Report, *, dry_run: bool, corrections: bool) -> Mappin
         "unchanged_events": outcome.unchanged,
         "refusal": str(report.refusal) if report.refusal else None,
         "corrections": [{"line": line, "what": what} for line, what in sorted(outcome.corrections)],
+        "gone": {
+            "is_compared": report.is_whole,
+            "invoices": outcome.gone_invoices,
+            "amounts": _amounts(outcome.gone),
+            "first": outcome.gone_told,
+            "open_again": outcome.open_again,
+        },
         "corrections_applied": corrections and not dry_run,
-        "billed": {currency: money.show(minor, currency) for currency, minor in sorted(outcome.billed.items())},
-        "paid": {currency: money.show(minor, currency) for currency, minor in sorted(outcome.paid.items())},
+        "billed": _amounts(outcome.billed),
+        "paid": _amounts(outcome.paid),
     }
+
+
+def _amounts(sums: Mapping[str, int]) -> Mapping[str, str]:
+    return {currency: money.show(minor, currency) for currency, minor in sorted(sums.items())}
 
 
 def _import_lines(report: Report, *, dry_run: bool, corrections: bool) -> Iterator[str]:
@@ -184,6 +203,7 @@ def _import_lines(report: Report, *, dry_run: bool, corrections: bool) -> Iterat
     touched = f"{len(outcome.touched):,} of {outcome.accounts:,} accounts ({outcome.opened:,} opened)"
     yield f"  {would}: {touched}; new: {news}"
     yield f"  unchanged: {outcome.unchanged:,} events"
+    yield from _gone_lines(report, dry_run=dry_run)
     for line, reason in sorted(report.rejects)[:5]:
         yield f"  rejected: line {line}: {reason}"
     if report.refusal:
@@ -197,3 +217,17 @@ def _import_lines(report: Report, *, dry_run: bool, corrections: bool) -> Iterat
     if report.without_policy:
         parked = f"parked: {report.without_policy:,} of the changed accounts, because no active policy is for them"
         yield f"  {parked}; run `arflow policy activate`"
+
+
+def _gone_lines(report: Report, *, dry_run: bool) -> Iterator[str]:
+    """What a file that has everything open has no more, or has again."""
+    outcome, would = report.outcome, "would be" if dry_run else "are"
+    if outcome.gone_invoices:
+        sums = ", ".join(f"{amount} {currency}" for currency, amount in _amounts(outcome.gone).items())
+        yield f"  not in the file any more, so {would} taken as paid: {outcome.gone_invoices:,} invoices, {sums}"
+        more = ", ..." if outcome.gone_invoices > len(outcome.gone_told) else ""
+        yield f"    {', '.join(outcome.gone_told)}{more}"
+    if outcome.open_again:
+        yield f"  in the file again, so {would} open again: {outcome.open_again:,} invoices"
+    if report.unplaced:
+        yield f"  nothing is taken as paid: {report.unplaced:,} rejected rows do not say of which invoice they are"

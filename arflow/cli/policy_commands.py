@@ -69,7 +69,7 @@ def checked(file: Path) -> Policy:
 def refuse_failed(file: Path, read: Policy, failed: list[Failure]) -> None:
     """Raise SaysNo when examples fail, with the first failure and the names of all."""
     if failed:
-        names = list(dict.fromkeys(f"`{failure.example}`" for failure in failed))
+        names = list({failure.place: f"`{failure.example}`" for failure in failed}.values())
         raise SaysNo(
             f"{file} line {failed[0].line}: {len(names)} of {len(read.examples)} examples fail "
             f"({', '.join(names)}); {names[0]}: {failed[0].what}"
@@ -96,7 +96,7 @@ def _say_checked(file: Path, policy: Policy, form: str) -> None:
 def _say_tested(policy: Policy, failed: Sequence[Failure], form: str) -> None:
     """Which examples of a policy fail, and how."""
     total = len(policy.examples)
-    passed = total - len({failure.example for failure in failed})
+    passed = total - len({failure.place for failure in failed})
     facts = {
         "policy": policy.name,
         "version": policy.version,

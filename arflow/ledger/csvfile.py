@@ -58,6 +58,7 @@ class CsvFile:
 
     def _rows(self) -> Iterator[tuple[int, list[str] | csv.Error]]:
         """Each row with the line on which it starts."""
+        csv.field_size_limit(MAX_LINE)  # a field may fill its line; by default it may not
         rows = csv.reader(self._fed(), delimiter=self.profile.delimiter, strict=True)
         while True:
             self._row_start, self._row_size = self._lines.count + 1, 0
@@ -74,7 +75,10 @@ class CsvFile:
         for line in self._lines:
             self._row_size += len(line)
             if self._row_size > MAX_LINE:
-                raise self._lines.refused(f"the row is longer than {MAX_LINE:,} characters", self._row_start)
+                reason = f"the row is longer than {MAX_LINE:,} characters"
+                several = self._lines.count > self._row_start
+                hint = "; a quote opens in it, and may not be closed where it should be" if several else ""
+                raise self._lines.refused(reason + hint, self._row_start)
             yield line
         self._at_end = True
 

@@ -5,12 +5,15 @@ of them refuse the file. Nothing is decided here: the accounts touched become du
 """
 
 import csv
+import fcntl
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from errno import EISDIR
+from errno import EINVAL, EISDIR
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Self
@@ -21,7 +24,7 @@ from arflow import money
 from arflow.accounts.events import parse_line
 from arflow.clock import Now
 from arflow.errors import Refused
-from arflow.ledger import families, staging
+from arflow.ledger import families, staging, whole
 from arflow.ledger.csvfile import CsvFile
 from arflow.ledger.profiles import Profile
 from arflow.ledger.rowevents import Item, Reject, Row, Skipped
@@ -41,6 +44,10 @@ MOST_TOLD = 20
 MANY = 10_000
 """From so many new events on the planner's figures are made anew at once; a first ledger would be scanned else."""
 
+_HEADER = ("line", "reason")
+_HEADER_LINE = b"line,reason\r\n"
+"""How every reject file begins."""
+
 Progress = Callable[[str, float], None]
 """Told the stage of the work and how much of it is done, from 0 to 1."""
 
@@ -53,8 +60,14 @@ class Options:
     dry_run: bool = False
     corrections: bool = False
     accept_rejects: bool = False
+    accept_gone: bool = False
     currency: str = "USD"
     """Of accounts whose currency neither the file nor the books say."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the file has everything that is open."""
+        return self.profile is not None and self.profile.gone is not None
 
 
 @dataclass(kw_only=True)
@@ -71,6 +84,10 @@ class Report:
     reject_file: Path | None = None
     without_policy: int | None = None
     """How many of the touched accounts no active policy is for; known once they were looked at."""
+    unplaced: int = 0
+    """How many rejected rows of a file that has everything open may be of any invoice."""
+    is_whole: bool = False
+    """Whether what the file has no more was taken as paid."""
     refusal: Refused | None = None
     """Why the file as a whole would be refused; of a dry run only, since otherwise it is."""
 
@@ -82,8 +99,12 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
     with _Rejects(path, report, write=not options.dry_run) as rejects:
         staging.create_stage(connection)
         staging.stage(connection, _rows(path, options, report, rejects, progress))
+        if options.is_whole:
+            whole.put_seen_aside(connection)
         staging.settle(connection, options.currency)
+        _compare_whole(connection, path, options, report)
         families.settle(connection)
+        staging.lock(connection)
         import_id = _register(connection, path, options)
         for done, ids in enumerate(_staged_accounts(connection, path), start=1):
             staging.take_in(
@@ -93,13 +114,14 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
                 report.outcome,
                 correct=options.corrections,
                 is_of_now=options.profile is not None and options.profile.is_of_now,
+                is_whole=report.is_whole,
                 import_id=import_id,
             )
             staging.put_rejects_aside(connection, report.outcome)
             progress("comparing", 1 - 1 / (done + 1))
         for line, reason in staging.rejects(connection):
             rejects.add(line, reason)
-        report.refusal = _too_many_rejects(report, options)
+        report.refusal = _too_many_rejects(report, options) or report.refusal
     if report.refusal is not None and not options.dry_run:
         raise report.refusal
     families.join(connection)
@@ -114,8 +136,25 @@ def _staged_accounts(connection: Connection, path: Path) -> Iterator[list[str]]:
         yield from staging.staged_accounts(connection, payers=True)
         families.leave_out_unopened(connection)
         yield from staging.staged_accounts(connection, payers=False)
+        yield from whole.accounts_left_out(connection)
     except Refused as refused:
         raise refused.within(str(path)) from None
+
+
+def _compare_whole(connection: Connection, path: Path, options: Options, report: Report) -> None:
+    """Find what a file that has everything open has no more. Raises Refused when that is more than one can believe.
+
+    A rejected row that does not even say which invoice it is of may be of any: then nothing is taken as paid.
+    """
+    if options.profile is None or not options.is_whole or report.unplaced:
+        return
+    report.is_whole = True
+    trouble = whole.compare(connection, options.profile, _sha256(path)).trouble
+    if trouble is not None and not options.accept_gone:
+        hint = "if it is whole and newer than all before, import it with --accept-gone"
+        report.refusal = Refused(f"{trouble}; {hint}", file=str(path))
+        if not options.dry_run:
+            raise report.refusal
 
 
 def without_policy(connection: Connection, report: Report) -> int:
@@ -128,7 +167,7 @@ def without_policy(connection: Connection, report: Report) -> int:
 
 def _rows(
     path: Path, options: Options, report: Report, rejects: "_Rejects", progress: Progress
-) -> Iterator[tuple[int, str, str, Sequence[TableRow]]]:
+) -> Iterator[tuple[int, str | None, str, Sequence[TableRow]]]:
     file = CsvFile(path, options.profile) if options.profile else _EventsFile(path)
     for item in file:
         report.rows += 1
@@ -138,6 +177,8 @@ def _rows(
             report.skipped += 1
         elif isinstance(item, Reject):
             rejects.add(item.line, item.reason)
+            if options.is_whole:
+                yield from _seen(item, report)
         elif not _has_address(item.account):
             rejects.add(
                 item.line, f"account {shown(item.account)} cannot have a page: a browser takes `..` for a way up"
@@ -145,6 +186,15 @@ def _rows(
         else:
             yield item.line, item.account, item.currency, item.events
     progress("reading", 1.0)
+
+
+def _seen(item: Reject, report: Report) -> Iterator[tuple[int, None, str, Sequence[TableRow]]]:
+    """That the invoices of a rejected row are in the file; or else that it is not known which they are."""
+    if not (item.account and item.invoices):
+        report.unplaced += 1
+    else:
+        seen = {"event": whole.SEEN, "date": "", "account": item.account}
+        yield item.line, None, item.currency, [{**seen, "id": invoice} for invoice in item.invoices]
 
 
 def _has_address(account: str) -> bool:
@@ -204,10 +254,30 @@ class _Rejects:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if self._file is not None:
-            self._file.close()
+            self._file.flush()
             Path(self._file.name).replace(self._path)
+            self._file.close()
+        elif self._write and error is None:
+            self._remove_old()
+        if self._write:
+            self._remove_left()
+
+    def _remove_old(self) -> None:
+        """Removes the rejects of an earlier run of this file, which has none any more."""
+        with suppress(OSError), _as_it_lies(self._path) as old:
+            if old.read(len(_HEADER_LINE)) == _HEADER_LINE:
+                self._path.unlink()
+
+    def _remove_left(self) -> None:
+        """Removes what killed runs have left; what a run still writes is locked by it."""
+        with suppress(OSError):  # a folder that may not be read, or somebody was quicker
+            for path in self._path.parent.iterdir():
+                if path.name.startswith(f".{self._path.name}."):
+                    with suppress(OSError), _as_it_lies(path) as left:
+                        fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        path.unlink()
 
     def add(self, line: int, reason: str) -> None:
         self._report.rejected += 1
@@ -219,7 +289,7 @@ class _Rejects:
     def _opened(self) -> IO[str]:
         if self._file is None:
             self._file = self._created()
-            csv.writer(self._file).writerow(["line", "reason"])
+            csv.writer(self._file).writerow(_HEADER)
             self._report.reject_file = self._path
         return self._file
 
@@ -227,7 +297,7 @@ class _Rejects:
         try:
             if self._path.is_dir():
                 raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-            return NamedTemporaryFile(  # it is closed, and put in its place, with this
+            created = NamedTemporaryFile(  # noqa: SIM115  # it is put in its place and closed with this
                 "w",
                 dir=self._path.parent,
                 prefix=f".{self._path.name}.",
@@ -236,8 +306,19 @@ class _Rejects:
                 errors="backslashreplace",
                 newline="",
             )
+            fcntl.flock(created, fcntl.LOCK_EX)  # it ends with this process: what is not locked was left behind
         except OSError as error:
             raise Refused(f"the rejects cannot be written here: {error.strerror}", file=str(self._path)) from None
+        return created
+
+
+def _as_it_lies(path: Path) -> IO[bytes]:
+    """The file at `path` itself, to be read. Raises OSError for what is no file."""
+    opened = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    if stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+        return opened
+    opened.close()
+    raise OSError(EINVAL, os.strerror(EINVAL))
 
 
 def _too_many_rejects(report: Report, options: Options) -> Refused | None:
@@ -262,13 +343,16 @@ def _note_totals(connection: Connection, import_id: int, report: Report) -> None
     connection.execute(update(table).where(table.c.id == import_id).values(totals=totals))
 
 
-def _register(connection: Connection, path: Path, options: Options) -> int:
+def _sha256(path: Path) -> str:
     with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _register(connection: Connection, path: Path, options: Options) -> int:
     row = {
         "name": path.name.encode(errors="backslashreplace").decode(),
         "profile": options.profile.name if options.profile else "events",
-        "sha256": sha256,
+        "sha256": _sha256(path),
         "totals": {},
     }
     return int(connection.execute(insert(tables.import_file).returning(tables.import_file.c.id), row).scalar_one())

@@ -12,7 +12,7 @@ from pathlib import Path
 from arflow import money
 from arflow.errors import Refused, did_you_mean
 from arflow.ledger.profileevents import conditions, events, one_of, template
-from arflow.ledger.profiles import Clean, Column, Condition, Profile, SignRule, Terms
+from arflow.ledger.profiles import Clean, Column, Condition, EventPlan, Gone, Profile, SignRule, Terms
 from arflow.ledger.written import ORDERS, THOUSANDS, NumberStyle, shown
 from arflow.rules.yamlnodes import Node, as_bool, as_int, as_list, as_mapping, as_text, as_texts, load
 
@@ -38,6 +38,7 @@ KEYS: Mapping[str, str] = {
     "account": "the account's id as a template of names: `{customer}` or `{customer}/{currency}`",
     "terms": "when an invoice is due whose due date is missing",
     "events": "which events a row makes, and the name that each field comes from",
+    "whole": "the file has every invoice that is open, and this became of one that it has no more: `{gone: payment}`",
 }
 REQUIRED = ("profile", "columns", "account", "events")
 
@@ -54,6 +55,11 @@ TERMS_KEYS: Mapping[str, str] = {
     "days": "days after the invoice's date",
     "column": "the name of the column with a code of terms",
     "codes": "days by code: `{NT30: 30}`; another code takes `days`",
+}
+
+WHOLE_KEYS: Mapping[str, str] = {
+    "gone": f"what became of it: {', '.join(Gone)}",
+    "of": "further profiles, by name: the file has the open invoices of their files as well",
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -98,6 +104,8 @@ def _profile(root: Node) -> Profile:
     columns = _columns(entries, names)
     constants = _constants(entries)
     _check_currency(entries, columns, constants)
+    plans = events(entries["events"], names)
+    gone, whole_of = _whole(entries.get("whole"), plans)
     return Profile(
         name=_own_name(entries["profile"]),
         title=as_text(entries["title"], "`title`") if "title" in entries else "",
@@ -110,7 +118,9 @@ def _profile(root: Node) -> Profile:
         skip=conditions(entries["skip"], "`skip`", names) if "skip" in entries else (),
         account=template(entries["account"], "`account`", names),
         terms=_terms(entries["terms"], names) if "terms" in entries else None,
-        events=events(entries["events"], names),
+        events=plans,
+        gone=gone,
+        whole_of=whole_of,
     )
 
 
@@ -239,6 +249,16 @@ def _terms(node: Node, names: tuple[str, ...]) -> Terms:
         column=one_of(entries["column"], "`column`", names) if "column" in entries else None,
         codes={code.casefold(): _days(days) for code, days in codes.items()},
     )
+
+
+def _whole(node: Node | None, plans: Sequence[EventPlan]) -> tuple[Gone | None, tuple[str, ...]]:
+    if node is None:
+        return None, ()
+    entries = as_mapping(node, "`whole`", WHOLE_KEYS, ["gone"])
+    if all(plan.event != "invoice" for plan in plans):
+        raise node.refused("`whole` is said of invoices, and no row makes one; add `invoice` to `events`")
+    others = as_texts(entries["of"], "a profile") if "of" in entries else ()
+    return Gone(one_of(entries["gone"], "`gone`", tuple(Gone))), others
 
 
 def _days(node: Node) -> int:

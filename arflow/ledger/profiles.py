@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-from arflow.ledger.eventfields import Kind
+from arflow.ledger.eventfields import EVENTS, Kind
 from arflow.ledger.written import NumberStyle
 
 
@@ -36,6 +36,12 @@ class SignRule(StrEnum):
     AS_WRITTEN = "as_written"
     REVERSED = "reversed"
     ABSOLUTE = "absolute"
+
+
+class Gone(StrEnum):
+    """What may have become of an invoice that a file with everything open has no more."""
+
+    PAYMENT = "payment"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +110,23 @@ class EventPlan:
     attributes: Mapping[str, Kind] = field(default_factory=dict)
     contacts: tuple[Mapping[str, Template], ...] = ()
 
+    @property
+    def needs(self) -> str | None:
+        """The column whose cell must not be blank, if that is its condition."""
+        return next((condition.column for condition in self.only_if if not condition.patterns), None)
+
+    @property
+    def columns(self) -> Mapping[str, Kind]:
+        """Every column that it reads, and as what."""
+        kinds = EVENTS[self.event].all
+        texts = (template for contact in self.contacts for template in contact.values())
+        return {
+            **{condition.column: Kind.TEXT for condition in self.only_if},
+            **{name: Kind.TEXT for template in texts for name in template.names},
+            **{name: kinds[field] for field, template in self.fields.items() for name in template.names},
+            **self.attributes,
+        }
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Terms:
@@ -135,6 +158,19 @@ class Profile:
     account: Template
     terms: Terms | None = None
     events: tuple[EventPlan, ...]
+    gone: Gone | None = None
+    """What became of an open invoice that the file has no more; None where a file need not have everything."""
+    whole_of: tuple[str, ...] = ()
+    """Further profiles, whose invoices the file has as well while they are open."""
+
+    def only_read_by(self, plan: EventPlan) -> tuple[tuple[str, Kind], ...]:
+        """The columns that nothing but `plan` reads, and as what."""
+        if plan.event == "account":  # of which not every row says everything
+            return ()
+        others = {name for other in self.events if other is not plan for name in other.columns}
+        others |= {"currency", *self.account.names, *self.constants, *(condition.column for condition in self.skip)}
+        others |= {self.terms.column} if self.terms and self.terms.column else set()
+        return tuple((name, kind) for name, kind in plan.columns.items() if name not in others and name != plan.needs)
 
     @cached_property
     def is_of_now(self) -> bool:

@@ -45,6 +45,10 @@ class Reject:
 
     line: int
     reason: str
+    account: str = ""
+    """Whose row it is, as far as that could be read; of which invoices, and in which currency."""
+    currency: str = ""
+    invoices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +67,7 @@ class RowReader:
     def __init__(self, profile: Profile, header: Sequence[str], positions: Mapping[str, int]) -> None:
         self.profile, self.width, self.positions = profile, len(header), positions
         self.labels = {name: shown(header[at]) for name, at in positions.items()}
+        self.unread = {plan.event: profile.only_read_by(plan) for plan in profile.events if plan.needs}
 
     def read(self, line: int, cells: Sequence[str]) -> Item:
         """What the row of `cells` that starts at `line` means. Raises WrongDateOrder with that line."""
@@ -83,7 +88,7 @@ class _RowInHand:
     """The cells of one row by name, and what was found wrong with them so far."""
 
     def __init__(self, reader: RowReader, cells: Sequence[str]) -> None:
-        self.profile, self.labels = reader.profile, reader.labels
+        self.profile, self.labels, self.unread = reader.profile, reader.labels, reader.unread
         self.troubles: dict[str, None] = {}
         self.known: dict[tuple[str, Kind], Value] = {}
         self.raw = dict(self.profile.constants)
@@ -97,11 +102,19 @@ class _RowInHand:
         self.account = self.name(self.profile.account, "account", needed=True)
         self.currency = self.known_currency()
         events = tuple(self.event(plan) for plan in self.profile.events if self.wants(plan))
+        for plan in self.profile.events:
+            self.check_unread(plan)
         if not events:
             self.troubles["no event of the profile fits this row; add it to `skip` if it is no data"] = None
         if self.troubles:
-            return Reject(line=line, reason="; ".join(self.troubles))
+            return self.reject(line, events)
         return Row(line=line, account=self.account, currency=self.currency, events=events)
+
+    def reject(self, line: int, events: Sequence[Event]) -> Reject:
+        """The reject, with all that is wrong with the row and what could be read of it all the same."""
+        invoices = tuple(event["id"] for event in events if event["event"] == "invoice" and "id" in event)
+        reason = "; ".join(self.troubles)
+        return Reject(line=line, reason=reason, account=self.account, currency=self.currency, invoices=invoices)
 
     def known_currency(self) -> str:
         """The row's currency; "" when it is blank or none, and then no amount of the row is read."""
@@ -113,6 +126,16 @@ class _RowInHand:
 
     def wants(self, plan: EventPlan) -> bool:
         return all(condition.holds(self.raw[condition.column]) for condition in plan.only_if)
+
+    def check_unread(self, plan: EventPlan) -> None:
+        """Notes what the row says of an event that it does not make, for the want of one cell: nobody would read it."""
+        if plan.needs is None or self.raw[plan.needs]:
+            return
+        for name, kind in self.unread[plan.event]:
+            value = self.read(name, kind)
+            if value != "" and not (kind is Kind.AMOUNT and _is_zero(str(value))):
+                said = f"{self.label(name)} says {shown(self.raw[name])}, but {self.label(plan.needs)} is empty"
+                self.troubles[f"{said}, so that no {plan.event} would be made of it"] = None
 
     def event(self, plan: EventPlan) -> Event:
         """The event that `plan` makes, as far as its values are good."""
@@ -234,7 +257,7 @@ class _RowInHand:
         negative = column.sign is SignRule.REVERSED and amount == size
         if column.negative_if:
             negative = column.negative_if.holds(self.raw[column.negative_if.column])
-        return f"-{size}" if negative and size.strip("0.") else size
+        return f"-{size}" if negative and not _is_zero(size) else size
 
     def label(self, name: str) -> str:
         """The header of `name` as the file has it."""
@@ -242,4 +265,8 @@ class _RowInHand:
 
 
 def _at_most_zero(amount: str) -> bool:
-    return amount != "" and (amount.startswith("-") or not amount.strip("0."))
+    return amount != "" and (amount.startswith("-") or _is_zero(amount))
+
+
+def _is_zero(amount: str) -> bool:
+    return not amount.strip("-0.")

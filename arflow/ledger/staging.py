@@ -4,6 +4,7 @@ All of it happens in the caller's one transaction. An event is new, unchanged, a
 the file is rejected with any of its events. Accounts are worked on in batches, so memory does not grow with the file.
 """
 
+import datetime as dt
 import itertools
 import json
 from collections import defaultdict
@@ -16,7 +17,7 @@ from sqlalchemy import Row as RowOf
 from arflow import clock
 from arflow.clock import Now
 from arflow.errors import Refused
-from arflow.ledger import currencies
+from arflow.ledger import currencies, whole
 from arflow.ledger.taking import Outcome, Staged, Taker
 from arflow.living import Engineering, Looking
 from arflow.rules.reference import Reference
@@ -38,15 +39,16 @@ def create_stage(connection: Connection) -> None:
     connection.execute(
         text(
             "CREATE TEMPORARY TABLE stage (line bigint, place bigint, account_id text, currency text, kind text, "
-            "day text, content text) ON COMMIT DROP"
+            "day text, content text, id text) ON COMMIT DROP"
         )
     )
     connection.execute(
         text("CREATE TEMPORARY TABLE stage_reject (line bigint PRIMARY KEY, reason text) ON COMMIT DROP")
     )
+    whole.create(connection)
 
 
-def stage(connection: Connection, rows: Iterable[tuple[int, str, str, Sequence[Row]]]) -> None:
+def stage(connection: Connection, rows: Iterable[tuple[int, str | None, str, Sequence[Row]]]) -> None:
     """Copy (line, account, currency or "", events) rows into the stage; nothing is kept in memory."""
     driver = connection.connection.driver_connection
     if driver is None:
@@ -55,7 +57,7 @@ def stage(connection: Connection, rows: Iterable[tuple[int, str, str, Sequence[R
     with driver.cursor() as cursor, cursor.copy("COPY stage FROM STDIN") as copy:
         for line, account, currency, contents in rows:
             for content in contents:
-                said = (content["event"], content["date"], json.dumps(content))
+                said = (content["event"], content["date"], json.dumps(content), content.get("id"))
                 copy.write_row((line, next(place), account, currency, *said))
 
 
@@ -64,6 +66,28 @@ def settle(connection: Connection, default: str) -> None:
     connection.execute(text("CREATE INDEX ON stage (account_id, place)"))
     connection.execute(text("ANALYZE stage"))
     currencies.settle(connection, default)
+
+
+_LOCK = (
+    """CREATE TEMPORARY TABLE head ON COMMIT DROP AS SELECT DISTINCT family AS id FROM account
+        WHERE id IN (SELECT account_id FROM settled UNION SELECT payer FROM link UNION SELECT account_id FROM gone)""",
+    "ANALYZE head",
+    """SELECT count(*) FROM (SELECT FROM account WHERE id IN (SELECT id FROM head)
+        ORDER BY id FOR UPDATE) AS locked""",
+    """SELECT count(*) FROM (SELECT FROM account WHERE family IN (SELECT id FROM head) AND family <> id
+        ORDER BY id FOR UPDATE) AS locked""",
+)
+
+
+def lock(connection: Connection) -> None:
+    """Lock the accounts that are staged, with their families and those that they shall pay through.
+
+    So nobody records anything of them between their comparison and the end of the transaction. All are locked before
+    the first is compared and in the order of `accounts.lock`, heads before members: who waits for an account of theirs
+    holds none that an import would wait for. No list of them is kept here.
+    """
+    for statement in _LOCK:
+        connection.execute(text(statement))
 
 
 def staged_accounts(connection: Connection, *, payers: bool) -> Iterator[list[str]]:
@@ -101,23 +125,27 @@ def take_in(
     *,
     correct: bool,
     is_of_now: bool,
+    is_whole: bool = False,
     import_id: int | None,
 ) -> None:
     """Compare, check and write the staged events of the accounts `ids`.
 
-    `is_of_now` tells that what the file says of an account itself has no date of its own.
+    `is_of_now` tells that what the file says of an account itself has no date of its own, `is_whole` that what it does
+    not have is not open.
     """
     staged = _staged(connection, ids)
     known = accounts.known_among(connection, ids)
     recorded = events.of_accounts(connection, [*known])  # of a new account nothing is
-    settled = currencies.settled(connection, ids)
-    takers = {key: Taker(key, settled[key], staged[key], recorded.get(key, []), outcome) for key in staged}
+    currencies_of = {**known, **currencies.settled(connection, ids)}
+    takers = {key: Taker(key, currencies_of[key], staged[key], recorded.get(key, []), outcome) for key in ids}
     opened = [taker.blank() for key, taker in takers.items() if key not in known and taker.decide(correct=correct)]
     for key in known:
         takers[key].decide(correct=correct)
     accounts.create(connection, opened, policies.latest_activation(connection))
     if is_of_now:
         _restate(connection, takers, now)
+    if is_whole:
+        _settle_gone(connection, takers, now)
     _write(connection, list(takers.values()), now, import_id)
     outcome.accounts += len(takers)
     outcome.opened += len(opened)
@@ -130,13 +158,28 @@ def take_in(
 def _restate(connection: Connection, takers: Mapping[str, Taker], now: Now) -> None:
     """Say now what the file says of accounts themselves, where by the dates of its rows it would lose to older news."""
     unsaid = {key: said for key, taker in takers.items() if (said := taker.unsaid())}
-    if not unsaid:
+    for key, moment in _moments(connection, {key: takers[key] for key in unsaid}, now):
+        takers[key].restate(unsaid[key], *moment)
+
+
+def _settle_gone(connection: Connection, takers: Mapping[str, Taker], now: Now) -> None:
+    """Take as paid what the file has no more, and take that back of what it has again."""
+    gone, back = whole.of_accounts(connection, [*takers])
+    for key, moment in _moments(connection, {key: takers[key] for key in {**gone, **back}}, now):
+        takers[key].settle(gone.get(key, ()), back.get(key, ()), moment)
+
+
+def _moments(
+    connection: Connection, takers: Mapping[str, Taker], now: Now
+) -> Iterator[tuple[str, tuple[dt.date, dt.time]]]:
+    """The local date and time of each account now."""
+    if not takers:
         return
-    looking = Looking(connection, sorted(unsaid), now, Engineering(evaluator=Reference()))
-    for key, said in unsaid.items():
+    looking = Looking(connection, sorted(takers), now, Engineering(evaluator=Reference()))
+    for key, taker in takers.items():
         life = looking.standing(key)
-        zone = life.calendar().zone(takers[key].timezone or life.account.timezone)
-        takers[key].restate(said, *clock.local_moment(now, zone))
+        zone = life.calendar().zone(taker.timezone or life.account.timezone)
+        yield key, clock.local_moment(now, zone)
 
 
 def put_rejects_aside(connection: Connection, outcome: Outcome) -> None:

@@ -4,9 +4,11 @@ A whole row of the file is rejected with any of its events.
 """
 
 import datetime as dt
+import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,7 +20,7 @@ from arflow.accounts.entries import Account
 from arflow.accounts.events import AMOUNTS, Event, parse
 from arflow.accounts.timeline import identity, same_content
 from arflow.errors import Refused
-from arflow.ledger import restating
+from arflow.ledger import gone, restating
 from arflow.ledger.contradictions import contradictions
 from arflow.ledger.restating import Said
 from arflow.store import events
@@ -27,6 +29,12 @@ from arflow.store.events import StoredEvent
 _REPEATABLE = frozenset(
     {"contact", "tag", "untag", "hold", "hold_released", "forced", "notice_delivered", "notice_failed"}
 )
+
+MOST_TOLD = 5
+"""How many of the invoices that are gone are told."""
+
+_ONE_BY_ONE = 20
+"""How many wrong corrections of an account are taken back one by one; for each of them its books are folded anew."""
 
 
 @dataclass
@@ -44,6 +52,13 @@ class Outcome:
     """(line, what differs) of known events with other content."""
     rejects: dict[int, str] = field(default_factory=dict)
     """Lines of the accounts at hand whose rows contradict what is recorded, and why."""
+    gone: Counter[str] = field(default_factory=Counter)
+    """What was taken as paid because the file has it no more: minor units by currency."""
+    gone_invoices: int = 0
+    gone_told: list[str] = field(default_factory=list)
+    """The first of them."""
+    open_again: int = 0
+    """How many of which that was taken back, since the file has them again."""
     accounts: int = 0
     opened: int = 0
     touched: list[str] = field(default_factory=list)
@@ -123,9 +138,7 @@ class Taker:
         """Sort the staged events into new, unchanged, corrections and rejects; whether anything is to be written."""
         self._sort_out(correct=correct)
         self._leave_out_rejects()
-        for line, reason in self._contradictions().items():
-            self._reject(line, reason)
-        self._leave_out_rejects()
+        self._leave_out_contradictions()
         self._count()
         return bool(self.new or self.corrected)
 
@@ -168,14 +181,47 @@ class Taker:
         self.new = [entry for entry in self.new if entry[0].line not in self.outcome.rejects]
         self.corrected = [entry for entry in self.corrected if entry[1].line not in self.outcome.rejects]
 
-    def _contradictions(self) -> dict[int, str]:
-        """The lines of the file that contradict the rest of the account's books, and why."""
+    def _leave_out_contradictions(self) -> None:
+        """Take out the lines that contradict the rest of the account's books.
+
+        Corrections go one by one, and what is recorded comes back in their places: lines that contradict a wrong
+        correction may well fit that.
+        """
+        for rounds in itertools.count():
+            corrections = {event.line for _, event in self.corrected}
+            found = self._contradictions(corrections if rounds < _ONE_BY_ONE else frozenset())
+            wrong = {line: found[line] for line in corrections & found.keys()}
+            for line, reason in (wrong or found).items():
+                self._reject(line, reason)
+            self._leave_out_rejects()
+            if not wrong:
+                return
+
+    def _contradictions(self, until: AbstractSet[int]) -> dict[int, str]:
         mine = {event.line for event, _, _ in self.new} | {event.line for _, event in self.corrected}
         if not mine:
             return {}
+        return contradictions(self.blank(), self._whole(), mine, until)
+
+    def _whole(self) -> list[Event]:
+        """All that will be known of the account, with its corrections."""
         replaced = {stored.row: event for stored, event in self.corrected}
-        whole = [replaced.get(stored.row, stored.event) for stored in self.recorded]
-        return contradictions(self.blank(), [*whole, *(event for event, _, _ in self.new)], mine)
+        recorded = [replaced.get(stored.row, stored.event) for stored in self.recorded]
+        return [*recorded, *(event for event, _, _ in self.new)]
+
+    # --- what the file does not say -----------------------------------------------------------------------------------
+
+    def settle(self, invoices: Collection[str], payments: Collection[str], moment: tuple[dt.date, dt.time]) -> None:
+        """Add a payment of what is open of `invoices`, which are gone, and take back `payments` of others before."""
+        known = self._whole()
+        paid, taken_back = gone.paid(self.blank(), known, invoices, moment), gone.taken_back(known, payments, moment)
+        self.new += [(event, _identity(event), 1) for event in (*paid, *taken_back)]
+        for payment in paid:
+            self.outcome.gone[self.currency] += money.parse(payment.text("amount"), self.currency)
+        self.outcome.gone_invoices += len(paid)
+        self.outcome.open_again += len(taken_back)
+        told = [f"{one.text('invoice')} of {self.account} ({one.text('amount')} {self.currency})" for one in paid]
+        self.outcome.gone_told += told[: max(0, MOST_TOLD - len(self.outcome.gone_told))]
 
     # --- what the file says of the account itself ---------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ has the type of its fact: amounts are minor units, days and counts are integers.
 
 import operator
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -67,6 +68,8 @@ _MEANT: Mapping[str, str] = MappingProxyType(
     | dict.fromkeys("$€£¥", "the amount alone, in the currency of the policy")
 )
 """What to write instead of what other languages, and word processors, have."""
+_TURNED: Mapping[str, str] = MappingProxyType({"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="})
+_WORDS = ("and", "or", "not", "in")
 _THOUSANDS = re.compile(r"[0-9]{3}(\.[0-9]+)?")
 _MAX_DEPTH = 50
 _MAX_LENGTH = 20_000
@@ -83,10 +86,26 @@ def _tokens(text: str) -> list[_Token]:
     if len(text) > _MAX_LENGTH:
         raise Refused(f"an expression may have {_MAX_LENGTH} characters at most, this one has {len(text)}")
     found = [_Token(str(match.lastgroup), match.group(str(match.lastgroup))) for match in _TOKEN.finditer(text)]
-    for token in found:
-        if token.kind in ("slip", "other"):
-            raise Refused(f"`{token.text}` is no part of the language of `when`{_instead(token.text)}")
+    for before, token in zip([None, *found], found, strict=False):
+        _check(token, before)
     return [*found, _Token("end", "the end")]
+
+
+def _check(token: _Token, before: _Token | None) -> None:
+    """Raise Refused for what no expression holds."""
+    if token.kind == "other" and not token.text.isprintable():
+        raise Refused(_unseen(token.text, before))
+    if token.kind in ("slip", "other"):
+        raise Refused(f"`{token.text}` is no part of the language of `when`{_instead(token.text)}")
+    if token.kind == "word" and token.text not in _WORDS and token.text.lower() in _WORDS:
+        raise Refused(f"`{token.text}` is written in small letters: `{token.text.lower()}`")
+
+
+def _unseen(text: str, before: _Token | None) -> str:
+    """The refusal of a character that nobody sees, which web pages and word processors leave behind."""
+    name = ", ".join(part for part in (unicodedata.name(text, ""), f"U+{ord(text):04X}") if part)
+    place = f"after `{before.text}`" if before else "at the beginning"
+    return f"an invisible character ({name}) stands {place}; delete it"
 
 
 def _instead(text: str) -> str:
@@ -189,13 +208,20 @@ class _Parser:
         start, member = self._at, self._take()
         negated = self._accept("not")
         if not self._accept("in"):
-            raise Refused(f'`{member.text}` cannot stand on the left; write the fact first, as in `country == "US"`')
+            raise Refused(f"`{member.text}` cannot stand on the left; write the fact first{self._turned(member)}")
         spec = self._fact(self._take())
         if spec.type is not FactType.SET:
             raise Refused(f"`{spec.name}` is no set; write `{spec.name} == {member.text}`")
         if member.kind != "text":
             raise Refused(f"`{spec.name}` holds texts; quote `{member.text}`")
         return self._clause(spec, "has not" if negated else "has", (member.text[1:-1],), start)
+
+    def _turned(self, member: _Token) -> str:
+        """What `3 <= days_overdue`, of which `member` was read, is the other way round; else an example."""
+        op, fact = self._now.text, self._tokens[min(self._at + 1, len(self._tokens) - 1)].text
+        if op in _TURNED and fact in self._facts:
+            return f": `{fact} {_TURNED[op]} {member.text}`"
+        return ', as in `country == "US"`'
 
     def _fact(self, token: _Token) -> FactSpec:
         if token.kind != "word":

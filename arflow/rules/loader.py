@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 from arflow import money
-from arflow.errors import NotEnforcedYet, Refused
+from arflow.errors import Refused
 from arflow.isodates import read_date
 from arflow.rules.calendar_keys import read_calendar
 from arflow.rules.catalogue import CATALOGUE, attribute
@@ -45,9 +45,10 @@ _AMOUNT_KEYS = ("amount", "credit", "credit_limit")
 def load_policy(text: str | bytes, *, file: str, templates: Collection[str] | None = None) -> Policy:
     """The policy in `text`. Raises Refused with file, line and reason.
 
-    `templates` are the names that `send` may use; None takes any name, as a replay does.
+    `templates` are the names that `send` may use. None is for a document that was accepted before, as each version that
+    is kept, and for a replay: any name is taken, and what earlier releases accepted can be read for good.
     """
-    root = load(text, file=file, max_bytes=MAX_BYTES)
+    root = load(text, file=file, max_bytes=MAX_BYTES, is_kept=templates is None)
     source = text if isinstance(text, str) else text.decode("utf-8-sig")
     return read_policy(root, source.removeprefix("\ufeff"), templates=templates)
 
@@ -66,11 +67,11 @@ class _Loader:
     """Reads one document from its root; every method reads one key or one entry and refuses with its line."""
 
     def __init__(self, root: Node, file: str, templates: Collection[str] | None) -> None:
-        self._file = file
+        self._file, self._is_new = file, templates is not None
         self._keys = as_mapping(root, "the policy", _KEYS, ("policy", "currency", "rules"))
         for key in _LATER:
             if key in self._keys:
-                raise NotEnforcedYet(f"`{key}` is not enforced yet; leave it out", file=file, line=root.key_lines[key])
+                raise root.not_enforced(f"`{key}` is not enforced yet; leave it out", key)
         self._currency = self._read_currency()
         self._attributes = self._read_attributes()
         self._amount_attributes = [name for name, kind in self._attributes.items() if kind == "amount"]
@@ -171,12 +172,15 @@ class _Loader:
     def _example(self, node: Node) -> Example:
         keys = as_mapping(node, "an example", ("name", "account", "events", "expect"), ("name", "events", "expect"))
         account = as_mapping(keys["account"], "`account`") if "account" in keys else {}
+        expected = as_list(keys["expect"], "`expect`")
+        if not expected and self._is_new:
+            raise keys["expect"].refused("`expect` is empty, so the example tests nothing; say a date and a state")
         events = as_list(keys["events"], "`events`")
         return Example(
             name=as_text(keys["name"], "`name`"),
             account=self._plain_keys(account),
             events=tuple(self._plain_keys(as_mapping(entry, "an event")) for entry in events),
-            expect=tuple(self._expected(entry) for entry in as_list(keys["expect"], "`expect`")),
+            expect=tuple(self._expected(entry) for entry in expected),
             line=node.line,
             account_line=keys.get("account", node).line,
             event_lines=tuple(entry.line for entry in events),

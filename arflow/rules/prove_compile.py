@@ -21,11 +21,14 @@ MOST_MEMORY = 3 * 1024**3
 def prove_compile(policy: Policy, seconds: float = SECONDS) -> None:
     """Raise Refused unless `policy` compiles within `seconds`."""
     done = in_own_process("arflow.rules.prove_compile", policy.source, seconds)
-    if not done.is_over:
-        reason = f"the rules of `{policy.name}` do not compile within {seconds:g} seconds; simplify them"
-        raise Refused(reason)
     if done.trouble:
-        raise Refused(f"the rules of `{policy.name}` do not compile: {done.trouble}")
+        raise Refused(f"the rules of `{policy.name}` do not compile: {done.trouble}" if done.is_over else done.trouble)
+    if not done.is_over:
+        raise Refused(f"the rules of `{policy.name}` do not compile within {seconds:g} seconds; simplify them")
+
+
+ENDED = "the check was ended by the system; try again"
+"""What is said where something else ended such a process, as for want of memory: that says nothing of its document."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,7 @@ class Done:
     written: bytes
     is_over: bool = True
     trouble: str = ""
+    """Nothing where its time was up, and ENDED where somebody else has ended it."""
 
 
 def in_own_process(module: str, source: str, seconds: float) -> Done:
@@ -46,6 +50,8 @@ def in_own_process(module: str, source: str, seconds: float) -> Done:
         )
     except subprocess.TimeoutExpired as expired:
         return Done(written=expired.stdout or b"", is_over=False)
+    if done.returncode < 0:  # a signal
+        return Done(written=done.stdout, is_over=False, trouble=ENDED)
     last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit {done.returncode}"]
     return Done(written=done.stdout, trouble=last[0] if done.returncode else "")
 

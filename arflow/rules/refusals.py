@@ -1,68 +1,78 @@
 """All that is wrong with a policy document at once, for those who edit one.
 
-The loader refuses at the first thing that is wrong. Here that thing is taken out of the tree, and the rest is read
-again, until nothing is wrong any more, or what is left depends on what was taken out. Pure, as the loader is.
+The loader refuses at the first thing that is wrong. Here something harmless is put in its place, and the document is
+read again, until nothing is wrong any more. Pure, as the loader is.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+import re
+from collections.abc import Collection
 
 from arflow.errors import Refused
 from arflow.rules.loader import MAX_BYTES, read_policy
-from arflow.rules.yamlnodes import Node, load
+from arflow.rules.neutral import Path, path_of, value_at, without
+from arflow.rules.yamlnodes import Node, RefusedHere, load
 
 MOST = 20
 """How many refusals are told at once."""
 
-_LISTS = ("rules", "never", "examples")
-_OTHERS_NEED = ("policy", "currency", "attributes")
+_MOST_ROUNDS = 3 * MOST
 
 
 def refusals(text: str, *, file: str, templates: Collection[str] | None = None) -> tuple[Refused, ...]:
-    """Why `load_policy` refuses `text`, by line; empty when it does not."""
+    """Why `load_policy` refuses `text`, by line; empty when it does not.
+
+    Of a text that is no YAML, and of an expression, the first thing only: what comes after it cannot be read.
+    """
     try:
-        root: Node | None = load(text, file=file, max_bytes=MAX_BYTES)
+        root = load(text, file=file, max_bytes=MAX_BYTES, is_kept=templates is None)
     except Refused as refused:
         return (refused,)
-    found: list[Refused] = []
-    while root is not None and len(found) < MOST:
+    return tuple(sorted(_Search(root, templates).found(), key=lambda refused: refused.line or 0))
+
+
+class _Search:
+    """Goes from one refusal of a document to the next."""
+
+    def __init__(self, root: Node, templates: Collection[str] | None) -> None:
+        self._root, self._templates = root, templates
+        self._found: list[Refused] = []
+        self._spoilt: list[str] = []
+        """Attributes whose declaration is wrong, as patterns: what is asked of them is not judged."""
+
+    def found(self) -> list[Refused]:
+        """What is wrong with it; at most MOST."""
+        for _ in range(_MOST_ROUNDS):
+            refused = self._next()
+            if refused is None or not self._takes(refused):
+                break
+        return self._found
+
+    def _next(self) -> Refused | None:
         try:
-            read_policy(root, "", templates=templates)
+            read_policy(self._root, "", templates=self._templates)
         except Refused as refused:
-            if refused.line in {one.line for one in found}:
-                break  # what was taken out was not it
-            found.append(refused)
-            root = _without(root, refused.line)
-        else:
-            break
-    return tuple(sorted(found, key=lambda refused: refused.line or 0))
-
-
-def _without(root: Node, line: int | None) -> Node | None:
-    """The document without the entry or key in which `line` stands; None when the rest cannot be read without it."""
-    places = [place for place in _places(root) if line is not None and place[0] <= line]
-    if not places or not isinstance(root.value, Mapping):
+            return refused
         return None
-    _, _, key, at = max(places)
-    rest = dict(root.value)
-    if at >= 0:
-        entries = _listed(rest[key])
-        rest[key] = replace(rest[key], value=entries[:at] + entries[at + 1 :])
-        return replace(root, value=rest) if _listed(rest[key]) or key != "rules" else None
-    if key in _OTHERS_NEED or key in _LISTS:
-        return None
-    del rest[key]
-    return replace(root, value=rest)
 
+    def _takes(self, refused: Refused) -> bool:
+        """Note a refusal; gives whether the document can be read on without it."""
+        path = path_of(self._root, refused) if isinstance(refused, RefusedHere) else None
+        if (path is None or not self._only_follows(path)) and not self._is_told(refused):
+            self._found.append(refused)
+        if path is None or len(self._found) == MOST:
+            return False
+        if path[:1] == ("attributes",):
+            self._spoilt.append(rf"\battr_{re.escape(str(path[1]))}\b" if path[1:] else r"\battr_")
+        rest = without(self._root, path, is_key=isinstance(refused, RefusedHere) and refused.key is not None)
+        if rest is None:
+            return False
+        self._root = rest
+        return True
 
-def _places(root: Node) -> Iterator[tuple[int, bool, str, int]]:
-    """Each key of the document and each entry of its lists: its line, whether it is an entry, the key, its number."""
-    if isinstance(root.value, Mapping):
-        for key, node in root.value.items():
-            yield root.key_lines[key], False, key, -1
-            if key in _LISTS:
-                yield from ((entry.line, True, key, at) for at, entry in enumerate(_listed(node)))
+    def _is_told(self, refused: Refused) -> bool:
+        return any((one.line, one.reason) == (refused.line, refused.reason) for one in self._found)
 
-
-def _listed(node: Node) -> tuple[Node, ...]:
-    return node.value if isinstance(node.value, tuple) else ()
+    def _only_follows(self, path: Path) -> bool:
+        """Whether the expression at `path` asks for an attribute whose declaration is wrong."""
+        node = value_at(self._root, path)
+        return node is not None and any(re.search(pattern, node.text) for pattern in self._spoilt)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from arflow.errors import NotEnforcedYet, Refused, did_you_mean
+from arflow.errors import Refused, did_you_mean
 from arflow.rules.catalogue import FactSpec
 from arflow.rules.expressions import Expression, comparisons, parse
 from arflow.rules.policy import WIDE, Never, Rule
@@ -106,7 +106,7 @@ class RuleReader:
             raise node.refused("an effect is one pair, such as `send: friendly-reminder`")
         ((kind, name),) = entries.items()
         if kind in _LATER_EFFECTS:
-            raise NotEnforcedYet(f"the effect `{kind}` is not enforced yet", file=node.file, line=node.line)
+            raise node.not_enforced(f"the effect `{kind}` is not enforced yet")
         if kind not in list(EffectKind):
             known = did_you_mean(kind, list(EffectKind))
             raise node.refused(f"unknown effect `{kind}`{known}; there are {', '.join(EffectKind)}")

@@ -5,8 +5,10 @@ data: no anchors, aliases, tags or directives, no key twice, no key that is not 
 something else: `yes`, `on` and `2026-01-05` are text, `5000.0` keeps its decimals. What a key means is not known here.
 """
 
+import re
+import sys
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
@@ -25,14 +27,20 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from arflow.errors import Refused, did_you_mean
+from arflow.errors import NotEnforcedYet, Refused, did_you_mean
 from arflow.rules.yamlscalars import resolve
+from arflow.rules.yamlslips import Slip, advice
 
 MAX_DEPTH = 50
 """How deep lists and mappings may be nested in each other."""
 
 MAX_NODES = 200_000
 """How many values and keys one document may have; 2,000 rules have about 40,000."""
+
+_NO_CHARACTER = re.compile(r"[\x00\ud800-\udfff]")
+"""What escapes in double quotes can write although no text may hold it: a zero, and half of a pair of UTF-16."""
+
+_LONG_ESCAPE = re.compile(r"\\U([0-9a-fA-F]{8})")
 
 Style = Literal["plain", "quoted", "literal", "collection"]
 Value = bool | int | Decimal | str | tuple["Node", ...] | Mapping[str, "Node"] | None
@@ -53,20 +61,49 @@ class Node:
     key_lines: Mapping[str, int] = field(default_factory=dict)
     """The line of each key of a mapping."""
 
-    def refused(self, reason: str) -> Refused:
+    def refused(self, reason: str) -> "RefusedHere":
         """The refusal of this value, for the caller to raise."""
-        return Refused(reason, file=self.file, line=self.line)
+        return RefusedHere(reason, file=self.file, line=self.line, node=self)
 
-    def refused_key(self, key: str, reason: str) -> Refused:
+    def refused_key(self, key: str, reason: str) -> "RefusedHere":
         """The refusal of one key of this mapping, for the caller to raise."""
-        return Refused(reason, file=self.file, line=self.key_lines[key])
+        return RefusedHere(reason, file=self.file, line=self.key_lines[key], node=self, key=key)
+
+    def not_enforced(self, reason: str, key: str | None = None) -> "NotEnforcedHere":
+        """The refusal of what a later version acts on: this value, or one key of this mapping."""
+        line = self.line if key is None else self.key_lines[key]
+        return NotEnforcedHere(reason, file=self.file, line=line, node=self, key=key)
 
 
-def load(text: str | bytes, *, file: str, max_bytes: int) -> Node:
-    """The one document in `text` (bytes are UTF-8). Raises Refused, with file and line, for all but strict YAML 1.2."""
+class RefusedHere(Refused):
+    """A refusal that knows which value of the tree it is about, or which `key` of that value."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        node: Node | None = None,
+        key: str | None = None,
+    ) -> None:
+        self.node, self.key = node, key
+        super().__init__(reason, file=file, line=line)
+
+
+class NotEnforcedHere(RefusedHere, NotEnforcedYet):
+    """Such a refusal of something that a later version acts on."""
+
+
+def load(text: str | bytes, *, file: str, max_bytes: int, is_kept: bool = False) -> Node:
+    """The one document in `text` (bytes are UTF-8). Raises Refused, with file and line, for all but strict YAML 1.2.
+
+    One that `is_kept` was accepted before, so that it must be readable for good: where it holds the escape of what is
+    no character, U+FFFD stands.
+    """
     source = _as_source(text, file, max_bytes)
     try:
-        return _Builder(file, YAML(typ="safe", pure=True).parse(source)).document()
+        return _Builder(file, YAML(typ="safe", pure=True).parse(source), is_kept=is_kept).document()
     except ReaderError as error:
         line = source.count("\n", 0, error.position) + 1
         raise Refused("not YAML: a control character stands here", file=file, line=line) from None
@@ -74,6 +111,8 @@ def load(text: str | bytes, *, file: str, max_bytes: int) -> Node:
         raise _not_yaml(error, file, source) from None
     except YAMLError as error:
         raise Refused(f"not YAML: {_one_line(str(error))}", file=file) from None
+    except (OverflowError, ValueError):  # the parser asks Python for a character of a number that none has
+        raise _beyond_all(source, file) from None
 
 
 def _as_source(text: str | bytes, file: str, max_bytes: int) -> str:
@@ -88,10 +127,19 @@ def _as_source(text: str | bytes, file: str, max_bytes: int) -> str:
 
 
 def _not_yaml(error: MarkedYAMLError, file: str, source: str) -> Refused:
-    mark = error.problem_mark or error.context_mark
-    reason = _one_line(str(error.problem or error.context or "it cannot be read"))
-    last = source.rstrip().count("\n") + 1
-    return Refused(f"not YAML: {reason}", file=file, line=min(mark.line + 1, last) if mark else None)
+    problem = _one_line(str(error.problem or error.context or "it cannot be read"))
+    mark, lines = error.problem_mark or error.context_mark, source.rstrip().splitlines() or [""]
+    if mark is None:
+        return Refused(f"not YAML: {problem}", file=file)
+    line, begun = (min(place.line + 1, len(lines)) for place in (mark, error.context_mark or mark))
+    told = advice(Slip(problem=problem, lines=lines, line=line, begun=begun)) or (problem, line)
+    return Refused(f"not YAML: {told[0]}", file=file, line=told[1])
+
+
+def _beyond_all(source: str, file: str) -> Refused:
+    first = next((found for found in _LONG_ESCAPE.finditer(source) if int(found[1], 16) > sys.maxunicode), None)
+    line = source.count("\n", 0, first.start()) + 1 if first else None
+    return Refused("not YAML: an escape such as `\\U00110000` is no character", file=file, line=line)
 
 
 def _one_line(text: str) -> str:
@@ -101,8 +149,8 @@ def _one_line(text: str) -> str:
 class _Builder:
     """Turns the parser's events into nodes, one document only, and refuses as early as it can."""
 
-    def __init__(self, file: str, events: Iterator[Event]) -> None:
-        self.file, self.events, self.seen = file, events, 0
+    def __init__(self, file: str, events: Iterator[Event], *, is_kept: bool) -> None:
+        self.file, self.events, self.is_kept, self.seen = file, events, is_kept, 0
 
     def document(self) -> Node:
         self._skip_to_content()
@@ -155,10 +203,15 @@ class _Builder:
             if key in entries:
                 raise self.refused(inner, f"`{key[:60]}` is there twice (first at line {lines[key]})")
             lines[key] = _line(inner)
-            entries[key] = self.node(next(self.events), depth + 1)
+            entries[key] = self.value(next(self.events), depth + 1, lines[key])
         return Node(
             value=MappingProxyType(entries), file=self.file, line=_line(event), style="collection", key_lines=lines
         )
+
+    def value(self, event: Event, depth: int, line: int) -> Node:
+        """The value of a key in `line`; where none is written the parser stands at what comes next."""
+        node = self.node(event, depth)
+        return replace(node, line=line) if node.value is None and not node.text else node
 
     def key(self, event: Event, depth: int) -> str:
         node = self.node(event, depth)
@@ -169,8 +222,19 @@ class _Builder:
     def scalar(self, event: ScalarEvent) -> Node:
         if event.style:
             style: Style = "literal" if event.style in "|>" else "quoted"
-            return Node(value=event.value, file=self.file, line=_line(event), text=event.value, style=style)
+            text = self.characters(event)
+            return Node(value=text, file=self.file, line=_line(event), text=text, style=style)
         return Node(value=self.resolved(event), file=self.file, line=_line(event), text=event.value)
+
+    def characters(self, event: ScalarEvent) -> str:
+        """The text of a quoted scalar. JSON escapes each character beyond U+FFFF as two halves, which are joined."""
+        text = str(event.value)
+        if not _NO_CHARACTER.search(text):
+            return text
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        if (bad := _NO_CHARACTER.search(text)) and not self.is_kept:
+            raise self.refused(event, f"the escape `\\u{ord(bad[0]):04x}` is no character; leave it out")
+        return _NO_CHARACTER.sub("\ufffd", text)
 
     def resolved(self, event: ScalarEvent) -> bool | int | Decimal | str | None:
         try:

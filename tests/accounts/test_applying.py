@@ -79,6 +79,19 @@ def test_a_write_off_clears_and_can_be_taken_back_and_made_again() -> None:
     assert opens == [10000, 7000, 0, 7000, 0, 7000]
 
 
+def test_what_is_open_again_after_a_write_off_can_be_written_off_too() -> None:
+    """A payment that is reversed reopens it; what was written off comes back all together."""
+    off, back = {"event": "write_off", "invoice": "I1"}, {"event": "write_off_reversed", "invoice": "I1"}
+    reversed_ = {"event": "payment_reversed", "payment": "P1"}
+    lines: list[Line] = [invoice(), payment(amount="60.00"), off, reversed_, off, back, off]
+    opens = [sum(amount for _, amount in open_items(booked(*lines[:at]))) for at in range(3, 8)]
+    assert opens == [0, 6000, 0, 10000, 0]
+    offs = [one for one in booked(*lines).ledger.clearings.values() if one.kind is ClearingKind.WRITE_OFF]
+    assert [("I1#1", 4000, False), ("I1#2", 6000, False), ("I1#3", 10000, True)] == [
+        (one.id, one.amount, one.reversed_on is None) for one in offs
+    ]
+
+
 @pytest.mark.parametrize(
     ("closing", "still_open", "unapplied"),
     [
@@ -148,6 +161,10 @@ def test_tags_and_holds_come_and_go() -> None:
         ([{"event": "payment_reversed", "payment": "P9"}], "payment `P9`, which is to be reversed, is unknown"),
         ([payment(), *[{"event": "payment_reversed", "payment": "P1"}] * 2], "is reversed already, on 2026-01-05"),
         ([{"event": "credit", "id": "C1", "invoice": "I1"}], "credit `C1` names invoice `I1`"),
+        (
+            [invoice(), {"event": "credit", "id": "dispute D1", "invoice": "I1"}],
+            "credit `dispute D1` cannot be called so: `dispute ...` is what the credit of an upheld dispute is called",
+        ),
         ([{"event": "write_off", "invoice": "I1"}], "write off names invoice `I1`"),
         ([invoice(), *[{"event": "write_off", "invoice": "I1"}] * 2], "is written off already"),
         ([invoice(), {"event": "write_off_reversed", "invoice": "I1"}], "is not written off on 2026-01-05"),

@@ -70,7 +70,7 @@ TOO_LONG = "is longer than 1,000,000"
 IMPORTS: Mapping[str, tuple[Callable[[BinaryIO], None], list[str], str]] = {
     "line.csv": (_csv, PLAIN, f"line 2: the line {TOO_LONG}"),
     "header.csv": (_line, PLAIN, f"line 1: the line {TOO_LONG}"),
-    "quoted.csv": (_quoted_lines, PLAIN, "line 2: a quote opens in this row and is not closed"),
+    "quoted.csv": (_quoted_lines, PLAIN, f"line 2: the row {TOO_LONG} characters; a quote opens in it"),
     "zeros.csv": (_zeros, PLAIN, "line 1"),
     "bomb.csv.gz": (_packed(_csv), PLAIN, f"line 2: the line {TOO_LONG}"),
     "line.jsonl": (_json, [], f"line 1: the line {TOO_LONG}"),

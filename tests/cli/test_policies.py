@@ -78,6 +78,15 @@ def test_an_example_that_fails_is_a_no(nowhere: Command, tmp_path: Path) -> None
     assert (1, 0, ["late payer"]) == (facts["examples"], facts["passed"], [f["example"] for f in facts["failures"]])
 
 
+def test_examples_of_one_name_are_counted_each(nowhere: Command, tmp_path: Path) -> None:
+    """Two of three fail, and they have the name of the third."""
+    rest = POLICY[POLICY.index("  - name: late payer") :]
+    twice = rest.replace("{date: 2026-01-18, state: current}", "{date: 2026-01-18, state: reminded}")
+    said = nowhere("policy", "test", _file(tmp_path, POLICY + twice + twice))
+    assert "bakery: 1 of 3 examples pass" == said.out.splitlines()[-1]
+    assert "2 of 3 examples fail (`late payer`, `late payer`)" in said.why()
+
+
 def test_a_policy_is_activated(asked: Command, lived: Engine, tmp_path: Path) -> None:
     """Every account is looked at anew under it, and who did it and why is kept."""
     said = asked("policy", "activate", _file(tmp_path, OTHERWISE), "--message", "a week later", "--actor", "Ada")

@@ -25,6 +25,10 @@ def _payment(line: int, number: str, invoice: str, date: str = "2026-01-06") -> 
     return _event(line, event="payment", id=number, amount="5.00", invoice=invoice, date=date)
 
 
+def _reversal(line: int, date: str) -> Event:
+    return _event(line, event="payment_reversed", payment="P1", date=date)
+
+
 def test_what_fits_is_no_contradiction() -> None:
     assert {} == contradictions(BLANK, [_invoice(1, "I1"), _payment(2, "P1", "I1")], {1, 2})
 
@@ -43,12 +47,30 @@ def test_a_line_is_left_out_with_all_its_events() -> None:
     assert [1, 2] == sorted(contradictions(BLANK, events, {1, 2, 3}))
 
 
-def test_a_new_line_is_to_blame_for_what_is_recorded() -> None:
-    """A correction that takes away what a recorded event needs is left out; others are not."""
-    recorded = _event(0, event="write_off", invoice="I1", date="2026-01-09")
-    elsewhere = _invoice(7, "I1", date="2026-01-10")
-    assert {7} != contradictions(BLANK, [_invoice(0, "I1"), recorded], {7}).keys()
-    assert {6} == contradictions(BLANK, [_invoice(6, "I2"), recorded, elsewhere], {6, 7}).keys()
+def test_a_line_that_moves_what_is_recorded_is_to_blame_wherever_it_stands_now() -> None:
+    """An invoice that is moved behind its own payment; the innocent row before that payment is not taken for it."""
+    recorded = _payment(0, "P1", "I1", "2026-01-20")
+    moved, innocent = _invoice(7, "I1", date="2026-01-25"), _invoice(6, "I2")
+    assert [7] == list(contradictions(BLANK, [innocent, recorded, moved], {6, 7}, {7}))
+    reason = contradictions(BLANK, [recorded, moved], {7})[7]
+    assert reason.startswith("with it the books would not fit any more: payment `P1` names invoice `I1`")
+
+
+def test_a_line_that_did_it_before_is_to_blame_and_no_innocent_one() -> None:
+    """The recorded reversal is of the twentieth; the file reverses on the fifteenth, and has good rows between."""
+    recorded = [_invoice(0, "I1"), _payment(0, "P1", "I1"), _reversal(0, "2026-01-20")]
+    good = [_invoice(day, f"X{day}", date=f"2026-01-{day}") for day in (16, 17, 18)]
+    new = [_reversal(1, "2026-01-15"), *good, _payment(19, "P2", "X16", "2026-01-19")]
+    assert {1} == contradictions(BLANK, [*recorded, *new], {1, 16, 17, 18, 19}).keys()
+
+
+def test_a_later_line_about_the_same_is_innocent_of_what_came_before() -> None:
+    """It is refused for itself; the write-off before it by the last new line, for want of one that is about it."""
+    recorded = _event(0, event="write_off", invoice="I9", date="2026-01-09")
+    later = _event(2, event="credit", id="C1", invoice="I9", amount="1.00", date="2026-01-10")
+    found = contradictions(BLANK, [_invoice(1, "I1"), recorded, later], {1, 2})
+    assert [1, 2] == list(found)
+    assert "credit `C1` names invoice `I9`" == found[2][:30]
 
 
 def test_what_is_recorded_and_contradicts_itself_is_no_lines_fault() -> None:

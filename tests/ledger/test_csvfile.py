@@ -289,3 +289,10 @@ def test_whoever_stops_in_the_middle_leaves_no_file_open(tmp_path: Path, packed:
     with pytest.raises(Refused, match="it lacks `account`"):
         next(iter(CsvFile(path, profileloader.find("plain"))))
     gc.collect()
+
+
+def test_a_field_may_be_as_long_as_its_line(read: Reading) -> None:
+    """In a column that nobody reads; only texts that are read are limited."""
+    remarks = "x" * 900_000
+    items = read(HEADER.replace("\n", ";Remarks\n") + GOOD.replace("\n", f";{remarks}\n"))
+    assert ["5"] == [event["id"] for event in events(items)]

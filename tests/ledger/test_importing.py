@@ -2,11 +2,14 @@
 
 import csv
 import datetime as dt
+import fcntl
 import gzip
 import json
 import os
 import resource
+import time
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,7 +21,7 @@ from arflow.cli import run
 from arflow.errors import Refused
 from arflow.explain import explained
 from arflow.ledger import importing, profileloader, staging
-from arflow.ledger.importing import Options
+from arflow.ledger.importing import Options, Report
 from arflow.reports.ageing import ageing
 from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
@@ -151,6 +154,52 @@ def test_rows_that_cannot_be_taken_go_to_the_reject_file(engine: Engine, tmp_pat
     decimals = "`1.234` has more decimals than USD, which has 2"
     assert [["line", "reason"], ["2", decimals], ["3", unknown]] == rows
     assert {"A": ("current", 5000)} == states(engine)
+
+
+def test_a_clean_run_takes_away_old_rejects(engine: Engine, tmp_path: Path) -> None:
+    """Those of the run before are mended, and what a killed run wrote nobody looks for; what is not ours stays."""
+    file, rejects = tmp_path / "e.jsonl", tmp_path / "e.jsonl.rejects.csv"
+    write_events(file, [{**INVOICE, "amount": "1.234"}])
+    take_in(engine, file, accept_rejects=True)
+    left, used = tmp_path / ".e.jsonl.rejects.csv.killed", tmp_path / ".e.jsonl.rejects.csv.running"
+    left.touch()
+    write_events(file, [INVOICE])
+    with used.open("w") as running:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        take_in(engine, file, dry_run=True)
+        assert {rejects, left, used, file} == {*tmp_path.iterdir()}
+        take_in(engine, file)
+    assert {used, file} == {*tmp_path.iterdir()}
+    rejects.write_text("line by line, somebody's own\n")
+    take_in(engine, file)
+    assert rejects.exists()
+
+
+def test_an_import_waits_for_who_records_at_the_same_moment(engine: Engine, tmp_path: Path) -> None:
+    """What a person records while the file is read is known when the file's events are compared with the books."""
+    step(engine, dt.date(2026, 1, 31))
+    dispute = {"event": "dispute", "account": "A", "date": "2026-01-20", "id": "D1", "invoice": "I1"}
+    take_in(engine, write_events(tmp_path / "1.jsonl", [INVOICE, dispute]))
+    closed = {"event": "dispute_closed", "account": "A", "date": "2026-01-24", "id": "D1", "outcome": "rejected"}
+    file, reports = write_events(tmp_path / "2.jsonl", [closed]), list[Report]()
+    importer = Thread(target=lambda: reports.append(take_in(engine, file, accept_rejects=True)))
+    with engine.begin() as connection:
+        said = {"event": "dispute_closed", "id": "D1", "outcome": "withdrawn"}
+        record(connection, "A", [said], actor="lena", engineering=Engineering(evaluator=Reference()))
+        importer.start()
+        _wait_for_its_lock(engine, importer)
+    importer.join()
+    assert [(1, "with it the books would not fit any more: dispute `D1` is closed already, on 2026-01-24")] == reports[
+        0
+    ].rejects
+
+
+def _wait_for_its_lock(engine: Engine, importer: Thread) -> None:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with engine.connect() as connection:
+        while importer.is_alive() and not connection.execute(text(query)).scalar_one():
+            connection.rollback()
+            time.sleep(0.01)
 
 
 def test_a_row_is_rejected_whole(engine: Engine, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from arflow.ledger import csvfile, profileevents, profileloader, staging, textlines
 from arflow.ledger.csvfile import CsvFile
 from arflow.ledger.eventfields import EVENTS, Kind
+from arflow.ledger.profiles import Gone
 from arflow.ledger.rowevents import MAX_NAME, MAX_TEXT, Item, Row, Skipped
 
 TEXT = (Path(__file__).parents[2] / "docs" / "imports.md").read_text("utf-8")
@@ -43,6 +44,7 @@ GENERATED = {
     "column keys": table(profileloader.COLUMN_KEYS),
     "terms keys": table(profileloader.TERMS_KEYS),
     "event keys": table(profileevents.EVENT_KEYS),
+    "whole keys": table(profileloader.WHOLE_KEYS),
     "events": events(),
     "limits": limits(),
     "shipped": table({name: profileloader.find(name).title for name in profileloader.shipped()}),
@@ -73,6 +75,13 @@ def test_the_first_profile_makes_the_events_that_are_shown(tmp_path: Path) -> No
     made = [event for item in items if isinstance(item, Row) for event in item.events]
     assert [json.loads(line) for line in block("json").splitlines()] == made
     assert isinstance(last, Skipped)
+
+
+def test_a_profile_becomes_whole_by_the_line_that_is_shown(tmp_path: Path) -> None:
+    """Added to the first profile."""
+    (tmp_path / "whole.yaml").write_text(block("yaml") + block("yaml", 1), "utf-8")
+    profile = profileloader.find(str(tmp_path / "whole.yaml"))
+    assert (Gone.PAYMENT, ("plain",)) == (profile.gone, profile.whole_of)
 
 
 def test_the_plain_example_makes_accounts_with_contacts_invoices_and_a_payment(tmp_path: Path) -> None:

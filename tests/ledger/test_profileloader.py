@@ -148,6 +148,21 @@ def test_every_key_of_a_profile_arrives() -> None:
             "key `mail` in a c",
         ),
         ("  invoice: {date: issued, id: number, amount: amount}", "  {}", 10, "`events` is empty"),
+        ("account:", "whole: true\naccount:", 8, "`whole`"),
+        ("account:", "whole: {}\naccount:", 8, "`whole` needs `gone`"),
+        ("account:", "whole: {gone: paid}\naccount:", 8, "`gone` cannot be `paid`"),
+        (
+            "account:",
+            "whole: {gone: payment, off: x}\naccount:",
+            8,
+            "unknown key `off` in `whole` (did you mean `of`?)",
+        ),
+        (
+            "  invoice: {",
+            "  payment: {date: issued, id: number, amount: amount}\nwhole: {gone: payment}\n#",
+            11,
+            "makes one",
+        ),
     ],
 )
 def test_a_profile_with_one_fault_is_refused_at_its_line(old: str, new: str, line: int, reason: str) -> None:

@@ -133,7 +133,7 @@ def test_who_pays_through_whom_is_left_to_the_dates() -> None:
     assert restating.unsaid([first], [], [first, second], [first, second]) == {"name": "P"}
 
 
-@pytest.mark.parametrize("name", ["plain", "open-items", "ibm-us", "ibm-dayfirst", "ibm-leading-zeros"])
+@pytest.mark.parametrize("name", profileloader.shipped())
 def test_the_profiles_that_come_along_have_no_date_for_what_they_say_of_accounts(name: str) -> None:
     assert profileloader.find(name).is_of_now
 

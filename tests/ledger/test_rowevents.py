@@ -125,3 +125,29 @@ def test_a_credit_without_an_amount_credits_all() -> None:
     """An optional field that no column gives is left out, as the contract says."""
     credit = {"event": "credit", "account": "C1", "date": "2026-01-02", "id": "N1", "invoice": "N1"}
     assert (credit,) == events(read(BY_TYPE, extra="CRED"))
+
+
+_PAID = """
+events:
+  invoice: {date: issued, id: number, amount: amount, due: issued}
+  payment: {only_if: paid_on, date: paid_on, id: "{number}-paid", invoice: number, amount: paid}
+"""
+
+
+@pytest.mark.parametrize(("paid", "is_rejected"), [("80.00", True), ("-1", True), ("0.00", False), ("", False)])
+def test_an_amount_that_nobody_would_read_rejects_its_row(paid: str, is_rejected: bool) -> None:
+    """Paid, but not when: to read it as unpaid would write to somebody who has paid. Nothing paid is said as 0, too."""
+    made = profileloader.from_text(
+        BASE.replace("COLUMN", "a").replace("extra: e", "paid_on: e, paid: p") + _PAID, file="t"
+    )
+    reader = RowReader(made, (*HEADER, "p"), dict(zip(made.columns, range(6), strict=True)))
+    item = reader.read(2, ["C1", "N1", "2026-01-02", "80.00", "", paid])
+    assert is_rejected is isinstance(item, Reject)
+    if isinstance(item, Reject):
+        assert f"`p` says `{paid}`, but `e` is empty, so that no payment would be made of it" == item.reason
+
+
+def test_what_another_event_reads_too_is_read() -> None:
+    """The number and the amount are the invoice's, also in a row without a payment."""
+    both = _PAID.replace("amount: paid", "amount: amount").replace("paid_on", "extra")
+    assert ["invoice"] == [event["event"] for event in events(read(both))]

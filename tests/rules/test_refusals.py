@@ -1,7 +1,9 @@
 """All that is wrong with a document is told at once, each with its line, and nothing that is not wrong."""
 
+import json
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from arflow.errors import Refused
@@ -49,9 +51,116 @@ def test_what_only_follows_from_another_mistake_is_not_told() -> None:
     text = HEAD + "attributes: {region: txt}\nrules:\n"
     text += "  - {id: a, from: current, when: 'attr_region == \"x\"', to: called}\n"
     assert [3] == [refused.line for refused in refusals(text, file="p.yaml")]
-    assert [2] == [
-        refused.line for refused in refusals("policy: p\ncurrency: DOLLARS\nrules:\n" + BAD % 1, file="p.yaml")
-    ]
+    assert [3] == [refused.line for refused in refusals(text.replace("{region: txt}", "region"), file="p.yaml")]
+    dinars = "policy: p\ncurrency: KWDD\nrules:\n" + GOOD.replace("days_overdue >= 3", "open_amount > 0.125") % 1
+    assert [2] == [refused.line for refused in refusals(dinars, file="p.yaml")]
+    assert [2, 4] == [refused.line for refused in refusals(dinars.replace("open_", "opne_"), file="p.yaml")]
+
+
+SOUND = """\
+policy: p
+currency: USD
+precedence: 5
+catch_up: jump
+attributes:
+  region: text
+calendar:
+  timezone: account
+  act_at: "06:00"
+  act_until: "07:00"
+  weekend: [sun]
+promises:
+  grace_days: 1
+  tolerance: 1.00
+guards:
+  fresh_cash:
+    max_age_hours: 36
+  storm_fuse:
+    times_usual: 3
+rules:
+  - id: a
+    from: [current, reminded]
+    when: days_overdue >= 3
+    to: called
+    do:
+      - {send: first-reminder}
+      - {call: desk}
+    why: Late.
+  - id: b
+    from: called
+    when: attr_region == "x"
+    do: [{tag: t}]
+    repeat_after_days: 3
+never:
+  - id: n
+    to: escalated
+    when: on_hold
+examples:
+  - name: e
+    events:
+      - {event: hold, date: 2026-01-01}
+    expect:
+      - date: 2026-01-01
+        state: current
+        account: A
+"""
+SLIPS = (
+    ("policy: p", "policy: p p"),
+    ("currency: USD", "currency: DOLLARS"),
+    ("precedence: 5", "precedence: high"),
+    ("catch_up: jump", "catch_up: hop"),
+    ("timezone: account", "timezone: Paris"),
+    ('act_at: "06:00"', "act_at: 6"),
+    ('act_until: "07:00"', "act_until: 7"),
+    ("weekend: [sun]", "weekend: [so]"),
+    ("grace_days: 1", "grace_day: 1"),
+    ("tolerance: 1.00", "tolerance: -1"),
+    ("max_age_hours: 36", "max_age_hour: 36"),
+    ("times_usual: 3", "times_usual: 1"),
+    ("id: a", "id: a a"),
+    ("from: [current, reminded]", "from: [current, remindd]"),
+    ("when: days_overdue >= 3", "wen: days_overdue >= 3"),
+    ("to: called", "to: caled"),
+    ("{send: first-reminder}", "{send: frist-reminder}"),
+    ("{call: desk}", "{ring: desk}"),
+    ("from: called", "from: [any, called]"),
+    ('attr_region == "x"', 'attr_regio == "x"'),
+    ("do: [{tag: t}]", "do: []"),
+    ("repeat_after_days: 3", "repeat_after_days: 0"),
+    ("id: n", "di: n"),
+    ("to: escalated", "to: court"),
+    ("when: on_hold", "when: on_hold == yes"),
+    ("name: e", "name: 5"),
+    ("- {event: hold, date: 2026-01-01}", "- hold"),
+    ("- date: 2026-01-01", "- date: 2026-02-30"),
+    ("state: current", "state: curent"),
+    ("account: A", "acount: A"),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.sampled_from(range(len(SLIPS))), max_size=MOST))
+@example(set(range(MOST)))
+@example(set(range(len(SLIPS) - MOST, len(SLIPS))))
+def test_every_mistake_is_told_however_near_another_and_none_that_only_follows(chosen: set[int]) -> None:
+    """In one rule, one calendar, one expectation: each at its line, whatever else is wrong."""
+    text = SOUND
+    for right, wrong in (SLIPS[at] for at in chosen):
+        assert right in text
+        text = text.replace(right, wrong, 1)
+    lines = SOUND.split("\n")
+    expected = sorted(next(at for at, line in enumerate(lines, 1) if SLIPS[one][0] in line) for one in chosen)
+    assert expected == [refused.line for refused in refusals(text, file="p.yaml", templates=["first-reminder"])]
+
+
+def test_two_mistakes_in_one_line_are_both_told() -> None:
+    """As in JSON, of which all may stand in one line."""
+    text = json.dumps({"policy": "p", "rules": [{"id": "a", "from": "x", "when": "y", "to": "z"}, 7], "authority": []})
+    found = [refused.reason for refused in refusals(text, file="p.yaml")]
+    assert 6 == len(found)
+    assert [1] * 6 == [refused.line for refused in refusals(text, file="p.yaml")]
+    wanted = ("needs `currency`", "`authority` is not", "unknown fact `y`", "unknown `x`", "unknown `z`", "`7`")
+    assert all(any(part in reason for reason in found) for part in wanted)
 
 
 @pytest.mark.parametrize(

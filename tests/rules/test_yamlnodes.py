@@ -1,5 +1,6 @@
 """Strict YAML 1.2: what is text stays text, every node knows its line, and what is not plain data is refused."""
 
+import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -67,6 +68,20 @@ def test_quoted_and_literal_texts_are_never_converted() -> None:
     assert ["quoted", "quoted", "literal"] == [node.style for node in found.values()]
 
 
+def test_the_two_halves_of_a_character_that_json_escapes_are_one() -> None:
+    """Python's json.dumps writes each emoji so, and JSON is YAML."""
+    written = json.dumps({"\U0001f600": "late \U0001f4b8!"})
+    (key, node), *_ = entries(written).items()
+    assert ("\U0001f600", "late \U0001f4b8!", node.value) == (key, node.text, node.text)
+
+
+def test_what_was_accepted_once_can_be_read_for_good() -> None:
+    """Earlier releases took halves of characters and zeros; databases hold such documents, whose text never changes."""
+    found = yamlnodes.load('{"a\\ud83d": "b\\ude00\\ud83d\\0"}', file="p.yaml", max_bytes=100, is_kept=True)
+    assert isinstance(found.value, Mapping)
+    assert {"a\ufffd": "b\ufffd\ufffd\ufffd"} == {key: node.value for key, node in found.value.items()}
+
+
 def test_nodes_and_keys_know_their_lines() -> None:
     """Lines count from 1, for values, keys and entries of lists, whatever ends the lines."""
     root = loaded("# head\r\na: 1\r\nb:\r\n  - x\r\n  - {c: 2,\r\n     d: 3}\r\n")
@@ -74,6 +89,11 @@ def test_nodes_and_keys_know_their_lines() -> None:
     assert {"a": 2, "b": 3} == root.key_lines
     first, second = yamlnodes.as_list(root.value["b"], "b")
     assert (4, 5, {"c": 5, "d": 6}) == (first.line, second.line, second.key_lines)
+
+
+def test_a_value_that_is_not_there_is_told_at_its_key() -> None:
+    found = entries("a: # nothing\n\nb:\n\n\nc: 1\nd:")
+    assert [1, 3, 6, 7] == [node.line for node in found.values()]
 
 
 @pytest.mark.parametrize(
@@ -106,6 +126,12 @@ def test_nodes_and_keys_know_their_lines() -> None:
         ("\ta: 1", 1, "not YAML"),
         ("a: 1\nb: \x01", 2, "control character"),
         (b"a: 1\nb: \xff", 2, "not UTF-8"),
+        ('a: 1\nb: "\\ud83d"', 2, r"the escape `\ud83d` is no character; leave it out"),
+        ('a: 1\nb: "\\U0000de00 x"', 2, r"the escape `\ude00` is no character"),
+        ('a: 1\n"b\\ud83d": 2', 2, r"the escape `\ud83d` is no character"),
+        ('a: 1\nb: "x\\0"', 2, r"the escape `\u0000` is no character"),
+        ('a: 1\nb: "\\U00110000"', 2, "is no character"),
+        ('a: 1\nb: "\\UFFFFFFFF"', 2, "is no character"),
         ("[" * 51, 1, "nested deeper than 50"),
         ("- " * 60 + "x", 1, "nested deeper than 50"),
         ("[" * 90_000, 1, "nested deeper than 50"),

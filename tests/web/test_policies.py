@@ -16,6 +16,7 @@ from arflow.advance import Engineering
 from arflow.rules.engine import DurableRules
 from arflow.rules.loader import load_policy
 from arflow.store import policies
+from arflow.web.policies import starts
 from tests.production import POLICIES, step, take_in, write_events
 from tests.web.conftest import PASSWORD, Live, Site, Visitor, look_at, violations
 
@@ -212,6 +213,39 @@ def test_a_draft_starts_from_a_version_a_standard_policy_or_a_skeleton(site: Sit
     assert 422 == petra.get("/policies/draft?start=empty&name=not+a+name").status_code
 
 
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("policy: bakery  # ours\n", "policy: %s  # ours\n"),
+        ('"policy": bakery\n', '"policy": %s\n'),
+        ("policy: 'bakery'\n", 'policy: "%s"\n'),
+        ('{title: "policy: zoo", policy: bakery}', '{title: "policy: zoo", policy: %s}'),
+        ('{"policy": "bakery", "rules": []}', '{"policy": "%s", "rules": []}'),
+        ("title: x\npolicy:\n  bakery\n", "title: x\npolicy:\n  bakery\n"),
+    ],
+)
+def test_another_name_is_put_in_wherever_the_key_stands(was: str, now: str) -> None:
+    """Nothing else changes; where it cannot be put in, the document stays."""
+    assert now.replace("%s", "mine") == starts.under("mine", was)
+    assert starts.is_under("mine", starts.under("mine", was)) is ("%s" in now)
+
+
+@pytest.mark.parametrize("name", ["2027", "true", "null", "1e5", "1e99999999", "9" * 50])
+def test_a_name_that_looks_like_a_number_stands_in_quotes(name: str) -> None:
+    assert f'policy: "{name}"\ntitle: x\n' == starts.under(name, "policy: bakery\ntitle: x\n")
+
+
+def test_a_name_that_cannot_be_put_in_is_told(site: Site, petra: Visitor) -> None:
+    version = save(site, DOCUMENT.replace("policy: bakery", "policy:\n  bakery"))
+    text = words(petra.get(f"/policies/draft?start={version}&name=mine").text)
+    assert "The name mine could not be put into this document" in text
+    version = save(site, DOCUMENT.replace("policy: bakery", '"policy": "bakery"'))
+    text = petra.get(f"/policies/draft?start={version}&name=mine").text
+    assert typed_in(text).startswith('"policy": "mine"\n')
+    assert "could not be put" not in text
+    assert "Edit bakery" in words(petra.get(f"/policies/draft?start={version}").text)
+
+
 def test_the_skeleton_is_in_order_and_its_examples_come_out(petra: Visitor) -> None:
     start = petra.get("/policies/draft?start=empty").text
     text = check(petra, typed_in(start)).text
@@ -247,6 +281,12 @@ def test_every_mistake_is_shown_at_its_line_with_the_lines_around_it_and_nothing
     assert '<a href="#line-19">Line 19</a>' in text
     assert '<span id="line-19">19</span>' in text
     assert wrong == typed_in(text)
+
+
+def test_so_many_mistakes_that_not_all_are_shown(petra: Visitor) -> None:
+    text = check(petra, DOCUMENT + "".join(f"key{at}: 1\n" for at in range(25))).text
+    assert "20 things must be mended first; more may follow." in text
+    assert "more may follow" not in check(petra, DOCUMENT + "key: 1\n").text
 
 
 def test_a_check_shows_warnings_differences_and_examples(site: Site, petra: Visitor) -> None:
@@ -308,11 +348,72 @@ def test_whatever_is_typed_is_refused_and_shown_again(petra: Visitor) -> None:
         assert document.replace("\r", "\n") == typed_in(answer.text)
 
 
+def test_a_zero_byte_is_told_at_its_line_and_nothing_typed_is_lost(site: Site, petra: Visitor) -> None:
+    """No database keeps one; a browser shows U+FFFD in its place."""
+    answer = check(petra, DOCUMENT + "# caf\0\n", do="save")
+    assert 422 == answer.status_code
+    assert f"Line {DOCUMENT.count(chr(10)) + 1} : Not YAML: a control character stands here" in words(answer.text)
+    assert DOCUMENT + "# caf\ufffd\n" == typed_in(answer.text)
+    assert 422 == check(petra, DOCUMENT + "# caf\0\n", do="save", start="\0").status_code
+    assert 400 == petra.get("/policies/draft?name=a%00").status_code
+    assert [] == site.sql("SELECT 1 FROM policy_version")
+
+
 def test_a_document_over_one_megabyte_is_refused_and_shown_again(petra: Visitor) -> None:
     document = DOCUMENT + "# and so on\n" * 90_000
     answer = check(petra, document)
     assert "up to 1,000,000 bytes" in answer.text
     assert document == typed_in(answer.text)
+
+
+def test_a_policy_that_json_has_written_shows_its_emoji(site: Site, petra: Visitor) -> None:
+    """json.dumps escapes each as two halves; one half alone is refused at its line, and shown where it is kept."""
+    half = DOCUMENT.replace("Shops that buy from the bakery", '"\\ud83d Shops"')
+    whole = half.replace("\\ud83d", "\\ud83c\\udf5e").replace("policy: bakery", "policy: bread")
+    assert "Line 2 : The escape \\ud83d is no character" in words(check(petra, half).text)
+    assert 303 == check(petra, whole, do="save").status_code
+    version = save(site, half)
+    assert "\U0001f35e Shops" in petra.get("/policies/").text
+    assert "\ufffd Shops" in petra.get("/policies/").text
+    assert 200 == petra.get(f"/policies/version/{version}").status_code
+
+
+def test_a_draft_under_another_name_says_what_stays_active(site: Site, petra: Visitor) -> None:
+    start = activate(site)
+    renamed = DOCUMENT.replace("policy: bakery", "policy: bakery-2")
+    said = (
+        "This renames bakery , which stays active: bakery-2 is a policy of its own.",
+        "bakery has the same currency and precedence and is asked first, by its name.",
+    )
+    text = words(check(petra, renamed, start=start).text)
+    assert [True, True] == [one in text for one in said]
+    assert "stays active beside it" not in text
+    saved = check(petra, renamed, do="save", start=start).location
+    assert said[0] in words(petra.get(saved).text)
+    again = words(petra.get(saved).text)
+    assert "bakery stays active beside it. bakery has the same currency and precedence and is asked first" in again
+    other = check(petra, renamed.replace("bakery-2", "a") + "precedence: 5\n")
+    assert "asked first" not in other.text
+    assert "bakery stays active beside it." in words(other.text)
+    assert "stays active" not in check(petra, TEN, start=start).text
+    assert "bakery has the same currency and precedence and is asked after this one" in words(
+        check(petra, renamed.replace("bakery-2", "a")).text
+    )
+
+
+def test_a_policy_is_taken_out_of_service_by_a_condition_that_no_account_meets(site: Site, tmp_path: Path) -> None:
+    """As docs/policies.md says; or by a lower precedence than the policy that is to have its accounts."""
+    begin(site, dt.date(2026, 2, 10))
+    second = DOCUMENT.replace("policy: bakery", "policy: bakery-2")
+    activate(site)
+    owe(site, tmp_path)
+    has = []
+    for document in (second, DOCUMENT + 'applies_to: country == "nowhere"\n', DOCUMENT, DOCUMENT + "precedence: -1\n"):
+        activate(site, document)
+        drain(site)
+        has += [row.policy_version for row in site.sql("SELECT policy_version FROM account")]
+    names = {load_policy(text, file="test").version: name for text, name in ((DOCUMENT, "first"), (second, "second"))}
+    assert ["first", "second", "first", "second"] == [names[version] for version in has]
 
 
 # --- activating -------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from arflow.checking import Checked, check
 from arflow.rules.catalogue import CATALOGUE
 from arflow.rules.comparing import marked
 from arflow.rules.policy import Policy
+from arflow.rules.refusals import MOST
 from arflow.rules.templates import KNOWN
 from arflow.store import policies
 from arflow.vocabulary import EffectKind, State
@@ -22,8 +23,11 @@ pages = Pages("drafts", __name__, roles={"policy_owner", "admin"}, url_prefix="/
 @pages.get("/draft")
 def draft() -> str:
     """The document of a version, of a policy that comes with arflow, or of the skeleton, to be edited."""
-    start = request.args.get("start", starts.EMPTY)
-    return _editor(start, starts.text(connection(), start, request.args.get("name", "").strip()))
+    start, name = request.args.get("start", starts.EMPTY), request.args.get("name", "").strip()
+    source = starts.text(connection(), start, name)
+    if name and not starts.is_under(name, source):
+        flash(f"The name `{name}` could not be put into this document; write it at its key `policy`.", "warning")
+    return _editor(start, source)
 
 
 @pages.post("/draft")
@@ -34,7 +38,7 @@ def judge() -> ResponseReturnValue:
     is_to_be_saved = request.form.get("do") == "save"
     if not is_to_be_saved or found.policy is None or not found.is_sound:
         return make_response(_editor(start, source, found), 422 if is_to_be_saved else 200)
-    return _save(found.policy, found)
+    return _save(start, found.policy, found)
 
 
 def _typed_document() -> str:
@@ -42,19 +46,23 @@ def _typed_document() -> str:
     return request.form.get("source", "").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _save(policy: Policy, found: Checked) -> ResponseReturnValue:
+def _save(start: str, policy: Policy, found: Checked) -> ResponseReturnValue:
     is_kept = any(one.version == policy.version for one in policies.kept(connection()))
     policies.save(connection(), policy, current_user().name)
     flash(f"This is kept already, as version {policy.version[:12]}." if is_kept else "Saved.", "success")
+    if renamed := starts.renamed(connection(), start, policy):
+        flash(f"{renamed}.", "warning")
     if found.failing:
         flash("It cannot be activated before all its examples come out.", "warning")
     return redirect(url_for("policies.version", version=policy.version[:12]), code=303)
 
 
-def _editor(start: str, source: str, found: Checked | None = None) -> str:
+def _editor(start: str, typed: str, found: Checked | None = None) -> str:
+    source = typed.replace("\0", "\ufffd")  # which is what a browser would make of it
+    policy = found.policy if found and found.is_sound else None
     refused = [(one, gathered.lines_around(source, one.line)) for one in found.refusals] if found else []
     meant = [one.line for one, _ in refused] + [tried.line for tried in found.failing] if found else []
-    name = starts.name_in(source)
+    name = policy.name if policy else starts.name_in(source)
     return render_template(
         "policies/draft.html",
         name=name,
@@ -63,8 +71,10 @@ def _editor(start: str, source: str, found: Checked | None = None) -> str:
         source=source,
         checked=found,
         refused=refused,
-        compared=_compared(start, found.policy) if found and found.is_sound and found.policy else None,
-        is_new=bool(found and found.policy and policies.active_one(connection(), found.policy.name) is None),
+        may_be_more=len(refused) == MOST,
+        compared=_compared(start, policy) if policy else None,
+        is_new=policy is not None and policies.active_one(connection(), policy.name) is None,
+        beside=gathered.neighbours(connection(), policy, starts.renamed(connection(), start, policy)) if policy else [],
         numbers=gathered.numbers(source, meant),
         marked=marked,
         facts=CATALOGUE.values(),

@@ -18,6 +18,7 @@ SPARE_LINES = 400
 """Numbers beside a draft for lines that are still to be written."""
 
 _AROUND = 2
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,29 @@ def compared(base: str, was: Policy | None, now: Policy) -> Compared | None:
     if was is None:
         return None
     return Compared(base=base, found=differences(was, now), is_same_text=was.version == now.version)
+
+
+def neighbours(connection: Connection, policy: Policy, renamed: str = "") -> list[str]:
+    """What would surprise somebody who activates `policy`: others that stay active, as `renamed` says of one."""
+    known = policies.activations(connection)
+    active = policies.active(connection, known, policies.latest_activation(connection))
+    others = [one for one in active if one.currency == policy.currency and one.name != policy.name]
+    is_new = all(one.name != policy.name for one in active)
+    first = renamed or (_stay(others) if others and is_new else "")
+    ties = [_tie(policy, other) for other in others if other.precedence == policy.precedence]
+    return [first, *ties] if first else ties
+
+
+def _stay(others: Sequence[Policy]) -> str:
+    names = ", ".join(f"`{one.name}`" for one in others[:_MOST_NAMED])
+    more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+    return f"{names}{more} {'stays' if len(others) == 1 else 'stay'} active beside it"
+
+
+def _tie(policy: Policy, other: Policy) -> str:
+    """Who has the accounts that both could have: precedence does not tell, so the name does."""
+    asked = "asked first" if other.name < policy.name else "asked after this one"
+    return f"`{other.name}` has the same currency and precedence and is {asked}, by its name"
 
 
 @dataclass(frozen=True, kw_only=True)
