@@ -1,12 +1,13 @@
 """Lists of accounts in the order in which people should work them. One query each, whatever the size of the book.
 
-What is due comes first; then what is collectible, the most first, and the oldest first among equals. Amounts of
-different currencies are never added or compared: each account has a place within its own currency (the share of
-accounts there with more), and the list goes by these places, so that the largest of every currency stand at its top.
+What is due comes first; then what is likely to be lost of what is collectible (`risk`), the most first, then the
+larger amount, then the oldest. Amounts of different currencies are never added or compared: each account has a place
+within its own currency (the share of accounts there with more), and the list goes by these places, so that those of
+every currency with the most at risk stand at its top.
 
 The amount by which the list is ordered is SQL's cheap measure: overdue and undisputed, less what open promises still
 cover. It differs from the fact `overdue_amount` where promises are in their days of grace, name invoices or share
-payments, and by one day before an account's `act_at`. What is shown is the fact.
+payments, and by one day before an account's `act_at`; broken promises are told as cheaply. What is shown is the fact.
 """
 
 import datetime as dt
@@ -19,11 +20,13 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Connection,
+    Double,
     Row,
     Select,
     Subquery,
     any_,
     case,
+    cast,
     false,
     func,
     or_,
@@ -36,7 +39,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 
 from arflow.accounts.entries import ClearingKind
 from arflow.clock import Now
-from arflow.desk import access, tasks
+from arflow.desk import access, risk, tasks
 from arflow.desk.users import User
 from arflow.life.records import EntryKind
 from arflow.reports.divided import contested
@@ -208,9 +211,11 @@ def _reached(user: User, which: Which) -> CTE:
 
 def _ranked(those: _Chosen, day: dt.date) -> Select[Any]:
     chosen, books, promised = those.accounts, _collectible(those, day), _promised(those, day)
-    measure = func.greatest(0, func.coalesce(books.c.amount, 0) - func.coalesce(promised.c.amount, 0))
+    measure = func.greatest(0.0, func.coalesce(books.c.amount, 0.0) - func.coalesce(promised.c.amount, 0.0))
     oldest = case((measure > 0, books.c.oldest))
-    place = func.percent_rank().over(partition_by=chosen.c.currency, order_by=[measure.desc(), oldest.asc()])
+    lost = risk.share_in_sql(day - func.coalesce(oldest, day), func.coalesce(promised.c.broken, 0) > 0)
+    by = [(measure * lost).desc(), measure.desc(), oldest.asc()]
+    place = func.percent_rank().over(partition_by=chosen.c.currency, order_by=by)
     is_due = chosen.c.has_call | chosen.c.has_task
     return select(
         chosen.c.id.label("account"),
@@ -253,7 +258,7 @@ def _collectible(those: _Chosen, day: dt.date) -> CTE:
     return (
         select(
             overdue.c.account_id,
-            func.sum(left).label("amount"),
+            cast(func.sum(left), Double).label("amount"),
             func.min(overdue.c.oldest).filter(left > 0).label("oldest"),
         )
         .select_from(joined)
@@ -263,15 +268,23 @@ def _collectible(those: _Chosen, day: dt.date) -> CTE:
 
 
 def _promised(those: _Chosen, day: dt.date) -> CTE:
-    """By account: what its promises that have not come due yet still cover."""
+    """By account: what its promises that have not come due yet still cover, and how many others it broke lately."""
     chosen, promise = those.accounts, tables.promise
-    is_open = promise.c.cancelled_at.is_(None) & (promise.c.due >= day)
-    covers = func.greatest(0, promise.c.amount - func.coalesce(_came(chosen), 0))
-    return (
-        select(promise.c.account_id, func.sum(covers).label("amount"))
+    counts = promise.c.cancelled_at.is_(None) & (promise.c.due >= day - dt.timedelta(days=risk.BROKEN_DAYS))
+    missing, is_open = promise.c.amount - func.coalesce(_came(chosen), 0), promise.c.due >= day
+    one = (
+        select(promise.c.account_id, missing.label("missing"), is_open.label("is_open"))
         .select_from(promise.join(chosen, chosen.c.id == promise.c.account_id))
-        .where(those.has(promise.c.account_id, "id"), is_open)
-        .group_by(promise.c.account_id)
+        .where(those.has(promise.c.account_id, "id"), counts)
+        .subquery("one")
+    )
+    return (
+        select(
+            one.c.account_id,
+            cast(func.sum(func.greatest(0, one.c.missing)).filter(one.c.is_open), Double).label("amount"),
+            func.count().filter(~one.c.is_open & (one.c.missing > 0)).label("broken"),
+        )
+        .group_by(one.c.account_id)
         .cte("promised")
     )
 

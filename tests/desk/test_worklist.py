@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event
 
 from arflow import clock
 from arflow.clock import Now
-from arflow.desk import actions, tasks, users, worklist
+from arflow.desk import actions, risk, tasks, users, worklist
 from arflow.desk.actions import Doing, FollowUp
 from arflow.desk.users import User
 from arflow.outlook import outlooks
@@ -163,6 +163,39 @@ def test_the_order_follows_what_is_collectible_as_the_facts_say(book: Engine) ->
         seen = outlooks(connection, [place.account for place in places], REAL)
     amounts = [seen[place.account].seen.facts.overdue_amount for place in places]
     assert ([50000, 40000, 30000, 20000], "A1") == (amounts, places[-1].account)
+
+
+def test_what_is_old_or_was_promised_in_vain_stands_above_more_money(book: Engine, tmp_path: Path) -> None:
+    """A third of the money four months late, or half of it promised in vain, is at more risk; as the facts say."""
+    lena, paid_back = person(book, "lena", "lead"), TODAY - 20 * DAY
+    late: list[dict[str, object]] = []
+    for key, amount, due in (("OLD", "333.00", TODAY - 121 * DAY), ("NEW", "999.00", TODAY - 14 * DAY)):
+        who = {"account": key, "date": "2025-09-01"}
+        late += [
+            {"event": "account", **who, "currency": "USD", "timezone": "UTC"},
+            {"event": "invoice", **who, "id": f"{key}-1", "amount": amount, "due": f"{due}"},
+        ]
+    who = {"account": "VAIN", "date": "2026-01-02"}
+    late += [
+        {"event": "account", **who, "currency": "USD", "timezone": "UTC"},
+        {"event": "invoice", **who, "id": "V1", "amount": "500.00", "due": f"{TODAY - 14 * DAY}"},
+        {"event": "promise", **who, "id": "P1", "amount": "500.00", "due": f"{paid_back + 2 * DAY}"},
+        {"event": "promise", **who, "id": "P2", "amount": "10.00", "due": f"{TODAY + 9 * DAY}"},
+    ]
+    take_in(book, write_events(tmp_path / "late.jsonl", late))
+    go_to(book, TODAY + DAY)
+    now = Now(day=TODAY + DAY)
+    with book.connect() as connection:
+        places = worklist.page(connection, lena, worklist.everything(), now, currency="USD", offset=0, limit=9).places
+        seen = outlooks(connection, [place.account for place in places], REAL)
+    at_risk = {}
+    for place in places:
+        facts = seen[place.account].seen.facts
+        has_broken = facts.broken_promises_90d > 0
+        at_risk[place.account] = risk.at_risk(facts.overdue_amount, facts.days_overdue, has_broken=has_broken)
+    assert 3 == len([key for key in ("VAIN", "OLD", "NEW") if key in at_risk])
+    assert list(at_risk) == sorted(at_risk, key=at_risk.__getitem__, reverse=True)
+    assert ["VAIN", "OLD"] == list(at_risk)[:2]
 
 
 def test_a_promise_that_was_paid_hides_no_other_debt(book: Engine, tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ from sqlalchemy import Connection
 
 from arflow import clock, explain, outlook, recording
 from arflow.clock import Now
-from arflow.desk import access, assignments, brief, tasks, wording, worklist
+from arflow.desk import access, assignments, brief, risk, tasks, wording, worklist
 from arflow.desk.tasks import Task
 from arflow.desk.users import User
 from arflow.desk.worklist import Place, Which, Worklist
 from arflow.outlook import Outlook
 from arflow.recording import Assigned
 from arflow.reports.shared import Shared
+from arflow.vocabulary import Facts
 from arflow.web.forms import Reading
 from arflow.web.pages import Pages
 from arflow.web.paging import paged
@@ -52,12 +53,16 @@ _CONDITIONS: Mapping[str, str] = MappingProxyType({"nobody": "without an owner",
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """An account on a list: its place there, its outlook, tasks that are due, what was promised, what comes next."""
+    """An account on a list: its place there, its outlook, tasks that are due, what was promised, what comes next.
+
+    `at_risk`: what of its collectible amount is likely never to come, in minor units.
+    """
 
     place: Place | None
     one: Outlook
     tasks: Sequence[Task]
     promised_by: dt.date | None
+    at_risk: int
     next: str
 
 
@@ -288,11 +293,16 @@ def _lines(ids: Sequence[str], places: dict[str, Place]) -> list[Line]:
             one=found[key],
             tasks=[task for task in due.get(key, ()) if task.due_on <= found[key].today],
             promised_by=next((verdict.promise.due for verdict in brief.promises(found[key].seen).open), None),
+            at_risk=_at_risk(found[key].seen.facts),
             next=_next(found[key]),
         )
         for key in ids
         if key in found
     ]
+
+
+def _at_risk(facts: Facts) -> int:
+    return risk.at_risk(facts.overdue_amount, facts.days_overdue, has_broken=facts.broken_promises_90d > 0)
 
 
 def _next(one: Outlook) -> str:
