@@ -322,8 +322,11 @@ def place(
     return _write(connection, living, living.live())
 
 
-def turn_delivery(connection: Connection, *, is_on: bool, actor: str, reason: str) -> bool:
-    """Turn the delivery switch; gives whether that changed anything. What waited for it is then looked at again."""
+def turn_delivery(connection: Connection, *, is_on: bool, actor: str, reason: str, seen: int | None = None) -> bool:
+    """Turn the delivery switch; gives whether that changed anything. What waited for it is then looked at again.
+
+    `seen` is the last turn that a person saw who turns it on; Conflict when it was turned off after that.
+    """
     now = clock.read(connection)
     return switch.turn(
         connection,
@@ -334,6 +337,7 @@ def turn_delivery(connection: Connection, *, is_on: bool, actor: str, reason: st
         known_on=now.day,
         start=now.start,
         start_day=now.start_day,
+        seen=seen,
     )
 
 

@@ -18,7 +18,7 @@ from arflow.errors import Refused
 from arflow.ledger import importing, profileloader
 from arflow.ledger.importing import Options, Report
 from arflow.ledger.profiles import Profile
-from arflow.store import migrating
+from arflow.store import cash, migrating
 
 
 @click.command(
@@ -58,6 +58,8 @@ def import_(
         with engine.connect() as connection, connection.begin() as transaction:
             _refuse_a_demo(connection)
             now = clock.read(connection)
+            if payments_complete:  # before any account is locked, as on the page that says so
+                cash.let_nobody_note(connection)
             done = importing.import_file(connection, file, now, options, bar.at)
             is_noted = payments_complete and _is_whole(done, corrections=corrections)
             if is_noted:

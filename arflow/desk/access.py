@@ -1,11 +1,11 @@
 """Which accounts a person reaches: one condition, for every page and form. What it leaves out is not there (404)."""
 
 import datetime as dt
+from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, select, true
 
 from arflow import clock
-from arflow.clock import Now
 from arflow.desk import users
 from arflow.desk.users import User
 from arflow.errors import SaysNo
@@ -81,43 +81,35 @@ def require(connection: Connection, user: User, account_id: str) -> None:
     They may open what they reach, and for a while what they have just recorded something on: logging a call closes the
     call by which they reached it, and often makes a rule hand the account over. No list and no search has that.
     """
-    may_open = or_(reachable(user), _just_recorded_by(user, clock.read(connection)))
-    if not connection.execute(select(account.c.id).where(account.c.id == account_id, may_open)).first():
+    reached = select(account.c.id).where(account.c.id == account_id, reachable(user))
+    if not connection.execute(reached).first() and not _is_mending(connection, user, account_id):
         raise SaysNo(f"there is no account `{account_id[:80]}` for you")
 
 
-def _just_recorded_by(user: User, now: Now) -> ColumnElement[bool]:
+def _is_mending(connection: Connection, user: User, account_id: str) -> bool:
     """Whether `user`, a caller, began to record on the account a short while ago, and nobody was given it since.
 
     It counts from the first recording of several: what they record meanwhile does not keep the account open for them.
-    """
-    if not user.is_any_of("caller"):
-        return false()
-    first = event.alias("first")
-    begun = first.c.known_on == now.day if now.at is None else _begins(user, first, now.at - MENDED_FOR)
-    return select(first.c.id).where(_is_recording(user, first), begun).correlate(account).exists()
-
-
-def _begins(user: User, recording: FromClause, since: dt.datetime) -> ColumnElement[bool]:
-    """Whether a recording of after `since` is the first one, because none was a short while before it."""
-    before = event.alias("before")
-    is_before = (before.c.known_at < recording.c.known_at, before.c.known_at > recording.c.known_at - MENDED_FOR)
-    earlier = select(before.c.id).where(_is_recording(user, before), *is_before).correlate(account, recording)
-    return and_(recording.c.known_at > since, ~earlier.exists())
-
-
-def _is_recording(user: User, found: FromClause) -> ColumnElement[bool]:
-    """Whether an event of the account is something that `user` recorded after it was last given to anybody.
-
     Given by a lead or the ledger: what a rule hands on, most often because of a recording, can still be mended.
     """
-    given = event.alias("given")
-    is_given = (given.c.account_id == account.c.id, given.c.kind == "account")
-    last_given = (
-        select(func.coalesce(func.max(given.c.id), 0))
-        .where(*is_given, given.c.content["owner"].astext.is_not(None))
-        .correlate(account)
-        .scalar_subquery()
-    )
-    of_account = (found.c.account_id == account.c.id, found.c.kind.in_(_RECORDED), found.c.actor == user.name)
-    return and_(*of_account, found.c.id > last_given)
+    if not user.is_any_of("caller"):
+        return False
+    given = event.c.content["owner"].astext.is_not(None)
+    last_given = select(func.max(event.c.id)).where(event.c.account_id == account_id, event.c.kind == "account", given)
+    since = func.coalesce(last_given.scalar_subquery(), 0)
+    recorded = (event.c.account_id == account_id, event.c.kind.in_(_RECORDED), event.c.actor == user.name)
+    query = select(event.c.known_at, event.c.known_on).where(*recorded, event.c.id > since).order_by(event.c.id)
+    rows, now = connection.execute(query).all(), clock.read(connection)
+    if now.at is None:
+        return any(row.known_on == now.day for row in rows)
+    begun = _last_begun(row.known_at for row in rows if row.known_at is not None)
+    return begun is not None and now.at - begun < MENDED_FOR
+
+
+def _last_begun(moments: Iterable[dt.datetime]) -> dt.datetime | None:
+    """When the last time began in which what was recorded could be mended; a new one begins after the last is over."""
+    begun: dt.datetime | None = None
+    for moment in moments:
+        if begun is None or moment - begun >= MENDED_FOR:
+            begun = moment
+    return begun

@@ -47,9 +47,9 @@ _MOST_LISTS = 32
 
 
 def _behind(connection: Connection, part: tuple[Asked, int]) -> list[Behind]:
-    """Some lines of a list, from a number on."""
+    """A block of a list, from a line on, and one line more: a page at its end looks whether there are others."""
     asked, first = part
-    return [behind(connection, asked, offset=first, limit=_BLOCK)]
+    return [behind(connection, asked, offset=first, limit=_BLOCK + 1)]
 
 
 def _flow(connection: Connection, days: tuple[dt.date, dt.date]) -> list[tuple[list[Flow], list[Moves]]]:
@@ -80,6 +80,8 @@ def flow_shown(connection: Connection, start: dt.date, until: dt.date) -> Told[t
 
 def behind_shown(connection: Connection, asked: Asked, offset: int, limit: int) -> Told[Behind] | None:
     """A part of a list, for a page; None while it is still being worked out."""
+    if not is_large(connection):
+        return Told(lines=[behind(connection, asked, offset=offset, limit=limit)])
     first = offset // _BLOCK * _BLOCK
     told = _lists.ask_within(connection, (asked, first), _PATIENCE)
     if told is None:

@@ -11,13 +11,11 @@ import math
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
 
 LARGE = 20_000
 """From how many accounts on figures are shared; fewer are added up in about a tenth of a second."""
@@ -33,6 +31,11 @@ MOST_KEPT = 8
 
 _LOOKS = 0.02
 """How many seconds lie between two looks whether figures are there."""
+
+MOST_WAIT = 2
+"""How many requests of this process wait at once for figures that somebody works out behind them."""
+
+_waiting = threading.BoundedSemaphore(MOST_WAIT)
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -72,16 +75,29 @@ class Shared(Generic[K, T]):
         return self._of(connection.engine).ask(connection.engine, key)
 
     def ask_soon(self, connection: Connection, key: K) -> Told[T] | None:
-        """The same; None while the first figures of a large company are being worked out, behind whoever asks."""
+        """The same; None while the first figures of a large company are being worked out, behind whoever asks.
+
+        Raises what kept them from being worked out; whoever asks after that lets it be tried again.
+        """
         if not is_large(connection):
             return Told(lines=self._work(connection, key))
         return self._of(connection.engine).ask_soon(connection.engine, key)
 
     def ask_within(self, connection: Connection, key: K, seconds: float) -> Told[T] | None:
-        """The same, once they are there; None when that takes longer than so many seconds."""
-        until = time.monotonic() + seconds
-        while (told := self.ask_soon(connection, key)) is None and time.monotonic() < until:
-            time.sleep(_LOOKS)
+        """The same, once they are there; None when that takes longer than so many seconds.
+
+        No more than MOST_WAIT wait at once, since a thread that waits serves nobody; others get None right away.
+        """
+        told = self.ask_soon(connection, key)
+        if told is not None or not _waiting.acquire(blocking=False):
+            return told
+        try:
+            until = time.monotonic() + seconds
+            while told is None and time.monotonic() < until:
+                time.sleep(_LOOKS)
+                told = self.ask_soon(connection, key)
+        finally:
+            _waiting.release()
         return told
 
     def keep_ready(self, engine: Engine, key: K, *, expected: bool = False) -> None:
@@ -102,6 +118,7 @@ class _Kept(Generic[K, T]):
     def __init__(self, work: Work[K, T], most_times: float, most_kept: int) -> None:
         self._work, self._most_times, self._most_kept = work, most_times, most_kept
         self._known: dict[K, _Known[T]] = {}
+        self._failed: dict[K, Exception] = {}
         self._working = threading.Lock()
         self._looked = -math.inf
 
@@ -116,8 +133,11 @@ class _Kept(Generic[K, T]):
 
     def ask_soon(self, engine: Engine, key: K) -> Told[T] | None:
         self._looked = time.monotonic()
+        told, failed = self._told(key), self._failed.pop(key, None)
+        if told is None and failed is not None:
+            raise failed
         self._begin_renewing(engine, key)
-        return self._told(key)
+        return told
 
     def _begin_renewing(self, engine: Engine, key: K) -> None:
         """Have the figures worked out behind whoever asks, when it is time and nobody is at it."""
@@ -156,8 +176,9 @@ class _Kept(Generic[K, T]):
 
     def _renew_behind(self, engine: Engine, key: K) -> None:
         try:
-            with suppress(DBAPIError):  # whoever comes once the last figures are too old meets it again, and is told
-                self._renewed(engine, key)
+            self._renewed(engine, key)
+        except Exception as error:  # noqa: BLE001  # it is told to who asks once the last figures are too old
+            self._failed[key] = error
         finally:
             self._working.release()
 

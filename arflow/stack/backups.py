@@ -20,7 +20,7 @@ from time import monotonic, sleep
 from typing import Any
 from zoneinfo import available_timezones
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, delete, func, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from arflow import anchors, clock
@@ -305,21 +305,15 @@ _DROPPED = tuple(table.name for table in (desk_tables.session, desk_tables.one_t
 def _settle(engine: Engine, reason: str) -> None:
     """Make the copy harmless, and let people and workers in: nothing leaves it, and nothing of it moves by itself."""
     with engine.begin() as connection:
-        _keep_off(connection, reason)
+        turn_delivery(
+            connection, is_on=False, actor=ACTOR, reason=reason
+        )  # another database from now on, if it was off
         if clock.demo(connection) is not None:
             clock.run_demo(connection, is_running=False)
         _end_unsettled(connection, f"{reason}: the original may have sent it; repeat it if it did not arrive")
         for name in _DROPPED:
             connection.execute(delete(tables.metadata.tables[name]))
         database.end_restoring(connection)
-
-
-def _keep_off(connection: Connection, reason: str) -> None:
-    """Turn delivery off; where it is off already, note that this is another database from now on."""
-    if not turn_delivery(connection, is_on=False, actor=ACTOR, reason=reason):
-        now = clock.read(connection)
-        row = {"is_on": False, "actor": ACTOR, "reason": reason, "known_at": now.at, "known_on": now.day}
-        connection.execute(insert(desk_tables.delivery_switch), row)
 
 
 def _end_unsettled(connection: Connection, error: str) -> None:

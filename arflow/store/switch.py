@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, false, func, insert, select, text
 
+from arflow.errors import Conflict
 from arflow.store import accounts, database, desk_tables
+
+TURNING_ON = 0x61_72_66_6C_6F_6E
+"""The advisory lock of who turns it on, one after the other."""
+
+MOST_AT_ONCE = 50
+"""How many may turn it off in the moment in which it is turned on, for that to be looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +55,6 @@ def is_turned_on() -> ColumnElement[bool]:
     return func.coalesce(last, false()) & ~database.is_marked()
 
 
-def let_nobody_turn(connection: Connection) -> None:
-    """Let who else turns the switch wait until the end of this transaction: off is off, whoever is turning it on."""
-    connection.execute(text("LOCK TABLE delivery_switch IN SHARE ROW EXCLUSIVE MODE"))
-
-
 def turn(
     connection: Connection,
     *,
@@ -63,17 +65,42 @@ def turn(
     known_on: dt.date | None,
     start: dt.datetime,
     start_day: dt.date,
+    seen: int | None = None,
 ) -> bool:
     """Turn the switch; gives whether that changed anything. Turned on, what waited is due at the business now.
 
+    Off waits for nobody, also while somebody is turning it on: its row is the later one, and counts. Raises Conflict
+    when it is to be turned on by who has `seen` another last turn, and it was turned off since.
+
     Use `advance.turn_delivery`, which knows the business now.
     """
-    let_nobody_turn(connection)
+    if is_on:
+        connection.execute(select(func.pg_advisory_xact_lock(TURNING_ON)))
     last = latest(connection)
-    if is_on == (last is not None and last.is_on):
+    was_on = last is not None and last.is_on
+    if is_on and was_on:
         return False
     row = {"is_on": is_on, "actor": actor, "reason": reason, "known_at": known_at, "known_on": known_on}
-    connection.execute(insert(desk_tables.delivery_switch), row)
+    table = desk_tables.delivery_switch
+    number = connection.execute(insert(table).returning(table.c.id), row).scalar_one()
     if is_on:
+        _require_seen(_before(connection, number), seen)
         accounts.make_due(connection, start, start_day, accounts.waits_for_release())
-    return True
+    return is_on or was_on
+
+
+def _before(connection: Connection, number: int) -> Turn | None:
+    """The last turn before this one, also of who was turning it a moment ago; who comes later is not kept waiting."""
+    moment = connection.begin_nested()
+    connection.execute(text("LOCK TABLE delivery_switch IN SHARE ROW EXCLUSIVE MODE"))
+    found = next((turn for turn in turns(connection, 2 + MOST_AT_ONCE) if turn.id < number), None)
+    moment.rollback()  # which gives the lock back
+    return found
+
+
+def _require_seen(last: Turn | None, seen: int | None) -> None:
+    if seen is not None and last is not None and not last.is_on and last.id != seen:
+        raise Conflict(
+            f"delivery was turned off by {last.actor} since you opened this page: {last.reason}. "
+            "Turn it on only if that no longer counts"
+        )

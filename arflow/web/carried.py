@@ -86,8 +86,13 @@ def _lost() -> list[tuple[str, str]]:
 
     They logged out in another window. It goes back to the browser that sent it just now, and to no one else.
     """
-    fields = [(name, text) for name, text in form_fields() if name not in _NOT_TYPED]
+    fields = typed_fields()
     return fields if came_from_here() and _is_small(fields) else []
+
+
+def typed_fields() -> list[tuple[str, str]]:
+    """The fields of this request's form that somebody filled in, without what its page had put there."""
+    return [(name, text) for name, text in form_fields() if name not in _NOT_TYPED]
 
 
 def _is_small(fields: list[tuple[str, str]]) -> bool:

@@ -113,8 +113,9 @@ def _shown_again(again: Callable[[], Any], error: ArflowError) -> ResponseReturn
     except ArflowError as gone:
         g.said_no = ""
         return _said(gone)
-    if took_typed() or g.said_no:
+    if (took_typed() or g.said_no) and not isinstance(shown, tuple):  # one with a status is not there yet
         return make_response(shown, status_of(error))
+    g.said_no = ""
     return page(status_of(error), str(error), "That cannot be done")
 
 
@@ -134,7 +135,7 @@ def page(status: int, text: str = "", heading: str = "") -> ResponseReturnValue:
         broken = current_app.jinja_env.get_template("broken.html")  # without what other pages look up
         return make_response(broken.render(heading=usual, text=advice), status)
     read_anew()
-    fields = carried.form_fields() if status in _LISTS_FORM and request.method == "POST" else []
+    fields = carried.typed_fields() if status in _LISTS_FORM and request.method == "POST" else []
     return make_response(
         render_template("failure.html", heading=heading or usual, text=_sentence(text) or advice, fields=fields),
         status,

@@ -4,12 +4,15 @@ import gzip
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
+from arflow.advance import complete_payments
+from arflow.store import cash
 from tests.cli.books import POLICY, contents, invoice
 from tests.cli.conftest import Command
 from tests.production import states, write_events
@@ -234,3 +237,19 @@ def test_a_hostile_event_is_one_reject(arflow: Command, engine: Engine, tmp_path
     assert "line 1: 1 of 1 rows are rejected, the first for: " in arflow("import", tmp_path / "e.jsonl").refused()
     assert before == contents(engine)
     assert 2 <= len((tmp_path / "e.jsonl.rejects.csv").read_text().splitlines())
+
+
+def test_who_says_that_payments_are_complete_and_an_import_that_does_wait_for_each_other(
+    arflow: Command, engine: Engine, tmp_path: Path
+) -> None:
+    """In one order: neither holds what the other one waits for."""
+    assert 0 == arflow("import", _csv(tmp_path, GOOD), "--profile", "plain").status
+    with ThreadPoolExecutor(1) as pool, engine.connect() as connection:
+        cash.let_nobody_note(connection)
+        importing = pool.submit(arflow, "import", _csv(tmp_path, GOOD), "--profile", "plain", "--payments-complete")
+        with pytest.raises(TimeoutError):
+            importing.result(1.0)
+        connection.execute(text("SELECT id FROM account FOR UPDATE NOWAIT"))
+        complete_payments(connection, actor="lena")
+        connection.commit()
+        assert 0 == importing.result(30).status

@@ -106,6 +106,8 @@ AWAKE: Sequence[tuple[Sequence[float | str], Sequence[tuple[float, bool]]]] = [
     ([0], [(11, True), (13, False)]),
     ([0, 11], [(11.5, True), (13, False), (22, False)]),
     ([0, 6, 11.9], [(12.1, False)]),
+    ([0, 11, 13], [(11.5, True), (12.5, True), (13, True), (24.9, True), (25.1, False)]),
+    ([0, 8, 16, 24], [(16.1, True), (24.1, True), (27.9, True), (28.1, False)]),
     ([0, 13], [(13, True), (24, True), (26, False)]),
     ([0, "given", 11], [(11, True), (22, True), (24, False)]),
     ([0, "given"], [(1, False)]),

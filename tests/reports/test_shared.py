@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from arflow.reports import shared
 from arflow.reports.shared import LARGE, Shared, Told
@@ -107,6 +108,38 @@ def test_who_asks_for_what_takes_long_does_not_wait_for_the_first_either(
         told = figures.ask_soon(connection, TODAY)
     assert told is not None
     assert ([0], 2) == (told.lines, counting.times)
+
+
+def test_what_cannot_be_worked_out_is_told_and_tried_again_by_who_asks_next(
+    engine: Engine, counting: Counting, figures: Shared[dt.date, int]
+) -> None:
+    """Once a look, not for ever, and whatever went wrong."""
+    grown(engine)
+    counting.fails = True
+    with engine.connect() as connection:
+        for times in (1, 2):
+            with pytest.raises(DBAPIError, match="division by zero"):
+                figures.ask_within(connection, TODAY, 20)
+            assert times == counting.times
+        counting.fails = False
+        told = figures.ask_within(connection, TODAY, 20)
+    assert told is not None
+    assert ([0], 3) == (told.lines, counting.times)
+
+
+def test_no_more_wait_for_what_takes_long_than_leave_threads_for_others(
+    engine: Engine, figures: Shared[dt.date, int]
+) -> None:
+    """Whoever comes then is told at once that it is being worked out."""
+    grown(engine)
+
+    def asked(_: int) -> Told[int] | None:
+        with engine.connect() as connection:
+            return figures.ask_within(connection, TODAY, 20)
+
+    with ThreadPoolExecutor(6) as pool:
+        told = list(pool.map(asked, range(6)))
+    assert (shared.MOST_WAIT, 6 - shared.MOST_WAIT) == (len([one for one in told if one]), told.count(None))
 
 
 @pytest.mark.parametrize("most", [1, 2])

@@ -22,6 +22,7 @@ from arflow.store import desk_tables, fuse, switch
 from arflow.web.golive import looking, old_debts
 from tests.production import activate, standard, step, take_in, write_events
 from tests.random_events import Line
+from tests.test_doors import REAL
 from tests.web.conftest import Live, Site, look_at, settings_for, violations
 from tests.web.pagecheck import Page
 
@@ -119,15 +120,49 @@ def test_a_form_that_turned_delivery_on_does_not_undo_that_somebody_stopped_it(b
     assert is_on(book)
 
 
-def test_off_waits_for_who_is_turning_it_on_and_then_turns_it_off(book: Site) -> None:
-    """It would otherwise find it off still, and change nothing, a moment before it is on."""
-    lena, turns = book.user("lena", "lead"), ThreadPoolExecutor(1)
+def test_off_waits_for_nobody_and_counts_over_who_was_turning_it_on(book: Site) -> None:
+    """It does not wait for what turning on waits for, such as an import, and is the later turn."""
+    lena = book.user("lena", "lead")
+    with book.engine.begin() as connection:
+        assert advance.turn_delivery(connection, is_on=True, actor="berta", reason="go")
+        assert 303 == lena.post("/go-live/off", {}).status_code
+    assert not is_on(book)
+
+
+def test_on_waits_for_who_is_turning_it_off_and_then_says_so(book: Site) -> None:
+    """Whoever presses both at once has it off, unless they have seen that."""
+    lena, pool = book.user("lena", "lead"), ThreadPoolExecutor(1)
+    with book.engine.begin() as connection:
+        advance.turn_delivery(connection, is_on=False, actor="berta", reason="stop")
+        on = pool.submit(lena.post, "/go-live/on", {"reason": "go"})
+        with pytest.raises(TimeoutError):
+            on.result(0.3)
+    assert (409, False) == (on.result(20).status_code, is_on(book))
+
+
+def test_two_who_turn_it_on_at_once_wait_for_each_other(book: Site) -> None:
+    """And the second learns that it was done already."""
+    lena, pool = book.user("lena", "lead"), ThreadPoolExecutor(1)
     with book.engine.begin() as connection:
         advance.turn_delivery(connection, is_on=True, actor="berta", reason="go")
-        off = turns.submit(lena.post, "/go-live/off", {})
+        on = pool.submit(lena.post, "/go-live/on", {"reason": "go"})
         with pytest.raises(TimeoutError):
-            off.result(0.3)
-    assert (303, False) == (off.result(20).status_code, is_on(book))
+            on.result(0.3)
+    assert (303, True) == (on.result(20).status_code, is_on(book))
+    assert 1 == len(book.sql("SELECT id FROM delivery_switch"))
+
+
+def test_an_account_that_somebody_escalates_just_now_is_not_taken_down(book: Site) -> None:
+    """Placing waits for them, and looks again."""
+    lena, pool = book.user("lena", "lead"), ThreadPoolExecutor(1)
+    with book.engine.begin() as connection:
+        content = {"event": "forced", "to": "escalated", "reason": "with the lawyer"}
+        advance.record(connection, "OLD2", [content], actor="lena", engineering=REAL)
+        placed = pool.submit(lena.post, OLD, {"reason": "old"})
+        with pytest.raises(TimeoutError):
+            placed.result(0.5)
+    assert 303 == placed.result(20).status_code
+    assert {"OLD1": "called", "OLD2": "escalated"} == {key: states(book)[key] for key in ("OLD1", "OLD2")}
 
 
 def test_on_needs_a_reason_and_off_is_one_click(book: Site) -> None:

@@ -2,15 +2,21 @@
 
 import html
 import re
+import threading
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 from sqlalchemy import func, select
 
+from arflow.desk.worklist import Worklist
 from arflow.reports import sweeps
+from arflow.reports.shared import Shared
 from arflow.reports.sweeps import SWEEPING
 from arflow.web.bars import LABELS, LENGTH, picture
+from arflow.web.paging import paged
 from tests.reports.test_shared import grown
 from tests.servers import until
 from tests.web.conftest import Live, Site, look_at, violations
@@ -311,6 +317,54 @@ def test_lists_of_a_large_company_are_those_of_a_small_one_once_they_are_there(
     until(lambda: lena.get(path).status_code == 200, seconds=20)
     assert shown == accounts_in(lena.get(path).text)
     assert shown == accounts_in(lena.get(f"{path}&page=9").text)
+
+
+def test_a_large_list_goes_on_beyond_what_was_looked_up_at_once(book: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page by page, one account each, two at a time: all of them are there, in their order."""
+    lena = book.user("lena", "lead")
+    for path in ("/pipeline/accounts?order=account", "/lists/all"):
+        wanted = accounts_in(lena.get(path).text)
+        assert len(wanted) > 4
+        with monkeypatch.context() as small:
+            grown(book.engine)
+            for name in ("arflow.reports.book", "arflow.web.callers.lists"):
+                small.setattr(f"{name}._BLOCK", 2)
+                small.setattr(f"{name}._PATIENCE", 20.0)
+            small.setattr("arflow.web.leads.behind.paged", partial(paged, size=1))
+            small.setattr("arflow.web.callers.lists.SIZE", 1)
+            found, page = [], path
+            while page:
+                text = lena.get(page).text
+                found += accounts_in(text)
+                page = html.unescape(after[1]) if (after := re.search('href="([^"]+)" rel="next"', text)) else ""
+        assert wanted == found
+        grown(book.engine, 1)
+
+
+def test_what_is_refused_on_a_list_that_is_not_there_yet_is_said(book: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what was typed, and without what the page had put there itself."""
+    lena, ends = book.user("lena", "lead"), threading.Event()
+
+    def work(*_: object) -> list[Worklist]:
+        ends.wait(20)
+        return []
+
+    grown(book.engine)
+    monkeypatch.setattr("arflow.web.callers.lists._PATIENCE", 0.0)
+    monkeypatch.setattr("arflow.web.callers.lists._of_all", Shared(work))
+    form = {"owner": "lena", "seen": '{"A1": ""}'}
+    refused: Sequence[tuple[dict[str, str], int, str]] = (
+        ({"accounts": "ghost"}, 404, "there is no account"),
+        ({}, 422, "tick 1 to 100 accounts"),
+    )
+    for accounts, status, said in refused:
+        answer = lena.post("/lists/all", form | accounts)
+        assert (status, True) == (answer.status_code, said.lower() in answer.text.lower())
+        assert "{&#34;A1" not in answer.text
+    ends.set()
+    for thread in threading.enumerate():
+        if thread.name == "adding-up":
+            thread.join()
 
 
 def accounts_in(page: str) -> list[str]:

@@ -21,7 +21,7 @@ from arflow.desk.users import User
 from arflow.desk.worklist import Place, Which, Worklist
 from arflow.outlook import Outlook
 from arflow.recording import Assigned
-from arflow.reports.shared import Shared
+from arflow.reports.shared import Shared, is_large
 from arflow.vocabulary import Facts
 from arflow.web.forms import Reading
 from arflow.web.pages import Pages
@@ -112,9 +112,12 @@ def _narrowed(which: Which, now: Now, *, is_overdue: bool) -> Which:
 
 
 def _put_in_order(connection: Connection, part: _Whole) -> list[Worklist]:
+    """A block of them, and one more: a page at its end looks whether there are others."""
     now = clock.read(connection)
     which = _narrowed(worklist.everything(), now, is_overdue=part.is_overdue)
-    return [worklist.page(connection, part.user, which, now, currency=part.currency, offset=part.first, limit=_BLOCK)]
+    return [
+        worklist.page(connection, part.user, which, now, currency=part.currency, offset=part.first, limit=_BLOCK + 1)
+    ]
 
 
 _of_all = Shared(_put_in_order, most_kept=_MOST_PARTS)
@@ -122,6 +125,10 @@ _of_all = Shared(_put_in_order, most_kept=_MOST_PARTS)
 
 def _whole_shown(currency: str, offset: int, limit: int, *, is_overdue: bool) -> tuple[Worklist, float]:
     """A part of all accounts, and how many seconds ago that was their order. Raises _Underway while nobody knows it."""
+    if not is_large(connection()):
+        now = clock.read(connection())
+        which = _narrowed(worklist.everything(), now, is_overdue=is_overdue)
+        return _reading(which, now)(currency, offset, limit)
     first = offset // _BLOCK * _BLOCK
     part = _Whole(user=current_user(), is_overdue=is_overdue, currency=currency, first=first)
     told = _of_all.ask_within(connection(), part, _PATIENCE)

@@ -15,7 +15,7 @@ from arflow.life.life import GO_LIVE
 from arflow.life.records import EntryKind
 from arflow.reports import beginnings, days
 from arflow.reports.beginnings import BEGIN_IN
-from arflow.store import switch
+from arflow.store import accounts, switch
 from arflow.vocabulary import State
 from arflow.web.forms import Reading
 from arflow.web.golive.blueprint import LONGEST_REASON, pages
@@ -98,6 +98,7 @@ def _place(ids: Sequence[str], chosen: Choice, reason: str) -> tuple[int, int]:
     while at < len(ids) and (at == 0 or time.monotonic() < ends):
         batch = ids[at : at + BATCH]
         with settings().engine.begin() as own:
+            accounts.lock(own, batch)
             here = beginnings.still_below(own, batch, chosen.to)
             done = advance.place(
                 own, here, chosen.to, actor=current_user().name, reason=reason, engineering=settings().engineering

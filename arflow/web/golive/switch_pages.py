@@ -4,7 +4,6 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from arflow import advance, clock
-from arflow.errors import Conflict
 from arflow.reports import beginnings, days
 from arflow.store import switch
 from arflow.web.carried import local_path
@@ -14,6 +13,8 @@ from arflow.web.golive.blueprint import LONGEST_REASON, pages
 from arflow.web.golive.forecast_pages import shown
 from arflow.web.transactions import connection, settings
 from arflow.web.visitors import current_user
+
+_LONGEST_NUMBER = 18
 
 
 @pages.get("/", menu=("Go-live", 40))
@@ -50,22 +51,15 @@ def on() -> ResponseReturnValue:
     read = Reading()
     reason, seen = read.text("reason", required=True, longest=LONGEST_REASON), read.text("seen")
     read.check()
-    _require_last_turn(seen)
-    _turn(is_on=True, reason=reason, said="Delivery is on. What is due today leaves now.")
+    _turn(is_on=True, reason=reason, said="Delivery is on. What is due today leaves now.", seen=_number(seen))
     return redirect(url_for(".page"), code=303)
 
 
-def _require_last_turn(seen: str) -> None:
-    """Raise Conflict when delivery was turned off since: a form that is sent again does not undo that."""
-    switch.let_nobody_turn(connection())
-    last = switch.latest(connection())
-    if last is not None and not last.is_on and str(last.id) != seen:
-        raise Conflict(
-            f"delivery was turned off by {last.actor} since you opened this page: {last.reason}. "
-            "Turn it on only if that no longer counts"
-        )
+def _number(seen: str) -> int:
+    """The turn that a form has seen; none where it says none."""
+    return int(seen) if seen.isascii() and seen.isdigit() and len(seen) <= _LONGEST_NUMBER else 0
 
 
-def _turn(*, is_on: bool, reason: str, said: str) -> None:
-    is_changed = advance.turn_delivery(connection(), is_on=is_on, actor=current_user().name, reason=reason)
+def _turn(*, is_on: bool, reason: str, said: str, seen: int | None = None) -> None:
+    is_changed = advance.turn_delivery(connection(), is_on=is_on, actor=current_user().name, reason=reason, seen=seen)
     flash(said if is_changed else "Somebody else had done that already.", "success" if is_changed else "info")
