@@ -6,12 +6,13 @@ within its own currency (the share of accounts there with more), and the list go
 every currency with the most at risk stand at its top.
 
 The amount by which the list is ordered is SQL's cheap measure: overdue and undisputed, less what open promises still
-cover. It differs from the fact `overdue_amount` where promises are in their days of grace, name invoices or share
-payments, and by one day before an account's `act_at`; broken promises are told as cheaply. What is shown is the fact.
+cover. It differs from the fact `overdue_amount` where promises name invoices, share payments or are judged by another
+policy than the first one of the currency, and by one day before an account's `act_at`; broken promises are told as
+cheaply. What is shown is the fact.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -43,6 +44,7 @@ from arflow.desk import access, risk, tasks
 from arflow.desk.users import User
 from arflow.life.records import EntryKind
 from arflow.reports.divided import contested
+from arflow.reports.positions import judging
 from arflow.store import accounts, desk_tables, tables
 
 MOST_FOUND = 50
@@ -144,15 +146,30 @@ def page(
 ) -> Worklist:
     """The accounts of `which` that `user` reaches, in the order of their work today."""
     asks = _asked if access.reaches_all(user) else _asked_again
-    rows = connection.execute(asks(user, which, now, currency, (offset, limit))).all()
+    query = asks(_Asked(user=user, now=now, grace=_grace(connection)), which, currency, (offset, limit))
+    rows = connection.execute(query).all()
     return Worklist(places=[_place(row) for row in rows if row.account is not None], currencies=rows[0].known or ())
 
 
-def _asked(user: User, which: Which, now: Now, currency: str, window: tuple[int, int]) -> Select[Any]:
-    reached = _reached(user, which)
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """Who asks, when, and how many days of grace promises have in each currency."""
+
+    user: User
+    now: Now
+    grace: tuple[tuple[str, int], ...]
+
+
+def _grace(connection: Connection) -> tuple[tuple[str, int], ...]:
+    return tuple((currency, terms.grace_days) for currency, terms in sorted(judging(connection).first.items()))
+
+
+def _asked(by: _Asked, which: Which, currency: str, window: tuple[int, int]) -> Select[Any]:
+    user, now, reached = by.user, by.now, _reached(by.user, which)
     wanted = reached.c.currency == currency if currency else true()
     chosen = select(reached, _has_task(reached.c.id, user, now).label("has_task")).where(wanted).cte("chosen")
-    ranked = _ranked(_Chosen(accounts=chosen, are_few=not access.reaches_all(user)), now.today).subquery("ranked")
+    those = _Chosen(accounts=chosen, are_few=not access.reaches_all(user), grace=dict(by.grace))
+    ranked = _ranked(those, now.today).subquery("ranked")
     shown = select(ranked).order_by(*_order(ranked)).offset(window[0]).limit(window[1]).subquery("shown")
     known = select(func.array_agg(aggregate_order_by(reached.c.currency.distinct(), reached.c.currency)).label("known"))
     every = known.subquery("every")
@@ -169,6 +186,12 @@ class _Chosen:
 
     accounts: CTE
     are_few: bool
+    grace: Mapping[str, int]
+    """The days of grace of promises, by currency."""
+
+    def ends(self, due: ColumnElement[dt.date]) -> ColumnElement[dt.date]:
+        """The last day on which a promise for `due` may still be kept."""
+        return due + (case(dict(self.grace), value=self.accounts.c.currency, else_=0) if self.grace else 0)
 
     def has(self, key: ColumnElement[str], of: str) -> ColumnElement[bool]:
         """Whether `key` is the id or the book of one of them.
@@ -270,10 +293,16 @@ def _collectible(those: _Chosen, day: dt.date) -> CTE:
 def _promised(those: _Chosen, day: dt.date) -> CTE:
     """By account: what its promises that have not come due yet still cover, and how many others it broke lately."""
     chosen, promise = those.accounts, tables.promise
+    end = those.ends(promise.c.due)
     counts = promise.c.cancelled_at.is_(None) & (promise.c.due >= day - dt.timedelta(days=risk.BROKEN_DAYS))
-    missing, is_open = promise.c.amount - func.coalesce(_came(chosen), 0), promise.c.due >= day
+    came = func.coalesce(_came(chosen, end), 0)
     one = (
-        select(promise.c.account_id, missing.label("missing"), is_open.label("is_open"))
+        select(
+            promise.c.account_id,
+            (promise.c.amount - came).label("missing"),
+            (end >= day).label("is_open"),
+            ((end < day) & (came <= 0)).label("is_broken"),
+        )
         .select_from(promise.join(chosen, chosen.c.id == promise.c.account_id))
         .where(those.has(promise.c.account_id, "id"), counts)
         .subquery("one")
@@ -282,18 +311,18 @@ def _promised(those: _Chosen, day: dt.date) -> CTE:
         select(
             one.c.account_id,
             cast(func.sum(func.greatest(0, one.c.missing)).filter(one.c.is_open), Double).label("amount"),
-            func.count().filter(~one.c.is_open & (one.c.missing > 0)).label("broken"),
+            func.count().filter(one.c.is_broken).label("broken"),
         )
         .group_by(one.c.account_id)
         .cte("promised")
     )
 
 
-def _came(chosen: CTE) -> ColumnElement[int]:
+def _came(chosen: CTE, end: ColumnElement[dt.date]) -> ColumnElement[int]:
     """What was paid since the promise was made, in time."""
     promise, clearing = tables.promise, tables.clearing
     is_payment = (clearing.c.kind == ClearingKind.PAYMENT.value) & clearing.c.reversed_on.is_(None)
-    since = (clearing.c.recorded_at > promise.c.recorded_at) & (clearing.c.on <= promise.c.due)
+    since = (clearing.c.recorded_at > promise.c.recorded_at) & (clearing.c.on <= end)
     return (
         select(func.sum(clearing.c.amount))
         .where(clearing.c.account_id == chosen.c.book, is_payment, since)
