@@ -135,6 +135,7 @@ def test_a_list_beyond_its_end_is_empty_and_still_says_what_all_of_it_is(lived: 
     assert ([], []) == (none.lines, none.totals)
 
 
+_BEGINNINGS = text('SELECT min("on") FROM event GROUP BY account_id ORDER BY min("on") LIMIT 1')
 PERIODS = ((-3, 10), (10, 40), (30, 31), (40, 60))
 
 
@@ -143,6 +144,8 @@ def test_the_flow_is_what_each_account_went(lived: Engine) -> None:
     with lived.connect() as connection:
         for start, until in PERIODS:
             _agrees(connection, START + dt.timedelta(days=start), START + dt.timedelta(days=until))
+        for begun in connection.execute(_BEGINNINGS).scalars():  # whoever began on the first day is not new
+            _agrees(connection, begun, TODAY)
 
 
 def _agrees(connection: Connection, first: dt.date, last: dt.date) -> None:
