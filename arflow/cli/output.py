@@ -67,7 +67,9 @@ def _table(records: Sequence[Record], title: str) -> None:
 
 
 def _shown(value: object) -> str:
-    return "" if value is None else on_one_line(str(value))
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "yes", False: "no"}[value]
+    return on_one_line(str(value))
 
 
 def console(*, stderr: bool) -> Console:

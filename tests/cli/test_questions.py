@@ -56,6 +56,9 @@ def test_a_table_of_measures_has_a_column_for_each_period(asked: Command) -> Non
     assert ["EUR", "EUR", "USD", "USD"] == lines[1].split()
     assert ["2026-02-28", "2026-01-31"] * 2 == lines[2].split()
     assert any(line.startswith("average days delinquent ") for line in lines)
+    (more,) = [line.split() for line in lines if line.startswith("dso countback is more ")]
+    assert {"yes", "no"} >= set(more[4:])
+    assert more[4:]
 
 
 @pytest.mark.parametrize("report", ["ageing", "kpi", "pipeline"])
