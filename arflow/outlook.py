@@ -24,7 +24,7 @@ from arflow.rules.calendar import Calendar
 from arflow.rules.policy import Policy
 from arflow.store import journal, policies
 
-_MOST_KEPT = 1_000
+_MOST_KEPT = 5_000
 """Of how many accounts what comes next is kept."""
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Engine, func, literal_column, select
 from arflow.store import accounts, tables
 from arflow.store.accounts import Stored, listed
 
-_MOST_KEPT = 1_000
-"""How many accounts are kept."""
+_MOST_KEPT = 5_000
+"""How many accounts are kept: the first pages of two hundred callers, in some 40 MB with what comes next of them."""
 
 _Row = str
 """Which version of a row it is: the transaction that wrote it, and where it lies."""
