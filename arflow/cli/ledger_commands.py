@@ -18,6 +18,7 @@ from arflow.errors import Refused
 from arflow.ledger import importing, profileloader
 from arflow.ledger.importing import Options, Report
 from arflow.ledger.profiles import Profile
+from arflow.ledger.taking import Listed
 from arflow.store import cash, migrating
 
 
@@ -179,15 +180,19 @@ def _import_facts(report: Report, *, dry_run: bool, corrections: bool) -> Mappin
         "corrections": [{"line": line, "what": what} for line, what in sorted(outcome.corrections)],
         "gone": {
             "is_compared": report.is_whole,
-            "invoices": outcome.gone_invoices,
-            "amounts": _amounts(outcome.gone),
-            "first": outcome.gone_told,
+            **_listed(outcome.gone),
             "open_again": outcome.open_again,
+            "back_otherwise": outcome.back_otherwise,
+            "open_in_file_only": _listed(outcome.settled_here),
         },
         "corrections_applied": corrections and not dry_run,
         "billed": _amounts(outcome.billed),
         "paid": _amounts(outcome.paid),
     }
+
+
+def _listed(found: Listed) -> Mapping[str, object]:
+    return {"invoices": found.invoices, "amounts": _amounts(found.amounts), "first": found.first}
 
 
 def _amounts(sums: Mapping[str, int]) -> Mapping[str, str]:
@@ -221,15 +226,26 @@ def _import_lines(report: Report, *, dry_run: bool, corrections: bool) -> Iterat
         yield f"  {parked}; run `arflow policy activate`"
 
 
+def _listed_lines(what: str, found: Listed) -> Iterator[str]:
+    if found.invoices:
+        sums = ", ".join(f"{amount} {currency}" for currency, amount in _amounts(found.amounts).items())
+        yield f"  {what}: {found.invoices:,} invoices, {sums}"
+        more = ", ..." if found.invoices > len(found.first) else ""
+        yield f"    {', '.join(found.first)}{more}"
+
+
 def _gone_lines(report: Report, *, dry_run: bool) -> Iterator[str]:
     """What a file that has everything open has no more, or has again."""
     outcome, would = report.outcome, "would be" if dry_run else "are"
-    if outcome.gone_invoices:
-        sums = ", ".join(f"{amount} {currency}" for currency, amount in _amounts(outcome.gone).items())
-        yield f"  not in the file any more, so {would} taken as paid: {outcome.gone_invoices:,} invoices, {sums}"
-        more = ", ..." if outcome.gone_invoices > len(outcome.gone_told) else ""
-        yield f"    {', '.join(outcome.gone_told)}{more}"
+    yield from _listed_lines(f"not in the file any more, so {would} taken as paid", outcome.gone)
     if outcome.open_again:
         yield f"  in the file again, so {would} open again: {outcome.open_again:,} invoices"
+    if outcome.back_otherwise:
+        left = f"{outcome.back_otherwise:,} invoices stay paid"
+        yield f"  in the file again, but with other content: {left} until they are corrected"
+    if outcome.settled_here.invoices:
+        yield from _listed_lines("open in the file, but settled here", outcome.settled_here)
+        yield "    as much of what is not in the file any more of these accounts stays open; a payment or credit note"
+        yield "    without a reference may have settled another invoice than it was for (docs/imports.md, whole files)"
     if report.unplaced:
         yield f"  nothing is taken as paid: {report.unplaced:,} rejected rows do not say of which invoice they are"

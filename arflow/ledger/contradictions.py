@@ -4,7 +4,8 @@ A whole line is left out with any of its events, so the books are taken back to 
 without it. A few of the books on the way are kept for that: folding all anew for each line would take too long.
 
 What is refused need not be what is wrong: a payment of years ago is refused because a line moves its invoice behind it.
-So of what is recorded already, a line that has to do with it is to blame.
+So of what is recorded already, a line that has to do with it is to blame. A line that corrects leaves a hole when it is
+left out, for what it corrects is not here: what falls into that is nobody's fault, and has to be judged anew with that.
 """
 
 import datetime as dt
@@ -17,7 +18,7 @@ from functools import cached_property
 from arflow.accounts.applying import apply
 from arflow.accounts.entries import Account
 from arflow.accounts.events import Event
-from arflow.accounts.timeline import key_of, named_by, timeline
+from arflow.accounts.timeline import identity, key_of, named_by, timeline
 from arflow.errors import Refused
 
 _KEPT = 16
@@ -25,19 +26,25 @@ _KEPT = 16
 
 
 def contradictions(
-    blank: Account, events: Iterable[Event], mine: AbstractSet[int], until: AbstractSet[int] = frozenset()
+    blank: Account,
+    events: Iterable[Event],
+    mine: AbstractSet[int],
+    corrections: AbstractSet[int] = frozenset(),
+    *,
+    first: bool = False,
 ) -> dict[int, str]:
     """The lines among `mine` that cannot be taken in, with the reason; the other `events` are recorded already.
 
-    It ends with the first that is found of `until`.
+    `corrections` are those of them whose events are recorded otherwise; with `first` it ends with the first that is
+    found of these.
     """
     order = [event for moment in timeline(events) for event in moment.events]
     began = {event.line: place for place, event in reversed(list(enumerate(order)))}
     found: dict[int, str] = {}
-    suspects = _Suspects(order, mine)
+    suspects = _Suspects(blank, order, mine, corrections)
     kept, every = {0: blank}, len(order) // _KEPT + 1
     at, books = 0, blank
-    while at < len(order) and until.isdisjoint(found):
+    while at < len(order) and not (first and corrections & found.keys()):
         if at % every == 0:
             kept[at] = books
         try:
@@ -45,7 +52,7 @@ def contradictions(
                 books = _applied(books, order[at], at)
         except Refused as refused:
             line = suspects.found_out(at)
-            if line is not None:  # else what is recorded contradicts itself, and no line of the file has to do with it
+            if line is not None:  # else no line of the file has to do with it
                 own = order[at].line == line
                 found[line] = refused.reason if own else f"with it the books would not fit any more: {refused.reason}"
                 if began[line] < at:
@@ -60,21 +67,58 @@ def contradictions(
 class _Suspects:
     """The lines of a file that may be to blame for what is refused, each until it is found out."""
 
-    def __init__(self, order: Sequence[Event], lines: AbstractSet[int]) -> None:
-        self._order, self._lines = order, set(lines)
+    def __init__(
+        self, blank: Account, order: Sequence[Event], lines: AbstractSet[int], corrections: AbstractSet[int]
+    ) -> None:
+        self._blank, self._order, self._lines = blank, order, set(lines)
+        self._mine, self._corrections = lines, corrections
+        self._holes: set[tuple[str, str]] = set()
+        """What is missing only because a correction of it was left out."""
 
     def found_out(self, at: int) -> int | None:
         """The line that is to blame for the refusal of the event at a place, and not suspected any more; or None.
 
-        It is the event's own line. Else it is the nearest that has to do with it, and else the last one before it.
+        It is the event's own line. Else it is the nearest that has to do with it, and else the last one before it;
+        but not of an event that is refused without the file as well.
         """
+        if _keys(self._order[at]) & self._holes:
+            self._holes.add(_made(self._order[at]))
+            return None
         kin = at if self._is_suspected(at) else self._kin(at)
-        before = (place for place in range(at, -1, -1) if self._is_suspected(place))
-        place = next(before, None) if kin is None else kin
+        place = self._last_before(at) if kin is None else kin
         if place is None:
             return None
-        self._lines.remove(self._order[place].line)
-        return self._order[place].line
+        line = self._order[place].line
+        self._lines.remove(line)
+        if line in self._corrections:
+            self._holes |= self._identified[line]
+        return line
+
+    @cached_property
+    def _identified(self) -> Mapping[int, set[tuple[str, str]]]:
+        """What each line that corrects makes."""
+        found: dict[int, set[tuple[str, str]]] = defaultdict(set)
+        for event in self._order:
+            if event.line in self._corrections and identity(event):
+                found[event.line].add(_made(event))
+        return found
+
+    def _last_before(self, at: int) -> int | None:
+        if at in self._refused_alone:
+            return None
+        return next((place for place in range(at, -1, -1) if self._is_suspected(place)), None)
+
+    @cached_property
+    def _refused_alone(self) -> AbstractSet[int]:
+        """The places of what is recorded and contradicts itself: an earlier release took it in."""
+        found, books = set[int](), self._blank
+        for place, event in enumerate(self._order):
+            try:
+                if event.line not in self._mine:
+                    books = _applied(books, event, place)
+            except Refused:
+                found.add(place)
+        return found
 
     def _is_suspected(self, place: int) -> bool:
         return self._order[place].line in self._lines

@@ -44,6 +44,10 @@ MOST_TOLD = 20
 MANY = 10_000
 """From so many new events on the planner's figures are made anew at once; a first ledger would be scanned else."""
 
+_LOCK = "LOCK TABLE import_file IN SHARE ROW EXCLUSIVE MODE"
+"""Two imports at once would not see each other. Any lock beyond this one would keep people from recording: each event
+asks for the table, as its key names it, and who asked so may hold an account that the import waits for."""
+
 _HEADER = ("line", "reason")
 _HEADER_LINE = b"line,reason\r\n"
 """How every reject file begins."""
@@ -95,7 +99,7 @@ class Report:
 def import_file(connection: Connection, path: Path, now: Now, options: Options, progress: Progress) -> Report:
     """Take the file in, in the caller's transaction. Raises Refused when the file as a whole cannot be."""
     report = Report(file=str(path))
-    connection.execute(text("LOCK TABLE import_file IN EXCLUSIVE MODE"))  # two imports at once would not see each other
+    connection.execute(text(_LOCK))
     with _Rejects(path, report, write=not options.dry_run) as rejects:
         staging.create_stage(connection)
         staging.stage(connection, _rows(path, options, report, rejects, progress))

@@ -46,7 +46,7 @@ class Reject:
     line: int
     reason: str
     account: str = ""
-    """Whose row it is, as far as that could be read; of which invoices, and in which currency."""
+    """Whose row it is, of which invoices and in which currency; empty where any of that could not be read."""
     currency: str = ""
     invoices: tuple[str, ...] = ()
 
@@ -112,9 +112,14 @@ class _RowInHand:
 
     def reject(self, line: int, events: Sequence[Event]) -> Reject:
         """The reject, with all that is wrong with the row and what could be read of it all the same."""
-        invoices = tuple(event["id"] for event in events if event["event"] == "invoice" and "id" in event)
-        reason = "; ".join(self.troubles)
-        return Reject(line=line, reason=reason, account=self.account, currency=self.currency, invoices=invoices)
+        invoices = tuple(str(event.get("id", "")) for event in events if event["event"] == "invoice")
+        return Reject(
+            line=line,
+            reason="; ".join(self.troubles),
+            account=self.account if self.currency else "",  # another currency may be another account
+            currency=self.currency,
+            invoices=invoices if all(invoices) else (),
+        )
 
     def known_currency(self) -> str:
         """The row's currency; "" when it is blank or none, and then no amount of the row is read."""
@@ -189,11 +194,12 @@ class _RowInHand:
         return self.read(template.names[0], kind, needed=needed)
 
     def name(self, template: Template, what: str, *, needed: bool) -> str:
-        """The id that `template` gives, with the trouble noted when it is too long or has odd characters."""
+        """The id that `template` gives; "" when it is blank or wrong, as where it is too long or has odd characters."""
         text = self.filled(template, needed=needed)
-        if len(text) > MAX_NAME or not text.isprintable():
-            self.troubles[f"{what}: {shown(text)} is no id of up to {MAX_NAME} printable characters"] = None
-        return text
+        if len(text) <= MAX_NAME and text.isprintable():
+            return text
+        self.troubles[f"{what}: {shown(text)} is no id of up to {MAX_NAME} printable characters"] = None
+        return ""
 
     def filled(self, template: Template, *, needed: bool = False) -> str:
         """The text of `template`; "" when one of its cells is blank or wrong."""

@@ -70,7 +70,8 @@ def settle(connection: Connection, default: str) -> None:
 
 _LOCK = (
     """CREATE TEMPORARY TABLE head ON COMMIT DROP AS SELECT DISTINCT family AS id FROM account
-        WHERE id IN (SELECT account_id FROM settled UNION SELECT payer FROM link UNION SELECT account_id FROM gone)""",
+        WHERE id IN (SELECT account_id FROM settled UNION SELECT payer FROM link
+            UNION SELECT account_id FROM gone UNION SELECT account_id FROM back)""",
     "ANALYZE head",
     """SELECT count(*) FROM (SELECT FROM account WHERE id IN (SELECT id FROM head)
         ORDER BY id FOR UPDATE) AS locked""",
@@ -164,9 +165,9 @@ def _restate(connection: Connection, takers: Mapping[str, Taker], now: Now) -> N
 
 def _settle_gone(connection: Connection, takers: Mapping[str, Taker], now: Now) -> None:
     """Take as paid what the file has no more, and take that back of what it has again."""
-    gone, back = whole.of_accounts(connection, [*takers])
-    for key, moment in _moments(connection, {key: takers[key] for key in {**gone, **back}}, now):
-        takers[key].settle(gone.get(key, ()), back.get(key, ()), moment)
+    found = whole.of_accounts(connection, [*takers])
+    for key, moment in _moments(connection, {key: takers[key] for key in found}, now):
+        takers[key].settle(*found[key], moment)
 
 
 def _moments(

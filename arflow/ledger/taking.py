@@ -15,7 +15,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from arflow import money
-from arflow.accounts.clearing import called
+from arflow.accounts.clearing import called, check_name
 from arflow.accounts.entries import Account
 from arflow.accounts.events import AMOUNTS, Event, parse
 from arflow.accounts.timeline import identity, same_content
@@ -38,6 +38,23 @@ _ONE_BY_ONE = 20
 
 
 @dataclass
+class Listed:
+    """Invoices that are told: how many there are, what they come to in minor units by currency, and the first."""
+
+    invoices: int = 0
+    amounts: Counter[str] = field(default_factory=Counter)
+    first: list[str] = field(default_factory=list)
+
+    def add(self, account: Account, amounts: Sequence[tuple[str, int]], total: int) -> None:
+        """Add (invoice, amount) pairs of an account, and what they come to."""
+        self.invoices += len(amounts)
+        self.amounts[account.currency] += total
+        for invoice, amount in amounts[: max(0, MOST_TOLD - len(self.first))]:
+            said = f"{money.show(amount, account.currency)} {account.currency}"
+            self.first.append(f"{invoice} of {account.id} ({said})")
+
+
+@dataclass
 class Outcome:
     """What became of the file's events so far."""
 
@@ -52,13 +69,14 @@ class Outcome:
     """(line, what differs) of known events with other content."""
     rejects: dict[int, str] = field(default_factory=dict)
     """Lines of the accounts at hand whose rows contradict what is recorded, and why."""
-    gone: Counter[str] = field(default_factory=Counter)
-    """What was taken as paid because the file has it no more: minor units by currency."""
-    gone_invoices: int = 0
-    gone_told: list[str] = field(default_factory=list)
-    """The first of them."""
+    gone: Listed = field(default_factory=Listed)
+    """What was taken as paid because the file has it no more."""
     open_again: int = 0
     """How many of which that was taken back, since the file has them again."""
+    back_otherwise: int = 0
+    """How many of which it was not, since what the file has of that number is not what was paid."""
+    settled_here: Listed = field(default_factory=Listed)
+    """What the file has open though it is settled in the books, and perhaps another debt instead of it."""
     accounts: int = 0
     opened: int = 0
     touched: list[str] = field(default_factory=list)
@@ -150,17 +168,24 @@ class Taker:
             by_identity[key] = stored
             counts[key] += 1
         seen: Counter[tuple[str, str]] = Counter()
-        fresh: dict[tuple[str, str], Event] = {}
+        first: dict[tuple[str, str], Event] = {}
         for event, _ in self._accepted():
             key = (event.kind, _identity(event))
             seen[key] += 1
-            if key in by_identity and not (event.kind in _REPEATABLE and seen[key] > counts[key]):
+            if event.kind not in _REPEATABLE and first.setdefault(key, event) is not event:
+                self._repeat(first[key], event)
+            elif key in by_identity and not (event.kind in _REPEATABLE and seen[key] > counts[key]):
                 self._compare(by_identity[key], event, correct=correct)
-            elif key in fresh and event.kind not in _REPEATABLE:
-                self._repeat(fresh[key], event)
             else:
-                fresh[key] = event
-                self.new.append((event, key[1], seen[key] if event.kind in _REPEATABLE else 1))
+                self._add(event, key[1], seen[key] if event.kind in _REPEATABLE else 1)
+
+    def _add(self, event: Event, key: str, occurrence: int) -> None:
+        try:
+            check_name(event)
+        except Refused as refused:
+            self._reject(event.line, refused.reason)
+        else:
+            self.new.append((event, key, occurrence))
 
     def _repeat(self, first: Event, event: Event) -> None:
         if same_content(first, event):
@@ -184,12 +209,12 @@ class Taker:
     def _leave_out_contradictions(self) -> None:
         """Take out the lines that contradict the rest of the account's books.
 
-        Corrections go one by one, and what is recorded comes back in their places: lines that contradict a wrong
-        correction may well fit that.
+        Corrections go first, one by one as long as they are few, and what is recorded comes back in their places: lines
+        that contradict a wrong correction may well fit that.
         """
         for rounds in itertools.count():
             corrections = {event.line for _, event in self.corrected}
-            found = self._contradictions(corrections if rounds < _ONE_BY_ONE else frozenset())
+            found = self._contradictions(corrections, first=rounds < _ONE_BY_ONE)
             wrong = {line: found[line] for line in corrections & found.keys()}
             for line, reason in (wrong or found).items():
                 self._reject(line, reason)
@@ -197,11 +222,11 @@ class Taker:
             if not wrong:
                 return
 
-    def _contradictions(self, until: AbstractSet[int]) -> dict[int, str]:
-        mine = {event.line for event, _, _ in self.new} | {event.line for _, event in self.corrected}
+    def _contradictions(self, corrections: AbstractSet[int], *, first: bool) -> dict[int, str]:
+        mine = {event.line for event, _, _ in self.new} | corrections
         if not mine:
             return {}
-        return contradictions(self.blank(), self._whole(), mine, until)
+        return contradictions(self.blank(), self._whole(), mine, corrections, first=first)
 
     def _whole(self) -> list[Event]:
         """All that will be known of the account, with its corrections."""
@@ -211,17 +236,50 @@ class Taker:
 
     # --- what the file does not say -----------------------------------------------------------------------------------
 
-    def settle(self, invoices: Collection[str], payments: Collection[str], moment: tuple[dt.date, dt.time]) -> None:
-        """Add a payment of what is open of `invoices`, which are gone, and take back `payments` of others before."""
-        known = self._whole()
-        paid, taken_back = gone.paid(self.blank(), known, invoices, moment), gone.taken_back(known, payments, moment)
-        self.new += [(event, _identity(event), 1) for event in (*paid, *taken_back)]
-        for payment in paid:
-            self.outcome.gone[self.currency] += money.parse(payment.text("amount"), self.currency)
-        self.outcome.gone_invoices += len(paid)
+    def settle(
+        self,
+        invoices: Collection[str],
+        payments: Collection[str],
+        settled: Collection[str],
+        moment: tuple[dt.date, dt.time],
+    ) -> None:
+        """Add payments of what is open of `invoices`, which are gone, and take back `payments` of others before.
+
+        Of `settled` the file may say that they are open all the same; as much of what is gone is left open then.
+        """
+        agreed = self._agreed(payments)
+        self.outcome.back_otherwise += len(payments) - len(agreed)
+        taken_back = gone.taken_back(self._whole(), agreed, moment)
         self.outcome.open_again += len(taken_back)
-        told = [f"{one.text('invoice')} of {self.account} ({one.text('amount')} {self.currency})" for one in paid]
-        self.outcome.gone_told += told[: max(0, MOST_TOLD - len(self.outcome.gone_told))]
+        known = [*self._whole(), *taken_back]
+        kept = self._settled_here(known, settled, moment) if settled else 0
+        paid = [*gone.paid(self.blank(), known, invoices, moment, kept=kept)]
+        amounts = [(one.text("invoice"), money.parse(one.text("amount"), self.currency)) for one in paid]
+        if amounts:
+            self.outcome.gone.add(self.blank(), amounts, sum(amount for _, amount in amounts))
+        self.new += [(event, _identity(event), 1) for event in (*taken_back, *paid)]
+
+    def _settled_here(self, known: Sequence[Event], settled: Collection[str], moment: tuple[dt.date, dt.time]) -> int:
+        """How much of `settled` the file says is open; it is told."""
+        file = [event for event, _ in self._accepted()]
+        here, said = (gone.books(self.blank(), events, moment) for events in (known, file))
+        read = {event.id for event in file if event.kind == "invoice"}
+        apart = gone.settled_here_only(here, said, set(settled) - read)
+        if apart.total:
+            self.outcome.settled_here.add(self.blank(), [*apart.invoices.items()], apart.total)
+        return apart.total
+
+    def _agreed(self, payments: Collection[str]) -> list[str]:
+        """Those of `payments` whose invoice the file has as the books will have it, as far as its rows can be read.
+
+        A number that was used again is another invoice, and of two rows that differ nobody knows which is right.
+        """
+        known = self._whole()
+        books = {event.id: event for event in known if event.kind == "invoice"}
+        read = [event for event, _ in self.staged if event.kind == "invoice"]
+        apart = {event.id for event in read if event.id in books and not same_content(event, books[event.id])}
+        of = {event.id: event.text("invoice") for event in known if event.kind == "payment"}
+        return [payment for payment in payments if of.get(payment) not in apart]
 
     # --- what the file says of the account itself ---------------------------------------------------------------------
 

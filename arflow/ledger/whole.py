@@ -5,8 +5,9 @@ books stand, to find whom to look at; how much that is the account's own events 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -28,6 +29,7 @@ _CREATE = (
     "CREATE TEMPORARY TABLE seen (account_id text, currency text, id text) ON COMMIT DROP",
     "CREATE TEMPORARY TABLE gone (account_id text, invoice_id text) ON COMMIT DROP",
     "CREATE TEMPORARY TABLE back (account_id text, payment text) ON COMMIT DROP",
+    "CREATE TEMPORARY TABLE settled_here (account_id text, invoice_id text) ON COMMIT DROP",
 )
 
 _PUT_ASIDE = """WITH rejected AS (DELETE FROM stage WHERE kind = :seen RETURNING content::jsonb AS said, currency, id)
@@ -52,17 +54,45 @@ _GONE = """INSERT INTO gone SELECT account_id, invoice_id FROM expected
     WHERE NOT EXISTS (SELECT FROM present WHERE present.account_id = expected.account_id
         AND present.invoice_id = expected.invoice_id)"""
 
-_BACK = """INSERT INTO back SELECT event.account_id, identity FROM event JOIN import_file ON import_file.id = import_id
-    WHERE kind = 'payment' AND profile = ANY(:profiles)
-    AND starts_with(identity, :prefix || left(content ->> 'invoice', :longest) || ' ')
-    AND EXISTS (SELECT FROM present WHERE present.account_id = event.account_id
-        AND present.invoice_id = event.content ->> 'invoice')
-    AND NOT EXISTS (SELECT FROM event AS undone WHERE undone.account_id = event.account_id
-        AND undone.kind = 'payment_reversed' AND undone.content ->> 'payment' = event.identity)"""
+_GRANTED = """CREATE TEMPORARY TABLE granted ON COMMIT DROP AS
+    SELECT account_id, identity AS payment, content ->> 'invoice' AS invoice_id
+    FROM event JOIN import_file ON import_file.id = import_id
+    WHERE kind = 'payment' AND profile <> 'events'
+    AND starts_with(identity, :prefix || left(content ->> 'invoice', :longest) || ' ')"""
+"""Every payment that was taken for granted, by whatever profile's file."""
+
+_UNDONE = """CREATE TEMPORARY TABLE undone ON COMMIT DROP AS
+    SELECT account_id, content ->> 'payment' AS payment FROM event WHERE kind = 'payment_reversed'"""
+
+_BACK = """INSERT INTO back SELECT account_id, payment FROM granted JOIN present USING (account_id, invoice_id)
+    WHERE NOT EXISTS (SELECT FROM undone
+        WHERE undone.account_id = granted.account_id AND undone.payment = granted.payment)
+    AND EXISTS (SELECT FROM event JOIN import_file ON import_file.id = import_id
+        WHERE event.account_id = granted.account_id AND kind = 'invoice' AND identity = granted.invoice_id
+        AND profile = ANY(:profiles))"""
+
+_SETTLED_HERE = """INSERT INTO settled_here
+    SELECT account_id, invoice_id FROM present JOIN item USING (account_id, invoice_id) WHERE open < amount
+    UNION SELECT account_id, invoice_id FROM present JOIN (
+        SELECT DISTINCT account_id FROM event WHERE NOT applied AND (kind LIKE 'payment%'
+            OR kind = 'invoice' AND starts_with(content ->> 'amount', '-'))
+    ) AS about USING (account_id)"""
+"""What is in the file and may be settled in the books, at least in part, with what is not taken in there yet."""
 
 _WAS_BEFORE = """SELECT EXISTS (SELECT FROM import_file AS same WHERE profile = :profile AND sha256 = :sha256
     AND EXISTS (SELECT FROM import_file AS later WHERE later.profile = :profile AND later.id > same.id
         AND later.sha256 <> :sha256))"""
+
+
+class Found(NamedTuple):
+    """What the tables tell of one account."""
+
+    gone: Collection[str] = ()
+    """Invoices that are open in the books and not in the file."""
+    back: Collection[str] = ()
+    """Payments that were taken for granted, of invoices that are in the file again."""
+    settled_here: Collection[str] = ()
+    """Invoices of the file that may be settled in the books, at least in part."""
 
 
 def create(connection: Connection) -> None:
@@ -99,15 +129,18 @@ class Differences:
 
 
 def compare(connection: Connection, profile: Profile, sha256: str) -> Differences:
-    """Find the invoices that are gone and the payments of those that are back, and keep both for `of_accounts`."""
+    """Find the invoices that are gone, the payments of those that are back, and what is settled here only."""
     names = {"profiles": [profile.name, *profile.whole_of]}
     connection.execute(text(_PRESENT))
     connection.execute(text(_EXPECTED), names)
-    for table in ("present", "expected"):
+    connection.execute(text(_GRANTED), {"prefix": PREFIX, "longest": LONGEST})
+    connection.execute(text(_UNDONE))
+    for table in ("present", "expected", "granted", "undone"):
         connection.execute(text(f"ANALYZE {table}"))
     connection.execute(text(_GONE))
-    connection.execute(text(_BACK), names | {"prefix": PREFIX, "longest": LONGEST})
-    for table in ("gone", "back"):
+    connection.execute(text(_BACK), names)
+    connection.execute(text(_SETTLED_HERE))
+    for table in ("gone", "back", "settled_here"):
         connection.execute(text(f"CREATE INDEX ON {table} (account_id)"))
         connection.execute(text(f"ANALYZE {table}"))
     return Differences(
@@ -123,20 +156,25 @@ def _count(connection: Connection, table: str) -> int:
 
 
 def accounts_left_out(connection: Connection) -> Iterator[list[str]]:
-    """The accounts of which something is gone and nothing is staged, batch by batch: who paid all is in no row."""
+    """The accounts of which something is gone or back and nothing is staged, batch by batch: who paid all has no row.
+
+    Nor has one whose rows were all rejected.
+    """
     after = ""
     query = text(
-        "SELECT DISTINCT account_id FROM gone WHERE account_id > :after AND NOT EXISTS "
-        "(SELECT FROM stage WHERE stage.account_id = gone.account_id) ORDER BY account_id LIMIT :limit"
+        "SELECT account_id FROM (SELECT account_id FROM gone UNION SELECT account_id FROM back) AS found "
+        "WHERE account_id > :after AND NOT EXISTS "
+        "(SELECT FROM stage WHERE stage.account_id = found.account_id) ORDER BY account_id LIMIT :limit"
     )
     while found := list(connection.execute(query, {"after": after, "limit": _BATCH}).scalars()):
         yield found
         after = found[-1]
 
 
-def of_accounts(connection: Connection, ids: Sequence[str]) -> tuple[Mapping[str, list[str]], Mapping[str, list[str]]]:
-    """Of the accounts `ids`: the invoices that are gone, and the payments of those that are back."""
-    return _by_account(connection, "gone", ids), _by_account(connection, "back", ids)
+def of_accounts(connection: Connection, ids: Sequence[str]) -> Mapping[str, Found]:
+    """What was found of those accounts among `ids` of which something was."""
+    tables = [_by_account(connection, table, ids) for table in ("gone", "back", "settled_here")]
+    return {key: Found(*(table.get(key, ()) for table in tables)) for key in sorted({key for t in tables for key in t})}
 
 
 def _by_account(connection: Connection, table: str, ids: Sequence[str]) -> Mapping[str, list[str]]:

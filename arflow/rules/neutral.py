@@ -21,9 +21,12 @@ _EFFECT = {"tag": "x"}
 _EXPECTED = {"date": "2026-01-01", "state": "current"}
 _RULE = {"id": "x", "from": "any", "when": "on_hold"}
 _NEVER = {"id": "x", "to": "escalated", "when": "on_hold"}
+CURRENCY = "CLF"
+"""None has more decimals; what is judged by it all the same, nobody has written."""
+
 _INSTEAD: Mapping[str, object] = {
     "policy": "x",
-    "currency": "CLF",  # none has more decimals
+    "currency": CURRENCY,
     "rules": [{**_RULE, "do": [_EFFECT]}],
     "from": "any",
     "when": "on_hold",

@@ -7,15 +7,19 @@ read again, until nothing is wrong any more. Pure, as the loader is.
 import re
 from collections.abc import Collection
 
+from arflow import money
 from arflow.errors import Refused
 from arflow.rules.loader import MAX_BYTES, read_policy
-from arflow.rules.neutral import Path, path_of, value_at, without
+from arflow.rules.neutral import CURRENCY, Path, path_of, value_at, without
 from arflow.rules.yamlnodes import Node, RefusedHere, load
 
 MOST = 20
 """How many refusals are told at once."""
 
 _MOST_ROUNDS = 3 * MOST
+
+_BY_CURRENCY = (f"more decimals than {CURRENCY}", f"keeps ({money.show(money.LARGEST, CURRENCY)})")
+"""What only a currency has an opinion on."""
 
 
 def refusals(text: str, *, file: str, templates: Collection[str] | None = None) -> tuple[Refused, ...]:
@@ -35,6 +39,7 @@ class _Search:
 
     def __init__(self, root: Node, templates: Collection[str] | None) -> None:
         self._root, self._templates = root, templates
+        self._currency = value_at(root, ("currency",))
         self._found: list[Refused] = []
         self._spoilt: list[str] = []
         """Attributes whose declaration is wrong, as patterns: what is asked of them is not judged."""
@@ -57,7 +62,8 @@ class _Search:
     def _takes(self, refused: Refused) -> bool:
         """Note a refusal; gives whether the document can be read on without it."""
         path = path_of(self._root, refused) if isinstance(refused, RefusedHere) else None
-        if (path is None or not self._only_follows(path)) and not self._is_told(refused):
+        follows = self._is_of_no_currency(refused) or (path is not None and self._only_follows(path))
+        if not follows and not self._is_told(refused):
             self._found.append(refused)
         if path is None or len(self._found) == MOST:
             return False
@@ -71,6 +77,12 @@ class _Search:
 
     def _is_told(self, refused: Refused) -> bool:
         return any((one.line, one.reason) == (refused.line, refused.reason) for one in self._found)
+
+    def _is_of_no_currency(self, refused: Refused) -> bool:
+        """Whether an amount was judged by the currency that stands in the place of a wrong one."""
+        stands = value_at(self._root, ("currency",))
+        is_written = stands is None or (self._currency is not None and self._currency.value == stands.value)
+        return not is_written and any(part in refused.reason for part in _BY_CURRENCY)
 
     def _only_follows(self, path: Path) -> bool:
         """Whether the expression at `path` asks for an attribute whose declaration is wrong."""

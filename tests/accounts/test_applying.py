@@ -161,10 +161,6 @@ def test_tags_and_holds_come_and_go() -> None:
         ([{"event": "payment_reversed", "payment": "P9"}], "payment `P9`, which is to be reversed, is unknown"),
         ([payment(), *[{"event": "payment_reversed", "payment": "P1"}] * 2], "is reversed already, on 2026-01-05"),
         ([{"event": "credit", "id": "C1", "invoice": "I1"}], "credit `C1` names invoice `I1`"),
-        (
-            [invoice(), {"event": "credit", "id": "dispute D1", "invoice": "I1"}],
-            "credit `dispute D1` cannot be called so: `dispute ...` is what the credit of an upheld dispute is called",
-        ),
         ([{"event": "write_off", "invoice": "I1"}], "write off names invoice `I1`"),
         ([invoice(), *[{"event": "write_off", "invoice": "I1"}] * 2], "is written off already"),
         ([invoice(), {"event": "write_off_reversed", "invoice": "I1"}], "is not written off on 2026-01-05"),

@@ -4,18 +4,27 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
+from arflow import clock
+from arflow.advance import Engineering, record
+from arflow.ledger import importing, profileloader
+from arflow.ledger.importing import Options
+from arflow.rules.reference import Reference
 from tests.cli.books import contents
 from tests.cli.conftest import Command
-from tests.production import activate, standard, states, step
+from tests.production import activate, standard, states, step, write_events
 
 pytestmark = pytest.mark.database
 
 HEADER = "cust_number,name_customer,invoice_currency,doc_id,posting_date,due_in_date,total_open_amount\n"
+
+
+WHOLE = Path("arflow/ledger/formats/open-items-whole.yaml").read_text()
 
 
 def _csv(folder: Path, *invoices: str, amount: str = "50.00") -> Path:
@@ -107,3 +116,73 @@ def test_other_profiles_take_nothing_as_paid(arflow: Command, engine: Engine, tm
     assert not _facts(arflow, _csv(tmp_path, "A:I2"), profile=str(own))["gone"]["is_compared"]
     assert [0, {}, 0] == _gone(_facts(arflow, _csv(tmp_path, "A:I3")))
     assert {"A/USD": 15000} == {key: opened for key, (_, opened) in states(engine).items()}
+
+
+def test_money_without_a_reference_lets_no_debt_of_the_file_vanish(
+    arflow: Command, engine: Engine, tmp_path: Path
+) -> None:
+    """It went to the older invoice, and the file still has that: the other one stays open, and it is told."""
+    _facts(arflow, _csv(tmp_path, "A:I0", "A:I1", "B:X"))
+    money = {"account": "A/USD", "date": "2026-01-20", "event": "payment", "id": "BANK", "amount": "50.00"}
+    assert 0 == arflow("import", write_events(tmp_path / "bank.jsonl", [money])).status
+    file = _csv(tmp_path, "A:I0", "B:X")
+    told = {"invoices": 1, "amounts": {"USD": "50.00"}, "first": ["I0 of A/USD (50.00 USD)"]}
+    facts = _facts(arflow, file)
+    assert ([0, {}, 0], told) == (_gone(facts), facts["gone"]["open_in_file_only"])
+    said = arflow("import", file, "--profile", "open-items-whole").out
+    assert "  open in the file, but settled here: 1 invoices, 50.00 USD\n    I0 of A/USD (50.00 USD)\n" in said
+    assert {"A/USD": 5000, "B/USD": 5000} == {key: opened for key, (_, opened) in states(engine).items()}
+
+
+def test_a_row_without_a_readable_account_takes_nothing_as_paid(arflow: Command, tmp_path: Path) -> None:
+    """Nor one whose currency is none: its debt is in the file, wherever it would have gone."""
+    others = [f"B:X{number}" for number in range(30)]
+    _facts(arflow, _csv(tmp_path, "A:I1", *others))
+    for row in ("A:I1:US$", "A\u200b:I1"):
+        assert not _facts(arflow, _csv(tmp_path, row, *others))["gone"]["is_compared"]
+
+
+def test_an_invoice_is_open_again_though_nothing_of_its_account_can_be_read(
+    arflow: Command, engine: Engine, tmp_path: Path
+) -> None:
+    """Its row says that it is there, and what it was is known."""
+    for rows in (["B:X", "A:I1"], ["B:X"]):
+        _facts(arflow, _csv(tmp_path, *rows))
+    facts = _facts(arflow, _csv(tmp_path, "B:X", "A:I1", amount="x"), "--accept-rejects")
+    assert [0, {}, 1] == _gone(facts)
+    assert 5000 == states(engine)["A/USD"][1]
+
+
+def test_what_another_profile_took_as_paid_is_open_again(arflow: Command, tmp_path: Path) -> None:
+    """Its invoice came by this one, whose file has it."""
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text(WHOLE.replace("open-items-whole", "one").replace(", of: [open-items]", ""))
+    two.write_text(WHOLE.replace("open-items-whole", "two").replace("of: [open-items]", "of: [one]"))
+    found = [
+        _gone(_facts(arflow, _csv(tmp_path, *rows), profile=str(profile)))
+        for profile, rows in ((one, ["A:I1", "B:X"]), (two, ["B:X"]), (one, ["A:I1", "B:X"]))
+    ]
+    assert [[0, {}, 0], [1, {"USD": "50.00"}, 0], [0, {}, 1]] == found
+
+
+def test_people_record_while_a_file_is_read(arflow: Command, engine: Engine, tmp_path: Path) -> None:
+    """On an account of that file too: who is kept waiting with its account locked would wait for ever."""
+    _facts(arflow, _csv(tmp_path, "A:I1"))
+    waited = []
+
+    def person() -> None:
+        with engine.begin() as connection:
+            engineering = Engineering(evaluator=Reference())
+            record(connection, "A/USD", [{"event": "tag", "tag": "x"}], actor="lena", engineering=engineering)
+
+    def reading(stage: str, share: float) -> None:
+        if (stage, share) == ("reading", 1.0):
+            thread = Thread(target=person, daemon=True)
+            thread.start()
+            thread.join(10)
+            waited.append(thread.is_alive())
+
+    options = Options(profile=profileloader.find("open-items-whole"))
+    with engine.begin() as connection:
+        importing.import_file(connection, _csv(tmp_path, "A:I1"), clock.read(connection), options, reading)
+    assert [False] == waited

@@ -65,12 +65,31 @@ def test_a_line_that_did_it_before_is_to_blame_and_no_innocent_one() -> None:
 
 
 def test_a_later_line_about_the_same_is_innocent_of_what_came_before() -> None:
-    """It is refused for itself; the write-off before it by the last new line, for want of one that is about it."""
+    """It is refused for itself; the write-off before it was wrong without the file as well."""
     recorded = _event(0, event="write_off", invoice="I9", date="2026-01-09")
     later = _event(2, event="credit", id="C1", invoice="I9", amount="1.00", date="2026-01-10")
     found = contradictions(BLANK, [_invoice(1, "I1"), recorded, later], {1, 2})
-    assert [1, 2] == list(found)
+    assert [2] == list(found)
     assert "credit `C1` names invoice `I9`" == found[2][:30]
+
+
+def test_the_last_line_before_is_to_blame_for_what_would_hold_without_it() -> None:
+    """For want of one that has to do with it: a payment without an invoice leaves nothing to write off once more."""
+    off = _event(0, event="write_off", invoice="I1", date="2026-01-08")
+    again = _event(0, event="write_off", invoice="I1", date="2026-01-12")
+    reversed_ = _event(0, event="payment_reversed", payment="P1", date="2026-01-10")
+    recorded = [_invoice(0, "I1"), _payment(0, "P1", "I1"), off, reversed_, again]
+    money = _event(7, event="payment", id="P7", amount="5.00", date="2026-01-11")
+    assert [7] == list(contradictions(BLANK, [*recorded, money], {7}))
+
+
+def test_what_falls_into_the_hole_of_a_correction_is_nobodys_fault() -> None:
+    """Neither the payments of the invoice that is left out, corrected or not, nor its dispute, nor how that ended."""
+    dispute = _event(5, event="dispute", id="D", invoice="I1", reason="x", date="2026-01-08")
+    closed = _event(0, event="dispute_closed", id="D", outcome="rejected", date="2026-01-09")
+    recorded = [_payment(0, "P1", "I1"), closed]
+    lines = [_invoice(1, "I1", date="2026-01-25"), _invoice(2, "I2"), _invoice(3, "I3"), _payment(4, "P2", "I1")]
+    assert [1] == list(contradictions(BLANK, [*recorded, *lines, dispute], {1, 2, 3, 4, 5}, {1, 2, 4, 5}))
 
 
 def test_what_is_recorded_and_contradicts_itself_is_no_lines_fault() -> None:

@@ -86,10 +86,11 @@ def test_it_says_what_it_is_when_it_was_learned() -> None:
     assert {"id": "gone I1 2026-02-02", "invoice": "I1", "amount": "80.00"} == payment.data
 
 
-def test_it_is_never_before_what_is_known_of_the_invoice() -> None:
-    """One that is dated ahead is paid then, and so it is open again not before."""
-    ledger = Ledger(_invoice(date="2026-02-05"), _invoice("I2"), {"event": "dispute", "id": "D", "invoice": "I2"})
-    assert [("I1", dt.date(2026, 2, 5)), ("I2", NOW[0])] == [(one.text("invoice"), one.on) for one in ledger.take([])]
+def test_it_is_never_before_the_invoice() -> None:
+    """One that is dated ahead is paid then, and so it is open again not before; what else is ahead defers nothing."""
+    debit = {"event": "payment", "id": "P", "invoice": "I2", "amount": "10.00", "date": "2026-03-20"}
+    ledger = Ledger(_invoice(date="2026-02-05"), _invoice("I2"), debit)
+    assert [("I2", NOW[0]), ("I1", dt.date(2026, 2, 5))] == [(one.text("invoice"), one.on) for one in ledger.take([])]
     assert [dt.date(2026, 2, 5)] == [event.on for event in ledger.take(["I1"])]
     assert {"I1": 8000, "I2": 0} == _open(ledger.events)
 

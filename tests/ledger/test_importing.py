@@ -375,7 +375,7 @@ def test_where_rows_differ_the_newest_date_counts_unless_it_is_rejected(engine: 
     assert emails(engine) == ["first@a.example"]
     wrong = contacts_file(tmp_path, *rows)
     wrong.write_text(wrong.read_text() + "A,Ann,USD,third@a.example,I-2026-01-05,2026-01-05,2026-06-30,60.00\n")
-    assert 1 == len(take_in(engine, wrong, PLAIN, accept_rejects=True).outcome.corrections)
+    assert [4] == [line for line, _ in take_in(engine, wrong, PLAIN, accept_rejects=True).rejects]
     rejected = "A,Ann,USD,fourth@a.example,I-9,2026-01-05,2026-06-30,60.00\n"
     wrong.write_text(wrong.read_text().replace("60.00", "50.00") + rejected + rejected.replace("60.00", "70.00"))
     report = take_in(engine, wrong, PLAIN, accept_rejects=True)

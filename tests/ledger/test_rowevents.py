@@ -151,3 +151,33 @@ def test_what_another_event_reads_too_is_read() -> None:
     """The number and the amount are the invoice's, also in a row without a payment."""
     both = _PAID.replace("amount: paid", "amount: amount").replace("paid_on", "extra")
     assert ["invoice"] == [event["event"] for event in events(read(both))]
+
+
+PLACED = """\
+columns: {customer: c, number: n, issued: d, amount: a, currency: e}
+constants: {}
+account: "{customer}/{currency}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("cells", "account", "invoices"),
+    [
+        (["C1", "N1", "2026-01-02", "x", "USD"], "C1/USD", ("N1",)),
+        (["C1", "N1", "2026-01-02", "5.00", "US$"], "", ("N1",)),
+        (["C1\u200b", "N1", "2026-01-02", "5.00", "USD"], "", ("N1",)),
+        (["C" * 200, "N1", "2026-01-02", "5.00", "USD"], "", ("N1",)),
+        (["", "N1", "2026-01-02", "5.00", "USD"], "", ("N1",)),
+        (["C1", "N\u200b1", "2026-01-02", "x", "USD"], "C1/USD", ()),
+    ],
+)
+def test_a_reject_names_no_account_and_no_invoice_that_is_not_there(
+    cells: list[str], account: str, invoices: tuple[str, ...]
+) -> None:
+    """Else the debt that it is really of would be missing in the file."""
+    made = profileloader.from_text(f"profile: test\n{PLACED}{INVOICE}", file="test.yaml")
+    item = RowReader(made, HEADER, {name: HEADER.index(col.headers[0]) for name, col in made.columns.items()}).read(
+        2, cells
+    )
+    assert isinstance(item, Reject)
+    assert (account, invoices) == (item.account, item.invoices)

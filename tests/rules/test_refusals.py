@@ -57,6 +57,16 @@ def test_what_only_follows_from_another_mistake_is_not_told() -> None:
     assert [2, 4] == [refused.line for refused in refusals(dinars.replace("open_", "opne_"), file="p.yaml")]
 
 
+@pytest.mark.parametrize("amount", ["3.12345", "400000000000"])
+@pytest.mark.parametrize(("head", "wrong"), [(HEAD.replace("USD", "KWDD"), [2]), ("policy: p\ntitle: x\n", [1])])
+def test_no_amount_is_judged_while_nobody_knows_its_currency(amount: str, head: str, wrong: list[int]) -> None:
+    """By the one that stands in its place it would be too exact, or too large; in a known one it is."""
+    text = "rules:\n" + GOOD.replace("days_overdue >= 3", f"open_amount > {amount}") % 1
+    text += "promises: {tolerance: 0.12345}\n"
+    assert wrong == [refused.line for refused in refusals(head + text, file="p.yaml")]
+    assert 5 == refusals(HEAD.replace("USD", "CLF") + text, file="p.yaml")[-1].line
+
+
 SOUND = """\
 policy: p
 currency: USD
