@@ -1,6 +1,8 @@
 """Serves the pages on a socket that the supervisor has opened, so that a restart refuses nobody."""
 
+import gc
 import socket
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -26,6 +28,14 @@ LOOK_SECONDS = 5.0
 WORN_SECONDS = 3600.0
 """How long it serves at least when it is worn out: with very many active policies a new process is so at once."""
 
+SWITCHES_AFTER = 0.000_5
+"""For how many seconds a thread may compute while others would: a page asks the database some thirty times, and after
+each answer it would else wait ten times as long for whoever writes a large file or looks far ahead."""
+
+COLLECTED_AFTER = (20_000, 20, 20)
+"""How many values more than have gone make the collector look at the young ones, and how often it looks at older ones
+and at all: that stops every page, for a sixth of a second with what is kept of five thousand accounts."""
+
 LARGEST = 2 * LARGEST_BODY
 """What is sent is kept on disk until it is whole; more than this is refused at once. Up to it, a page says so."""
 
@@ -47,12 +57,20 @@ def work(process: Process, descriptor: int) -> None:
             proxies=process.settings.proxies,
         )
     )
+    _be_smooth()
     server = serving(pages, socket.socket(fileno=descriptor), proxies=process.settings.proxies)
     threading.Thread(target=server.run, name="pages", daemon=True).start()
     threading.Thread(target=_keep_figures, args=(engine, process.ending), name="figures", daemon=True).start()
     _wait_until_over(process.ending, evaluator)
     server.task_dispatcher.shutdown()
     engine.dispose()
+
+
+def _be_smooth() -> None:
+    """See to it that no page waits long for what another one, or the interpreter itself, is about."""
+    sys.setswitchinterval(SWITCHES_AFTER)
+    gc.freeze()  # what was imported stays: the collector would walk all of it again and again
+    gc.set_threshold(*COLLECTED_AFTER)
 
 
 def _wait_until_over(ending: Ending, evaluator: DurableRules) -> None:
