@@ -14,9 +14,6 @@ from arflow.store import accounts, database, desk_tables
 TURNING_ON = 0x61_72_66_6C_6F_6E
 """The advisory lock of who turns it on, one after the other."""
 
-MOST_AT_ONCE = 50
-"""How many may turn it off in the moment in which it is turned on, for that to be looked at."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
@@ -31,10 +28,11 @@ class Turn:
     known_on: dt.date | None
 
 
-def turns(connection: Connection, limit: int = 50) -> list[Turn]:
-    """The latest turns, the last one first."""
+def turns(connection: Connection, limit: int = 50, *, before: int | None = None) -> list[Turn]:
+    """The latest turns, the last one first; those before number `before`, when that is given."""
     table = desk_tables.delivery_switch
-    rows = connection.execute(select(table).order_by(table.c.id.desc()).limit(limit)).mappings()
+    query = select(table) if before is None else select(table).where(table.c.id < before)
+    rows = connection.execute(query.order_by(table.c.id.desc()).limit(limit)).mappings()
     return [Turn(**row) for row in rows]
 
 
@@ -93,7 +91,7 @@ def _before(connection: Connection, number: int) -> Turn | None:
     """The last turn before this one, also of who was turning it a moment ago; who comes later is not kept waiting."""
     moment = connection.begin_nested()
     connection.execute(text("LOCK TABLE delivery_switch IN SHARE ROW EXCLUSIVE MODE"))
-    found = next((turn for turn in turns(connection, 2 + MOST_AT_ONCE) if turn.id < number), None)
+    found = next(iter(turns(connection, 1, before=number)), None)
     moment.rollback()  # which gives the lock back
     return found
 

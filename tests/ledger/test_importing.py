@@ -7,7 +7,6 @@ import gzip
 import json
 import os
 import resource
-import time
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -27,6 +26,7 @@ from arflow.rules.loader import load_policy
 from arflow.rules.reference import Reference
 from tests.production import activate, journal_lines, known_ids, states, step, take_in, write_events
 from tests.reports.folded import positions
+from tests.servers import until
 from tests.sizes import size
 
 pytestmark = pytest.mark.database
@@ -196,10 +196,8 @@ def test_an_import_waits_for_who_records_at_the_same_moment(engine: Engine, tmp_
 
 def _wait_for_its_lock(engine: Engine, importer: Thread) -> None:
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    with engine.connect() as connection:
-        while importer.is_alive() and not connection.execute(text(query)).scalar_one():
-            connection.rollback()
-            time.sleep(0.01)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        until(lambda: not importer.is_alive() or connection.execute(text(query)).scalar_one() > 0, seconds=20)
 
 
 def test_a_row_is_rejected_whole(engine: Engine, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class Whole:
         made = {str(one["id"]) for one in self.recorded if one["event"] == "invoice"}
         undone = {one["payment"] for one in self.recorded if one["event"] == "payment_reversed"}
         payments = [one for one in self.recorded if one["event"] == "payment" and one["id"] not in undone]
-        back = [str(one["id"]) for one in payments if one["id"][:5] == gone.PREFIX and one["invoice"] in here]  # type: ignore[index]
+        back = [str(one["id"]) for one in payments if str(one["id"]).startswith(gone.PREFIX) and one["invoice"] in here]
         taker.settle(made - here, back, here, NOW)
         for stored, event in taker.corrected:
             self.recorded[stored.row] = _content(event)
