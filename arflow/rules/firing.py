@@ -1,0 +1,134 @@
+"""Under which facts a rule fires, as a condition: its own, and what the rules before it and the machine leave to it.
+
+Pure. The order of a pass (contract, section 4) is told once more here, as conditions; `rules/decide.py` and
+`life/passes.py` are the ones that act by it, and `tests/rules/test_proving.py` holds this against them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from arflow.evolving import worked_out
+from arflow.machines.states import is_harsher
+from arflow.rules.catalogue import CATALOGUE
+from arflow.rules.expressions import All, Any, Comparison, Expression, Not, parse
+from arflow.rules.policy import CatchUp, Policy, Rule
+from arflow.vocabulary import State
+
+
+def condition(text: str) -> Expression:
+    """A condition that we write ourselves; amounts in it are 0."""
+    return parse(text, CATALOGUE, "USD")
+
+
+def all_of(*parts: Expression) -> Expression:
+    """That every part holds; true where there is none."""
+    return All(parts=parts)
+
+
+def any_of(*parts: Expression) -> Expression:
+    """That one part holds."""
+    return Any(parts=parts)
+
+
+def none_of(rules: Iterable[Rule]) -> Expression:
+    """That the condition of none of `rules` holds."""
+    return all_of(*[Not(part=rule.when) for rule in rules])
+
+
+GUARDS: Mapping[State, Expression] = MappingProxyType(
+    {
+        State.PROMISED: condition("has_open_promise"),
+        State.DISPUTED: condition("has_open_dispute"),
+        State.RESOLVED: condition("gross_overdue_amount == 0"),
+    }
+)
+"""What the machine asks of a move into a state (`machines/states.py`), as conditions."""
+
+_ON_HOLD = condition("on_hold")
+_NOTHING_PENDING = condition("not notice_pending")
+_JUST_ENTERED = condition("days_in_state == 0")
+
+
+@dataclass(frozen=True)
+class Firing:
+    """The rules of one policy, and when they fire."""
+
+    policy: Policy
+
+    def ways(self, rule: Rule) -> Iterator[Expression]:
+        """For each state in which `rule` applies the condition under which it fires there."""
+        for state in State:
+            if state in rule.states and state is not rule.to:
+                yield self.fires_in(rule, state)
+
+    def ways_unrefused(self, rule: Rule) -> Iterator[Expression]:
+        """The same, where neither the machine nor `never` then refuses it."""
+        kept_off = [Not(part=never.when) for never in self.policy.never if never.to is rule.to]
+        for way in self.ways(rule):
+            yield all_of(way, guard(rule), *kept_off)
+
+    def fires_in(self, rule: Rule, state: State) -> Expression:
+        """The condition under which `rule` fires in `state`, be it then refused or not."""
+        left = all_of(*[self._leaves(other, rule, state) for other in self.before(rule, state)])
+        if rule.to is None:
+            left = any_of(left, _JUST_ENTERED)  # the acts come after the move that led here
+        return all_of(self.is_free(rule, state), left)
+
+    def is_free(self, rule: Rule, state: State) -> Expression:
+        """That the condition of `rule` holds in `state`, and nothing holds it back there."""
+        return all_of(self.stands_in(state), rule.when, *self._not_held(rule, state))
+
+    def before(self, rule: Rule, state: State) -> tuple[Rule, ...]:
+        """The moves that are asked before `rule` in `state`."""
+        moves = self.moves(state)
+        return moves[: moves.index(rule)] if rule in moves else moves
+
+    def moves(self, state: State) -> tuple[Rule, ...]:
+        """The rules that lead out of `state`, in their order."""
+        return tuple(rule for rule in self.policy.rules_in(state) if rule.to is not None)
+
+    def milder_moves(self, state: State) -> tuple[Rule, ...]:
+        """Those of them that are never held back."""
+        return tuple(rule for rule in self.moves(state) if not _climbs(rule, state))
+
+    def stands_in(self, state: State) -> Expression:
+        """That the policy can have the account, and it stands in `state`."""
+        return all_of(self.has, Comparison(fact="state", op="==", values=(state.value,)))
+
+    @worked_out
+    def has(self) -> Expression:
+        """That the policy can have the account."""
+        currency = Comparison(fact="currency", op="==", values=(self.policy.currency,))
+        return currency if self.policy.applies_to is None else all_of(currency, self.policy.applies_to)
+
+    def _leaves(self, other: Rule, rule: Rule, state: State) -> Expression:
+        """That the move `other`, which is asked first, leaves the pass to `rule`."""
+        is_not = Not(part=other.when)
+        if _climbs(other, state) and not _climbs(rule, state):
+            return any_of(is_not, self._may_be_held)
+        if self.policy.catch_up is CatchUp.JUMP and other.to is not rule.to:
+            return any_of(is_not, _JUST_ENTERED)  # it may lead to where this very pass has come from
+        return is_not
+
+    @worked_out
+    def _may_be_held(self) -> Expression:
+        """When a harsher move can be held back; but for a hold it does not go by facts alone."""
+        cash = self.policy.guards.fresh_cash
+        is_hold = self.policy.catch_up is CatchUp.JUMP and not (cash and cash.hold_steps)
+        return _ON_HOLD if is_hold else all_of()
+
+    def _not_held(self, rule: Rule, state: State) -> Iterator[Expression]:
+        if _climbs(rule, state):
+            yield Not(part=_ON_HOLD)
+            if self.policy.catch_up is CatchUp.NOTICE_REQUIRED:
+                yield _NOTHING_PENDING
+
+
+def guard(rule: Rule) -> Expression:
+    """What the machine asks of the move of `rule`."""
+    return all_of() if rule.to is None else GUARDS.get(rule.to, all_of())
+
+
+def _climbs(rule: Rule, state: State) -> bool:
+    return rule.to is not None and is_harsher(state, rule.to)

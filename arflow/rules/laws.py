@@ -1,0 +1,101 @@
+"""What is true of the facts of every account, whatever happens to it: which values can stand beside each other.
+
+A proof is about facts that an account can have, so it may lean on these laws; the facts function keeps them, which
+`tests/rules/test_laws.py` holds against the facts of random lives. Pure.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from arflow.rules.catalogue import CATALOGUE, FactSpec, FactType
+from arflow.rules.expressions import Expression, parse
+from arflow.vocabulary import NEVER
+
+MOST: Mapping[FactType, int] = {FactType.AMOUNT: 10**15, FactType.COUNT: 10**9, FactType.DAYS: NEVER}
+"""How large a fact can be: amounts in minor units, counts, days."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AtMost:
+    """The sum of the facts `less` is at most that of the facts `more`, by at least `apart`."""
+
+    less: tuple[str, ...]
+    more: tuple[str, ...]
+    apart: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Law:
+    """`then` is true of every account, or of those of which `given` is; `why` says so in words."""
+
+    then: Expression | AtMost
+    given: Expression | None = None
+    why: str
+
+
+def least(spec: FactSpec) -> int:
+    """The smallest value of a number; only attributes can be below 0."""
+    return -MOST[spec.type] if spec.name.startswith("attr_") else 0
+
+
+_SUMS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
+    (("gross_overdue_amount",), ("open_amount",), "what is overdue is open"),
+    (
+        ("overdue_amount", "promised_amount"),
+        ("gross_overdue_amount",),
+        "what is collectible and what is promised are parts of what is overdue",
+    ),
+    (
+        ("gross_overdue_amount",),
+        ("overdue_amount", "promised_amount", "disputed_amount"),
+        "what is overdue is collectible, promised or disputed",
+    ),
+    (("disputed_amount",), ("open_amount",), "a dispute covers what is open"),
+    (("overdue_invoices",), ("open_invoices",), "an overdue invoice is open"),
+    (("notices_failed",), ("notices_sent",), "what failed was sent"),
+    (("days_since_contact",), ("days_since_conversation",), "a conversation is a contact"),
+)
+
+_BOTH_WAYS: tuple[tuple[str, str, str], ...] = (
+    ("overdue_amount > 0", "days_overdue >= 1", "its age is that of the oldest collectible debt"),
+    ("overdue_amount > 0", "overdue_invoices >= 1", "collectible debt stands on an invoice"),
+    ("open_amount > 0", "open_invoices >= 1", "what is open stands on an invoice"),
+    ("conversations_30d >= 1", "days_since_conversation < 30", "both go by the latest conversation"),
+    ("days_since_payment < 36500", "last_payment_amount > 0", "both go by the latest payment"),
+)
+
+_ONE_WAY: tuple[tuple[str, str, str], ...] = (
+    ("open_amount == 0", "oldest_invoice_age == 0", "without an open invoice there is no age of one"),
+    ("not has_open_promise", "promised_amount == 0", "only an open promise covers anything"),
+    ("not has_open_promise", "days_to_promise == 36500", "only an open promise has an end ahead"),
+    ('promise_status == "open"', "has_open_promise", "that is what it says"),
+    ("not has_open_dispute", "disputed_amount == 0 and dispute_age == 0", "only an open dispute covers or ages"),
+    (
+        "gross_overdue_amount == 0",
+        'notices_sent == 0 and not notice_pending and days_in_episode == 0 and promise_status == "none"',
+        "an episode ends when nothing is overdue, and its counters with it",
+    ),
+    ("notices_sent >= 1", "days_since_notice < 36500", "what was sent was sent on some day"),
+    ("call_attempts_7d >= 1", "days_since_contact < 7", "an attempt is a contact"),
+    ("not has_credit_limit", "credit_limit == 0", "no limit is a limit of 0"),
+    ("credit_limit == 0", "credit_use_percent == 0", "without a limit nothing of it is used"),
+)
+
+
+def _laws() -> Iterator[Law]:
+    for less, more, why in _SUMS:
+        yield Law(then=AtMost(less=less, more=more), why=why)
+    for one, other, why in (*_BOTH_WAYS, *((then, given, why) for given, then, why in _BOTH_WAYS), *_ONE_WAY):
+        yield Law(given=_read(one), then=_read(other), why=why)
+    ahead = AtMost(less=("gross_overdue_amount",), more=("open_amount",), apart=1)
+    yield Law(given=_read("days_until_due < 36500"), then=ahead, why="what falls due later is open and not overdue")
+    all_due = AtMost(less=("open_amount",), more=("gross_overdue_amount",))
+    yield Law(given=_read("days_until_due == 36500"), then=all_due, why="nothing falls due later")
+
+
+def _read(text: str) -> Expression:
+    return parse(text, CATALOGUE, "USD")
+
+
+LAWS: tuple[Law, ...] = tuple(_laws())
+"""All of them; every amount in them is 0, which is 0 in any currency."""

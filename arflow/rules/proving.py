@@ -1,0 +1,268 @@
+"""What a policy can never do, whatever happens to an account: claims about its rules, each proved or shown to fail.
+
+What is proved holds of all facts that the laws of `laws.py` allow, at the moment of a decision; a letter that is then
+decided may leave later, and is looked at again. A claim fails by an account of which the facts are named. Pure.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from arflow import money
+from arflow.evolving import worked_out
+from arflow.rules.comparing import one_line
+from arflow.rules.expressions import Comparison, Expression, Not, comparisons, parse
+from arflow.rules.findings import Finding, Kind, Verdict, Witness
+from arflow.rules.firing import Firing, all_of, any_of, condition, guard, none_of
+from arflow.rules.policy import CatchUp, Policy, Rule
+from arflow.rules.reference import holds
+from arflow.rules.solver import Solver, Undecided
+from arflow.rules.stillness import DID_NOT_ARRIVE, MOVING, Stillness, named_in
+from arflow.vocabulary import Facts, State
+
+_CHASED = (State.REMINDED, State.CALLED, State.PROMISED, State.DISPUTED)
+_BY_RULES = (State.CURRENT, *_CHASED, State.RESOLVED)
+"""All states but `escalated`, where people work by hand."""
+
+_NOTHING_OVERDUE = condition("gross_overdue_amount == 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A claim that somebody makes: no rule leads `to` a state, or contacts the customer (None), while `when`."""
+
+    to: State | None
+    when: Expression
+    text: str
+    """The condition as it was written."""
+
+
+def asked(policy: Policy, to: State | None, text: str) -> Asked:
+    """The claim that no rule of `policy` leads `to` a state, or contacts the customer, while `text`. Raises Refused."""
+    return Asked(to=to, when=parse(text, policy.facts, policy.currency), text=text)
+
+
+def prove(policy: Policy, claims: Sequence[Asked] = ()) -> Iterator[Finding]:
+    """What comes of every claim about `policy`: its own, those of `claims`, and what every sound policy keeps."""
+    own = [(never, Asked(to=never.to, when=never.when, text=never.when_text)) for never in policy.never]
+    prover = _Prover(policy, (*[claim for _, claim in own], *claims))
+    for never, claim in own:
+        yield replace(prover.claimed(claim), kind=Kind.NEVER, id=never.id, line=never.line)
+    yield from (prover.claimed(claim) for claim in claims)
+    yield from (prover.refused(), prover.fires(), prover.paid(), prover.forgotten())
+    if policy.catch_up is CatchUp.NOTICE_REQUIRED:
+        yield prover.undelivered()
+    yield prover.circle()
+
+
+@dataclass(frozen=True)
+class _Prover:
+    """One policy, and all that is claimed of it."""
+
+    policy: Policy
+    claims: Sequence[Asked]
+
+    # --- what must not happen -----------------------------------------------------------------------------------------
+
+    def claimed(self, claim: Asked) -> Finding:
+        """Whether no rule does what must not be done."""
+        does = f"leads to `{claim.to}`" if claim.to else "writes or calls"
+        rules = [rule for rule in self.policy.rules if (rule.to is claim.to if claim.to else rule.contacts_customer)]
+        return _finding(
+            Kind.ASKED,
+            f"no rule {does} while {one_line(claim.text)}",
+            lambda: (found for rule in rules for found in self._by(rule, claim.when)),
+        )
+
+    def refused(self) -> Finding:
+        """Whether the machine permits whatever the rules ask for."""
+        return _finding(
+            Kind.REFUSED,
+            "no rule asks for a move that the machine refuses, which would park the account",
+            lambda: (found for rule in self.policy.rules for found in self._by(rule, Not(part=guard(rule)))),
+        )
+
+    def _by(self, rule: Rule, when: Expression) -> Iterator[Witness]:
+        """How `rule` fires while `when`, if it can."""
+        facts = self._find(all_of(when, any_of(*self._firing.ways(rule))))
+        if facts is not None:
+            yield Witness(facts=facts, rule=rule)
+
+    # --- what a sound policy keeps ------------------------------------------------------------------------------------
+
+    def fires(self) -> Finding:
+        """Whether every rule can fire."""
+        says = "every rule can fire"
+        try:
+            idle = [rule for rule in self.policy.rules if not self._can(any_of(*self._firing.ways_unrefused(rule)))]
+            because = tuple(f"`{rule.id}` (line {rule.line}) cannot: {self._why_idle(rule)}" for rule in idle)
+        except Undecided as undecided:
+            return Finding(kind=Kind.FIRES, says=says, verdict=Verdict.UNDECIDED, because=(str(undecided),))
+        return Finding(kind=Kind.FIRES, says=says, verdict=Verdict.FAILS if idle else Verdict.PROVED, because=because)
+
+    def _can(self, one: Expression) -> bool:
+        return self._solver_of(1).is_possible(one)
+
+    def _why_idle(self, rule: Rule) -> str:
+        if not self._can(all_of(self._firing.has, rule.when)):
+            return "no account ever meets its condition"
+        if self._can(any_of(*self._firing.ways(rule))):
+            return "it is refused each time, by the machine or by `never`"
+        states = [state for state in rule.states if state is not rule.to]
+        if not self._can(any_of(*[self._firing.is_free(rule, state) for state in states])):
+            return "it leads up the ladder, and is held back whenever its condition is true"
+        for other in self._firing.before(rule, states[0]):
+            is_first = all(other in self._firing.before(rule, state) for state in states)
+            if is_first and not self._can(all_of(self._firing.has, rule.when, Not(part=other.when))):
+                return f"`{other.id}`, which comes first, is true whenever it is"
+        return "rules that come first are true whenever it is"
+
+    def paid(self) -> Finding:
+        """Whether accounts of which nothing is overdue are let go."""
+        return _finding(
+            Kind.PAID,
+            f"an account of which nothing is overdue leaves {_listed(_CHASED)} by itself",
+            lambda: self._standing(
+                all_of(self._firing.stands_in(state), _NOTHING_OVERDUE, none_of(self._firing.milder_moves(state)))
+                for state in _CHASED
+            ),
+        )
+
+    def forgotten(self) -> Finding:
+        """Whether no large debt stands still for good; if so, up to which amount one can."""
+        finding = _finding(
+            Kind.FORGOTTEN,
+            "a debt above all amounts that the policy names never stands still for good, unless it is in `escalated`, "
+            "on hold, promised, disputed, or bears a tag that the policy names",
+            lambda: self._standing(self._stuck(state, self._still.is_large) for state in _BY_RULES),
+        )
+        return replace(finding, because=tuple(self._smaller())) if finding.verdict is Verdict.PROVED else finding
+
+    def _stuck(self, state: State, size: Expression) -> Expression:
+        return all_of(self._still.stuck(state, self._firing.moves(state)), self._still.is_untagged, size)
+
+    def _smaller(self) -> Iterator[str]:
+        """Up to which amount a debt can stand still for good, just below one of the amounts in the policy."""
+        for amount in sorted(self._still.amounts, reverse=True):
+            for state in _BY_RULES:
+                is_just_below = Comparison(fact="overdue_amount", op="==", values=(amount - 1,))
+                if amount > 1 and self._can(self._stuck(state, is_just_below)):
+                    yield f"one of {money.show(amount - 1, self.policy.currency)} can, in `{state}`"
+                    return
+
+    def undelivered(self) -> Finding:
+        """Whether an account goes on of which a letter failed, though harsher moves wait for somebody's contact."""
+        return _finding(
+            Kind.UNDELIVERED,
+            "nor does it where a letter did not arrive, and harsher moves wait until somebody has been in contact",
+            lambda: self._standing(
+                all_of(
+                    self._still.stuck(state, self._firing.milder_moves(state), DID_NOT_ARRIVE),
+                    self._still.is_untagged,
+                    self._still.is_large,
+                )
+                for state in _BY_RULES
+            ),
+        )
+
+    def _standing(self, conditions: Iterator[Expression]) -> Iterator[Witness]:
+        """An account of which a condition is true, for each of which there is one."""
+        for one in conditions:
+            facts = self._find(one)
+            if facts is not None:
+                yield Witness(facts=facts)
+
+    def circle(self) -> Finding:
+        """Whether no account comes back to where it was while nothing is recorded."""
+        return _finding(
+            Kind.CIRCLE,
+            "no account goes round in circles while nothing is recorded",
+            lambda: next((found for ring in self._rings() if (found := list(self._round(ring)))), []),
+        )
+
+    def _round(self, ring: Sequence[State]) -> Iterator[Witness]:
+        """How an account comes round through the states of `ring`, if one can."""
+        steps = [any_of(*self._still.steps(one, to)) for one, to in zip(ring, (*ring[1:], ring[0]), strict=True)]
+        moments = self._solver_of(len(ring)).find(*steps)
+        for facts, step, to in zip(moments or (), steps, (*ring[1:], ring[0]), strict=moments is not None):
+            _confirm(step, facts)
+            rules = self._firing.moves(State(facts.state))
+            yield Witness(facts=facts, rule=next(rule for rule in rules if rule.to is to and holds(rule.when, facts)))
+
+    def _rings(self) -> Iterator[tuple[State, ...]]:
+        """Every way round by steps that time alone can make one by one, each from its first state, short ones first."""
+        leads = {state: [to for to in State if self._can(any_of(*self._still.steps(state, to)))] for state in State}
+        order = {state: place for place, state in enumerate(State)}
+        paths: list[tuple[State, ...]] = [(state,) for state in State]
+        while paths:
+            yield from (path for path in paths if path[0] in leads[path[-1]])
+            paths = [
+                (*path, to) for path in paths for to in leads[path[-1]] if to not in path and order[to] > order[path[0]]
+            ]
+
+    # --- questions ----------------------------------------------------------------------------------------------------
+
+    def _find(self, one: Expression) -> Facts | None:
+        found = self._solver_of(1).find(one)
+        if found is None:
+            return None
+        _confirm(one, found[0])
+        return found[0]
+
+    def _solver_of(self, moments: int) -> Solver:
+        if moments not in self._solvers:
+            self._solvers[moments] = Solver(self.policy.facts, self._conditions, moments=moments, moving=MOVING)
+        return self._solvers[moments]
+
+    @worked_out
+    def _solvers(self) -> dict[int, Solver]:
+        return {}
+
+    @worked_out
+    def _conditions(self) -> tuple[Expression, ...]:
+        return (self._firing.has, *[rule.when for rule in self.policy.rules], *[claim.when for claim in self.claims])
+
+    @worked_out
+    def _firing(self) -> Firing:
+        return Firing(self.policy)
+
+    @worked_out
+    def _still(self) -> Stillness:
+        return Stillness(self._firing, named_in(self._conditions), self._fewest_letters)
+
+    def _fewest_letters(self, rule: Rule) -> int:
+        """Of how many letters of the episode the condition of `rule` can be true at the fewest; 0 if of none."""
+        if rule.id not in self._fewest:
+            named = {
+                int(one) for clause in comparisons(rule.when) if clause.fact == "notices_sent" for one in clause.values
+            }
+            counts = sorted({0, *named, *(one + 1 for one in named)})
+            self._fewest[rule.id] = next((count for count in counts if self._can(_of_letters(rule, count))), 0)
+        return self._fewest[rule.id]
+
+    @worked_out
+    def _fewest(self) -> dict[str, int]:
+        return {}
+
+
+def _finding(kind: Kind, says: str, witnesses: Callable[[], Iterator[Witness] | Sequence[Witness]]) -> Finding:
+    """What comes of a claim that fails by each of `witnesses`."""
+    try:
+        found = tuple(witnesses())
+    except Undecided as undecided:
+        return Finding(kind=kind, says=says, verdict=Verdict.UNDECIDED, because=(str(undecided),))
+    return Finding(kind=kind, says=says, verdict=Verdict.FAILS if found else Verdict.PROVED, witnesses=found)
+
+
+def _confirm(one: Expression, facts: Facts) -> None:
+    """Raise RuntimeError unless the naive evaluator agrees with what the solver found."""
+    if not holds(one, facts):
+        raise RuntimeError(f"the solver and the naive evaluator disagree about {one} of {facts}")
+
+
+def _of_letters(rule: Rule, count: int) -> Expression:
+    return all_of(rule.when, Comparison(fact="notices_sent", op="==", values=(count,)))
+
+
+def _listed(states: Sequence[State]) -> str:
+    *most, last = [f"`{state}`" for state in states]
+    return f"{', '.join(most)} and {last}"

@@ -1,0 +1,115 @@
+"""What time alone can still do to an account of which nothing is recorded any more: as conditions, for proofs. Pure."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from arflow.evolving import worked_out
+from arflow.rules.catalogue import CATALOGUE, FactType
+from arflow.rules.expressions import Comparison, Expression, Not, comparisons
+from arflow.rules.firing import Firing, all_of, any_of, condition, guard, none_of
+from arflow.rules.policy import Rule
+from arflow.vocabulary import NEVER, EffectKind, State
+
+MOVING = frozenset({"state", "days_in_state", "days_since_notice", "notices_sent"})
+"""The facts that moves and letters change by themselves, while nothing is recorded."""
+
+ARRIVED = condition("notices_failed == 0")
+"""No letter failed."""
+
+DID_NOT_ARRIVE = condition("notices_failed >= 1")
+"""A letter failed; who has to wait for letters waits until somebody has been in contact."""
+
+_NOTHING_ELSE = condition(
+    "not on_hold and not has_open_promise and not has_open_dispute and not notice_pending and days_until_due == 36500"
+    " and call_attempts_7d == 0 and conversations_30d == 0 and broken_promises_90d == 0 and kept_promises_365d == 0"
+    " and late_invoices_365d == 0 and average_days_late_365d == 0"
+)
+_COLLECTIBLE = condition("overdue_amount > 0 and unapplied_amount == 0")
+_AGES_OF_DEBT = ("days_in_state", "days_in_episode", "days_overdue", "oldest_invoice_age")
+"""The ages of an account of which something has been overdue for long."""
+
+_AT_ONCE = 3
+"""Of so many letters of one stay it is reckoned that all of them were counted."""
+
+
+@dataclass(frozen=True)
+class Stillness:
+    """The rules of one policy after a long time. `clauses` are all comparisons that are asked.
+
+    `fewest` says of how many letters of the episode the condition of a rule can be true at the fewest.
+    """
+
+    firing: Firing
+    clauses: Sequence[Comparison]
+    fewest: Callable[[Rule], int]
+
+    def stuck(self, state: State, moves: Iterable[Rule], letters: Expression = ARRIVED) -> Expression:
+        """That time alone will do nothing more in `state`, if it can make `moves`, though something is collectible."""
+        acts = [rule for rule in self.firing.policy.rules_in(state) if rule.to is None]
+        again = [rule for rule in acts if rule.repeat_after_days is not None]
+        over = [rule for rule in acts if rule.repeat_after_days is None and _writes(rule)]
+        quiet = none_of((*moves, *again))
+        long = all_of(
+            self.only_time, *[self._is_past(name) for name in _AGES_OF_DEBT], self._is_old("days_since_notice")
+        )
+        return all_of(self.firing.stands_in(state), long, _COLLECTIBLE, letters, quiet, *self._counted(over))
+
+    def _counted(self, letters: Sequence[Rule]) -> Iterator[Expression]:
+        """That acts that are over have sent their letters, each once its condition was true."""
+        for rule in letters:
+            yield any_of(_sent(self.fewest(rule) + 1), Not(part=rule.when))
+        for count in range(2, _AT_ONCE + 1):
+            for some in combinations(letters, count):
+                yield any_of(_sent(count), *[Not(part=rule.when) for rule in some])
+
+    def steps(self, state: State, to: State) -> list[Expression]:
+        """The ways in which time alone leads an account from `state` to another one."""
+        moves = [rule for rule in self.firing.moves(state) if rule.to is to]
+        return [all_of(self.firing.fires_in(rule, state), self.only_time, guard(rule)) for rule in moves]
+
+    @worked_out
+    def only_time(self) -> Expression:
+        """Nothing is recorded any more, and so long ago that no age will pass another number; but a stay may be new."""
+        ages = [name for name, spec in CATALOGUE.items() if spec.is_age and name not in MOVING]
+        return all_of(_NOTHING_ELSE, *[self._is_old(name) for name in ages])
+
+    def _is_old(self, name: str) -> Expression:
+        blank = NEVER if name.startswith("days_since_") else 0
+        return any_of(Comparison(fact=name, op="==", values=(blank,)), self._is_past(name))
+
+    def _is_past(self, name: str) -> Expression:
+        named = [int(value) for clause in self.clauses if clause.fact == name for value in clause.values]
+        last = max([edge for edge in named if edge < NEVER], default=0)
+        return Comparison(fact=name, op=">", values=(last,))
+
+    @worked_out
+    def is_large(self) -> Expression:
+        """That a debt is above all amounts that are named."""
+        return Comparison(fact="overdue_amount", op=">", values=(max(self.amounts, default=0),))
+
+    @worked_out
+    def is_untagged(self) -> Expression:
+        """That no tag that is named is on the account."""
+        tags = {str(value) for clause in self.clauses if clause.fact == "tags" for value in clause.values}
+        return all_of(*[Comparison(fact="tags", op="has not", values=(tag,)) for tag in sorted(tags)])
+
+    @worked_out
+    def amounts(self) -> frozenset[int]:
+        """The amounts that are named, in minor units."""
+        known = self.firing.policy.facts
+        named = (clause for clause in self.clauses if known[clause.fact].type is FactType.AMOUNT)
+        return frozenset(int(value) for clause in named for value in clause.values)
+
+
+def named_in(conditions: Iterable[Expression]) -> tuple[Comparison, ...]:
+    """All comparisons of `conditions`."""
+    return tuple(clause for one in conditions for clause in comparisons(one))
+
+
+def _writes(rule: Rule) -> bool:
+    return any(effect.kind is EffectKind.SEND for effect in rule.do)
+
+
+def _sent(count: int) -> Comparison:
+    return Comparison(fact="notices_sent", op=">=", values=(count,))

@@ -1,0 +1,336 @@
+"""Proofs about policies: what is proved never happens in lives, and what fails can be shown to happen."""
+
+from collections.abc import Iterator
+from itertools import chain, combinations
+from pathlib import Path
+from random import Random
+
+import pytest
+
+import arflow.rules
+from arflow.errors import Refused
+from arflow.life.records import Entry, EntryKind
+from arflow.machines.states import GUARDS
+from arflow.rules.decide import Situation, acts, next_move
+from arflow.rules.findings import Finding, Kind, Verdict, Witness, in_words
+from arflow.rules.firing import GUARDS as GUARD_CONDITIONS
+from arflow.rules.firing import Firing
+from arflow.rules.loader import load_policy
+from arflow.rules.policy import Policy
+from arflow.rules.proving import asked, prove
+from arflow.rules.reference import Reference, holds
+from arflow.vocabulary import Facts, State
+from tests.life.stories import Story, lived, random_story
+from tests.random_policies import loaded, random_document
+from tests.rules.test_laws import facts_of_lives
+from tests.sizes import size
+
+STORIES = size(80, 5_000)
+POLICIES = size(25, 400)
+STANDARD = sorted(Path(arflow.rules.__file__).parent.glob("standard-*.yaml"))
+
+
+def policy(*rules: str, more: str = "") -> Policy:
+    lines = "\n".join(f"  - {rule}" for rule in rules)
+    return load_policy(f"policy: p\ncurrency: USD\n{more}\nrules:\n{lines}\n", file="p.yaml")
+
+
+def findings(read: Policy, *claims: tuple[State | None, str]) -> dict[Kind, Finding]:
+    """What comes of each kind of claim; of several of a kind the last."""
+    return {found.kind: found for found in prove(read, [asked(read, to, text) for to, text in claims])}
+
+
+def standard(path: Path) -> Policy:
+    return load_policy(path.read_text(), file=path.name)
+
+
+# --- the conditions under which rules fire, held against lives --------------------------------------------------------
+
+
+def firings(story: Story) -> Iterator[tuple[Policy, str, State, Facts]]:
+    """Every rule that fired in a story, the state in which it did, and the facts that it went by."""
+    policies = [*story.policies, *(document for change in story.changes for document in change.policies)]
+    by_version = {read.version: read for read in map(loaded, policies)}
+    for entry in lived(story, every_day=False).entries:
+        if entry.facts is not None and entry.policy_version in by_version:
+            yield from ((by_version[entry.policy_version], rule, state, entry.facts) for rule, state in _fired(entry))
+
+
+def _fired(entry: Entry) -> Iterator[tuple[str, State]]:
+    state = State(entry.facts.state) if entry.facts else State.CURRENT
+    if entry.kind in (EntryKind.STEP, EntryKind.PARKED) and entry.rule is not None:
+        yield entry.rule, state
+    if entry.kind is EntryKind.ACTS:
+        yield from ((rule, state) for rule in entry.rules)
+
+
+def test_whatever_fires_meets_the_condition_under_which_it_fires() -> None:
+    """So what is proved of these conditions holds of everything that any life can come to."""
+    count = 0
+    for seed in range(STORIES):
+        for read, name, state, facts in firings(random_story(seed)):
+            rule = next(rule for rule in read.rules if rule.id == name)
+            assert holds(Firing(read).fires_in(rule, state), facts), f"seed {seed}: {name} in {state}: {facts}"
+            count += 1
+    assert count > STORIES
+
+
+def test_the_guards_are_those_of_the_machine() -> None:
+    assert set(GUARD_CONDITIONS) == set(GUARDS)
+    for _, facts in facts_of_lives(range(10)):
+        for state, (_, is_open) in GUARDS.items():
+            assert holds(GUARD_CONDITIONS[state], facts) is is_open(facts)
+
+
+# --- what fails, held against the engine ------------------------------------------------------------------------------
+
+
+def comes_true(read: Policy, witness: Witness) -> bool:
+    """Whether the engine lets the rule of a witness fire on its facts, in some situation."""
+    return any(_fires(read, witness, situation) for situation in _situations(read, witness.facts))
+
+
+def _fires(read: Policy, witness: Witness, situation: Situation) -> bool:
+    move = next_move(Reference(), read, witness.facts, situation).rule
+    if witness.rule is not None and witness.rule.to is not None:
+        return move is not None and move.id == witness.rule.id
+    fired = [rule.id for rule in acts(Reference(), read, witness.facts, situation)]
+    return witness.rule is not None and witness.rule.id in fired and (move is None or witness.facts.days_in_state == 0)
+
+
+def _situations(read: Policy, facts: Facts) -> Iterator[Situation]:
+    """Every situation in which an account with these facts can be; one that came on in this pass has visited others."""
+    others = [state.value for state in State if state.value != facts.state] if facts.days_in_state == 0 else []
+    visits = chain.from_iterable(combinations(others, count) for count in range(len(others) + 1))
+    for visited in visits if read.catch_up == "jump" else [()]:
+        for harsher_today in (False, True):
+            yield Situation(
+                visited=frozenset({facts.state, *visited}), harsher_today=harsher_today, awaiting=facts.notice_pending
+            )
+
+
+@pytest.mark.parametrize("batch", range(5))
+def test_what_fails_can_happen(batch: int) -> None:
+    """Of random policies: each account by which a claim about rules fails is one that the engine lets them act on."""
+    shown = 0
+    for seed in range(batch, POLICIES, 5):
+        rng = Random(seed)
+        read = loaded(random_document(rng))
+        claims = [asked(read, to, "days_overdue < 20") for to in State] + [asked(read, None, "overdue_amount < 25.00")]
+        for found in prove(read, claims):
+            assert found.verdict is not Verdict.UNDECIDED
+            for witness in found.witnesses:
+                assert in_words(witness, read)
+                if witness.rule is not None:
+                    shown += 1
+                    assert comes_true(read, witness), f"seed {seed}: {found.says}: {in_words(witness, read)}"
+    assert shown > 0
+
+
+@pytest.mark.parametrize("batch", range(2))
+def test_what_is_proved_does_not_happen(batch: int) -> None:
+    """Of random stories: no account is parked by what was proved never to park one, and no idle rule fires."""
+    proved = 0
+    for seed in range(batch, STORIES // 4, 2):
+        story = random_story(seed)
+        entries = lived(story, every_day=False).entries
+        for read in map(loaded, story.policies):
+            mine = [entry for entry in entries if entry.policy_version == read.version]
+            reasons = {entry.reason for entry in mine if entry.kind is EntryKind.PARKED}
+            for found in prove(read):
+                if found.verdict is Verdict.PROVED and found.kind in (Kind.NEVER, Kind.REFUSED):
+                    what = f"`never` forbids it: {found.id}" if found.kind is Kind.NEVER else "the machine refuses it"
+                    assert not any(reason.startswith(what) for reason in reasons), f"seed {seed}: {found.says}"
+                    proved += 1
+    assert proved > 0
+
+
+def test_a_rule_that_is_said_to_be_idle_never_fires() -> None:
+    idle = 0
+    for seed in range(STORIES // 10):
+        story = random_story(seed)
+        fired = {
+            (entry.policy_version, rule)
+            for entry in lived(story, every_day=False).entries
+            for rule, _ in _fired(entry)
+            if entry.facts is not None and entry.kind is not EntryKind.PARKED
+        }
+        for read in map(loaded, story.policies):
+            said = next(found for found in prove(read) if found.kind is Kind.FIRES)
+            for rule in read.rules:
+                if any(line.startswith(f"`{rule.id}` ") for line in said.because):
+                    idle += 1
+                    assert (read.version, rule.id) not in fired, f"seed {seed}: {said.because}"
+    assert idle > 0
+
+
+# --- the policies that come along -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", STANDARD, ids=lambda path: path.stem)
+def test_all_that_a_standard_policy_should_keep_is_proved(path: Path) -> None:
+    """Also what its first lines say: who has one of four tags, or is on hold, is neither written to nor called."""
+    read = standard(path)
+    tags = ("insolvent", "represented", "deceased", "stop-contact")
+    claims = [asked(read, None, text) for text in ("on_hold", *(f'"{tag}" in tags' for tag in tags))]
+    assert [(found.says, found.verdict) for found in prove(read, claims) if found.verdict is not Verdict.PROVED] == []
+
+
+# --- one claim at a time ----------------------------------------------------------------------------------------------
+
+PAID = "{id: paid, from: open, when: gross_overdue_amount == 0, to: resolved, why: W}"
+
+
+def test_never_fails_by_the_rule_that_breaks_it() -> None:
+    read = policy(
+        "{id: early, from: called, when: days_overdue >= 20, to: escalated, why: W}",
+        "{id: late, from: called, when: days_overdue >= 30, to: escalated, why: W}",
+        more="never: [{id: not-early, to: escalated, when: days_overdue < 30}]",
+    )
+    found = findings(read)[Kind.NEVER]
+    assert (found.id, found.verdict) == ("not-early", Verdict.FAILS)
+    assert [in_words(witness, read) for witness in found.witnesses] == [
+        (
+            "rule `early` (line 5) leads it to `escalated`: an account in `called` with open_amount 0.01, "
+            "gross_overdue_amount 0.01, overdue_amount 0.01, days_overdue 20"
+        )
+    ]
+
+
+def test_an_earlier_rule_can_be_why_never_holds() -> None:
+    """What comes first is made first; unless it may be held back, and the later one not."""
+    later = "{id: out, from: called, when: on_hold, to: current, why: W}"
+    milder = "{id: rest, from: called, when: on_hold and days_overdue < 30, to: reminded, why: W}"
+    harsher = "{id: up, from: called, when: on_hold and days_overdue < 30, to: escalated, why: W}"
+    never = "never: [{id: n, to: current, when: days_overdue < 30}]"
+    assert findings(policy(milder, later, more=never))[Kind.NEVER].verdict is Verdict.PROVED
+    assert findings(policy(later, milder, more=never))[Kind.NEVER].verdict is Verdict.FAILS
+    assert findings(policy(harsher, later, more=never))[Kind.NEVER].verdict is Verdict.FAILS
+
+
+def test_with_jump_an_account_may_come_from_where_an_earlier_rule_leads() -> None:
+    back = "{id: back, from: called, when: days_overdue >= 1, to: reminded, why: W}"
+    on = "{id: on, from: called, when: days_overdue >= 5, to: escalated, why: W}"
+    climb = "{id: climb, from: reminded, when: days_overdue >= 5, to: called, why: W}"
+    for mode, verdict in (("jump", Verdict.FAILS), ("one_step", Verdict.PROVED)):
+        read = policy(
+            back, on, climb, more=f"catch_up: {mode}\nnever: [{{id: n, to: escalated, when: days_overdue >= 0}}]"
+        )
+        assert findings(read)[Kind.NEVER].verdict is verdict, mode
+
+
+def test_who_is_written_to_or_called_can_be_asked() -> None:
+    act = "{id: ring, from: called, when: days_overdue >= 3, do: [{call: q}], why: W}"
+    stop = "{id: stop, from: called, when: '\"quiet\" in tags', to: current, why: W}"
+    claim = (None, '"quiet" in tags')
+    assert findings(policy(act), claim)[Kind.ASKED].verdict is Verdict.FAILS
+    found = findings(policy(act, stop), claim)[Kind.ASKED]
+    assert found.witnesses[0].facts.days_in_state == 0  # the act comes before the next move, which stops it
+    assert findings(policy(act.replace("when: d", "when: days_in_state > 0 and d"), stop), claim)[
+        Kind.ASKED
+    ].verdict is (Verdict.PROVED)
+
+
+def test_a_claim_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(Refused, match=r"unknown fact `days_overdu` \(did you mean `days_overdue`\?\)"):
+        asked(policy(PAID), None, "days_overdu > 3")
+
+
+def test_a_move_that_the_machine_refuses() -> None:
+    read = policy("{id: hope, from: called, when: promised_amount == 0, to: promised, why: W}", PAID)
+    found = findings(read)[Kind.REFUSED]
+    assert [witness.rule.id for witness in found.witnesses if witness.rule] == ["hope"]
+    careful = policy("{id: hope, from: called, when: promised_amount > 0, to: promised, why: W}", PAID)
+    assert findings(careful)[Kind.REFUSED].verdict is Verdict.PROVED
+
+
+@pytest.mark.parametrize(
+    ("rules", "because"),
+    [
+        (["{id: a, from: current, when: days_overdue > 3 and overdue_amount == 0, to: called, why: W}"],
+         "`a` (line 5) cannot: no account ever meets its condition"),
+        (["{id: a, from: current, when: days_overdue > 3, to: called, why: W}",
+          "{id: b, from: current, when: days_overdue > 5, to: reminded, why: W}"],
+         "`b` (line 6) cannot: `a`, which comes first, is true whenever it is"),
+        (["{id: a, from: current, when: days_overdue > 3, to: called, why: W}",
+          "{id: b, from: current, when: days_overdue > 2 and days_overdue != 3, to: reminded, why: W}"],
+         "`b` (line 6) cannot: `a`, which comes first, is true whenever it is"),
+        (["{id: a, from: current, when: days_overdue > 9, to: called, why: W}",
+          "{id: b, from: current, when: days_overdue > 3 and days_overdue < 10, to: called, why: W}",
+          "{id: c, from: current, when: days_overdue > 3, to: reminded, why: W}"],
+         "`c` (line 7) cannot: rules that come first are true whenever it is"),
+        (["{id: a, from: current, when: on_hold, to: reminded, why: W}"],
+         "`a` (line 5) cannot: it leads up the ladder, and is held back whenever its condition is true"),
+        (["{id: a, from: current, when: days_overdue > 3, to: resolved, why: W}"],
+         "`a` (line 5) cannot: it is refused each time, by the machine or by `never`"),
+    ],
+)  # fmt: skip
+def test_rules_that_never_fire(rules: list[str], because: str) -> None:
+    assert findings(policy(*rules))[Kind.FIRES].because[-1:] == (because,)
+
+
+def test_who_owes_nothing_is_let_go() -> None:
+    kept = policy("{id: paid, from: open, when: gross_overdue_amount == 0 and not on_hold, to: resolved, why: W}")
+    found = findings(kept)[Kind.PAID]
+    assert [(w.facts.state, w.facts.on_hold) for w in found.witnesses] == [
+        ("reminded", True), ("called", True), ("promised", True), ("disputed", True)
+    ]  # fmt: skip
+    assert findings(policy(PAID))[Kind.PAID].verdict is Verdict.PROVED
+
+
+LADDER = [
+    PAID,
+    (
+        "{id: write, from: [current, resolved, promised, disputed], when: days_overdue >= 5 and overdue_amount >= 25.00"
+        ", to: reminded, do: [{send: first-reminder}], why: W}"
+    ),
+    "{id: phone, from: reminded, when: days_overdue >= 20, to: called, do: [{call: q}], why: W}",
+    "{id: again, from: called, when: days_since_contact >= 3, do: [{call: q}], repeat_after_days: 3, why: W}",
+]
+
+
+def test_a_debt_is_not_forgotten() -> None:
+    found = findings(policy(*LADDER, more="catch_up: one_step"))[Kind.FORGOTTEN]
+    assert (found.verdict, found.because) == (Verdict.PROVED, ("one of 24.99 can, in `current`",))
+
+
+@pytest.mark.parametrize("left_out", [1, 2, 3])
+def test_a_debt_that_is_forgotten(left_out: int) -> None:
+    """The state in which nothing more happens is named."""
+    rules = [rule for at, rule in enumerate(LADDER) if at != left_out]
+    found = findings(policy(*rules))[Kind.FORGOTTEN]
+    assert found.verdict is Verdict.FAILS
+    assert ["current", "reminded", "called"][left_out - 1] in [witness.facts.state for witness in found.witnesses]
+
+
+def test_what_happens_once_is_no_help_for_good() -> None:
+    once = LADDER[3].replace("repeat_after_days: 3, ", "")
+    assert findings(policy(*LADDER[:3], once))[Kind.FORGOTTEN].verdict is Verdict.FAILS
+
+
+def test_a_letter_that_failed_must_not_end_it() -> None:
+    """Under `notice_required` harsher moves wait for somebody; so a rule must see to it that somebody is in contact."""
+    found = findings(policy(*LADDER))[Kind.UNDELIVERED]
+    assert (found.verdict, {w.facts.state for w in found.witnesses}) == (
+        Verdict.FAILS,
+        {"current", "reminded", "promised", "disputed", "resolved"},
+    )
+    ring = "{id: ring, from: any, when: notices_failed >= 1, do: [{call: q}], repeat_after_days: 7, why: W}"
+    assert findings(policy(*LADDER, ring))[Kind.UNDELIVERED].verdict is Verdict.PROVED
+    assert Kind.UNDELIVERED not in findings(policy(*LADDER, more="catch_up: jump"))
+
+
+def test_nobody_goes_round_in_circles() -> None:
+    down = "{id: down, from: called, when: days_in_state >= 90, to: reminded, why: W}"
+    read = policy(*LADDER, down)
+    found = findings(read)[Kind.CIRCLE]
+    assert [(w.facts.state, w.rule.id if w.rule else "") for w in found.witnesses] == [
+        ("reminded", "phone"), ("called", "down")
+    ]  # fmt: skip
+    assert findings(policy(*LADDER))[Kind.CIRCLE].verdict is Verdict.PROVED
+
+
+def test_two_conditions_that_no_account_meets_in_turn_are_no_circle() -> None:
+    up = "{id: up, from: reminded, when: 'country == \"US\"', to: called, why: W}"
+    down = "{id: down, from: called, when: 'country == \"DE\"', to: reminded, why: W}"
+    assert findings(policy(up, down))[Kind.CIRCLE].verdict is Verdict.PROVED
