@@ -41,11 +41,13 @@ __all__ = [
     "activate",
     "advance",
     "ahead",
+    "ahead_under",
     "complete_payments",
     "deliver_results",
     "drain",
     "is_its_own",
     "mend_fuse",
+    "past_under",
     "place",
     "record",
     "record_for_each",
@@ -428,12 +430,45 @@ def ahead(connection: Connection, ids: Sequence[str], until: dt.date, engineerin
     Delivery is taken to be on from now, payments to be complete, and every message to arrive where the account has an
     address. Nothing is written.
     """
-    now = clock.read(connection)
+    for life in ahead_under(connection, ids, clock.read(connection), until, engineering).values():
+        yield from life.entries
+
+
+def ahead_under(
+    connection: Connection,
+    ids: Sequence[str],
+    now: Now,
+    until: dt.date,
+    engineering: Engineering,
+    *,
+    policy: Policy | None = None,
+) -> dict[str, Life]:
+    """The same lives, from `now` through the end of `until`; with `policy` as if it were activated at `now`.
+
+    It need not be kept. Every account is looked at anew at `now`, as `activate` has it.
+    """
     found = accounts.members_of(connection, ids)
     living = Living(connection, found, Now(day=until), replace(engineering, delivery="recorded"))
     living.look_ahead(now, has_address)
-    for _, lived in living.live():
-        yield from lived.entries
+    if policy is not None:
+        living.under(policy, since=now)
+    return {change.account.id: lived.life for change, lived in living.live()}
+
+
+def past_under(
+    connection: Connection, ids: Sequence[str], now: Now, engineering: Engineering, *, policy: Policy | None = None
+) -> dict[str, Life]:
+    """The accounts `ids` lived anew through `now`, with `policy` in force from the beginning; nothing is written.
+
+    It stands in the place of all versions of its name, and need not be kept; without it policies are those that were
+    activated, when they were. As in a replay every message is delivered at its sending, and nothing is kept back.
+    """
+    living = Living(connection, _with_payers(connection, ids), now, replace(engineering, delivery="instant"))
+    living.forget()
+    living.keep_nothing_back()
+    if policy is not None:
+        living.under(policy)
+    return {change.account.id: lived.life for change, lived in living.live()}
 
 
 def _with_payers(connection: Connection, ids: Sequence[str]) -> list[str]:

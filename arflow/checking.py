@@ -9,18 +9,21 @@ import json
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from arflow.errors import Refused
 from arflow.examples import story, wrong
 from arflow.replay import Line
 from arflow.rules.engine import DurableRules
+from arflow.rules.findings import Kind, Verdict, as_record
 from arflow.rules.loader import load_policy, version_of
 from arflow.rules.policy import Policy
 from arflow.rules.prove_compile import ENDED, in_own_process, limit_memory
+from arflow.rules.proving import asked, claimed, prove
 from arflow.rules.refusals import refusals
 from arflow.rules.templates import KNOWN
+from arflow.vocabulary import State
 
 SECONDS = 30.0
 """How long a check may take."""
@@ -55,6 +58,18 @@ class Tried:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Proof:
+    """A claim about what the policy can never do, what came of it (`arflow.rules.findings`), and more in sentences."""
+
+    kind: Kind
+    says: str
+    verdict: Verdict
+    id: str
+    line: int
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Checked:
     """All that a check found. A sound document can be saved, one that is ready can be activated."""
 
@@ -64,6 +79,10 @@ class Checked:
     refusals: tuple[Refused, ...] = ()
     warnings: tuple[str, ...] = ()
     examples: tuple[Tried, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    unproven: str = ""
+    """Why not all claims were looked at."""
+
     is_over: bool = True
     """Whether the check came to its end, in time and by itself; only then it says all there is to say."""
 
@@ -76,6 +95,11 @@ class Checked:
     def failing(self) -> tuple[Tried, ...]:
         """The examples that do not come out."""
         return tuple(tried for tried in self.examples if not tried.passes)
+
+    @property
+    def unproved(self) -> tuple[Proof, ...]:
+        """The claims that fail, or of which it was not found out whether they do."""
+        return tuple(proof for proof in self.proofs if proof.verdict is not Verdict.PROVED)
 
     @property
     def is_ready(self) -> bool:
@@ -101,7 +125,7 @@ def check(source: str, seconds: float = SECONDS) -> Checked:
     """All that is to be said of the document `source`, found within about `seconds`."""
     version = version_of(source)
     if version not in _kept:
-        found = _check_in_turn(source, seconds)
+        found = _in_turn(_Question(source=source), seconds)
         if not found.is_over:
             return found
         if len(_kept) >= _MOST_KEPT:
@@ -110,12 +134,34 @@ def check(source: str, seconds: float = SECONDS) -> Checked:
     return _kept[version]
 
 
-def _check_in_turn(source: str, seconds: float) -> Checked:
+def answer(source: str, to: State | None, text: str, seconds: float = SECONDS) -> Proof:
+    """Whether no rule of a sound document leads `to` a state, or contacts the customer (None), while `text`.
+
+    Raises Refused when the condition cannot be read, or it was not found out in time.
+    """
+    checked = _in_turn(_Question(source=source, to=to.value if to else "", text=text), seconds)
+    if checked.refusals:
+        raise checked.refusals[0]
+    if not checked.proofs:
+        raise Refused(f"the claim was not proved to its end: {checked.unproven}")
+    return checked.proofs[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """What the process is to look at: a document, or, with a `text`, one claim about it."""
+
+    source: str
+    to: str = ""
+    text: str = ""
+
+
+def _in_turn(question: _Question, seconds: float) -> Checked:
     if not _turns.acquire(timeout=_WAIT_SECONDS):
         busy = Refused("others are checking policies just now, and this was not looked at; try again in a moment")
         return Checked(refusals=(busy,), is_over=False)
     try:
-        return _understood(source, _run(source, seconds))
+        return _understood(question.source, _run(question, seconds))
     finally:
         _turns.release()
 
@@ -129,8 +175,8 @@ class _Run:
     is_over: bool = True
 
 
-def _run(source: str, seconds: float) -> _Run:
-    done = in_own_process("arflow.checking", source, seconds)
+def _run(question: _Question, seconds: float) -> _Run:
+    done = in_own_process("arflow.checking", json.dumps(asdict(question)), seconds)
     trouble = done.trouble
     if not done.is_over and not trouble:
         trouble = f"{seconds:g} seconds were not enough; make it simpler"
@@ -153,7 +199,13 @@ def _understood(source: str, run: _Run) -> Checked:
     if not any("compiles" in one for one in run.findings):
         return replace(found, refusals=(_unfinished("the rules do not compile", run),))
     played = tuple(_tried(one) for one in run.findings if "example" in one)
-    return replace(found, examples=(*played, *_not_played(policy, len(played), run.trouble)))
+    proofs = tuple(_proof(one) for one in run.findings if "verdict" in one)
+    return replace(
+        found,
+        examples=(*played, *_not_played(policy, len(played), run.trouble)),
+        proofs=proofs,
+        unproven="" if any("proved" in one for one in run.findings) else run.trouble,
+    )
 
 
 def _unfinished(what: str, run: _Run) -> Refused:
@@ -167,6 +219,17 @@ def _tried(finding: Mapping[str, Any]) -> Tried:
     )
 
 
+def _proof(finding: Mapping[str, Any]) -> Proof:
+    return Proof(
+        kind=Kind(finding["kind"]),
+        says=finding["says"],
+        verdict=Verdict(finding["verdict"]),
+        id=finding["id"],
+        line=finding["line"],
+        told=tuple(finding["told"]),
+    )
+
+
 def _not_played(policy: Policy, played: int, trouble: str) -> Iterator[Tried]:
     for at, example in enumerate(policy.examples[played:]):
         what = f"it was not played to its end: {trouble}" if at == 0 else "it was not played, because of the one before"
@@ -176,13 +239,16 @@ def _not_played(policy: Policy, played: int, trouble: str) -> Iterator[Tried]:
 # --- the process ------------------------------------------------------------------------------------------------------
 
 
-def findings(source: str) -> Iterator[Mapping[str, object]]:
+def findings(question: _Question) -> Iterator[Mapping[str, object]]:
     """What the process writes of a document, one after the other."""
-    refused = refusals(source, file=_FILE, templates=KNOWN)
+    if question.text:
+        yield from _answers(question)
+        return
+    refused = refusals(question.source, file=_FILE, templates=KNOWN)
     yield from ({"refused": one.reason, "line": one.line} for one in refused)
     if refused:
         return
-    policy, evaluator = load_policy(source, file=_FILE, templates=KNOWN), DurableRules()
+    policy, evaluator = load_policy(question.source, file=_FILE, templates=KNOWN), DurableRules()
     yield {"warnings": len(policy.warnings)}
     evaluator.compile(policy)
     yield {"compiles": True}
@@ -191,12 +257,28 @@ def findings(source: str) -> Iterator[Mapping[str, object]]:
         told = story(policy, example, evaluator)[:_MOST_TOLD] if found else []
         line = found[0].line if found else example.line
         yield {"example": example.name, "line": line, "wrong": [failure.what for failure in found], "story": told}
+    yield from (as_record(finding, policy) for finding in prove(policy))
+    yield {"proved": True}
+
+
+def _answers(question: _Question) -> Iterator[Mapping[str, object]]:
+    """What the process writes of one claim."""
+    policy = load_policy(question.source, file=_FILE, templates=KNOWN)
+    try:
+        claim = asked(policy, State(question.to) if question.to else None, question.text)
+    except Refused as refused:
+        yield {"refused": refused.reason, "line": None}
+        return
+    yield {"warnings": len(policy.warnings)}
+    yield {"compiles": True}
+    yield as_record(claimed(policy, claim), policy)
+    yield {"proved": True}
 
 
 def main() -> None:
-    """Check the document on standard input."""
+    """Answer the question on standard input."""
     limit_memory()
-    for finding in findings(sys.stdin.buffer.read().decode()):
+    for finding in findings(_Question(**json.load(sys.stdin))):
         sys.stdout.write(json.dumps(finding) + "\n")
         sys.stdout.flush()
 

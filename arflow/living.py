@@ -42,6 +42,21 @@ class Engineering(Struct, frozen=True, kw_only=True):
     delivery: str = "instant"
 
 
+class InPlace(Struct, frozen=True, kw_only=True):
+    """A policy in the place of all stored versions of its name, as if it had been activated as `number` at `since`.
+
+    Without `since` it always was, and `number` is 0.
+    """
+
+    policy: Policy
+    since: Now | None
+    number: int
+
+    def among(self, others: tuple[Policy, ...]) -> tuple[Policy, ...]:
+        """The policies that are active with it, the highest precedence first."""
+        return tuple(sorted([self.policy, *others], key=lambda one: (-one.precedence, one.name)))
+
+
 class Living:
     """The accounts of one transaction, with everything that was read for them at once."""
 
@@ -68,6 +83,7 @@ class Living:
         self._ledgers: dict[str, LedgerHistory] = {}
         self._policies: dict[int, tuple[Policy, ...]] = {}
         self._worlds: dict[int, World] = {}
+        self._in_place: InPlace | None = None
 
     def _read(self, ids: Sequence[str]) -> None:
         """Read the accounts, and what is recorded of them that they have not lived through."""
@@ -95,6 +111,26 @@ class Living:
         """
         self._delivering, self._results, self._present, self._arrives = True, Results.GOOD, present, arrives
         self._cash, self._works_at = None, present.at
+        self._worlds.clear()
+
+    def keep_nothing_back(self) -> None:
+        """Live as in a replay: no fuse is blown, and payments are complete."""
+        self.fuses, self._cash = [], None
+        self._worlds.clear()
+
+    def under(self, policy: Policy, since: Now | None = None) -> None:
+        """Live with `policy`, which need not be stored, in the place of every stored version of its name.
+
+        Activated at `since`, it is a cause of each account, as it would be had it been activated then: what was active
+        before stays so until then. Without `since` it is in force from the beginning of every account, so that no
+        activation of its name is a cause. Policies of other names are active, and become so, as they are stored.
+        """
+        if since is None:
+            self.activations = [one for one in self.activations if one.name != policy.name]
+        else:
+            self._latest_activation += 1
+        self._in_place = InPlace(policy=policy, since=since, number=self._latest_activation if since else 0)
+        self._policies.clear()
         self._worlds.clear()
 
     def standing(self, key: str) -> Life:
@@ -127,14 +163,7 @@ class Living:
             return lived
         if len(family) > 1:
             del self.applied[applied:]
-            stop = min(waiting)
-            before = stop - dt.timedelta(microseconds=1)
-            stays = {
-                change.account.id: stop
-                for change, one in lived
-                if change.is_paused and one.account.last_instant == stop
-            }
-            lived = [self._live(stored, stays.get(stored.account.id, before)) for stored in family]
+            lived = [self._live(stored, min(waiting)) for stored in family]
         return [(self._stopped(change, one.life), one) for change, one in lived]
 
     def _stopped(self, change: Changed, life: Life) -> Changed:
@@ -238,7 +267,12 @@ class Living:
 
     def _active(self, upto: int) -> tuple[Policy, ...]:
         if upto not in self._policies:
-            self._policies[upto] = policies.active(self.connection, self.activations, upto)
+            known, other = self.activations, self._in_place
+            if other is not None and upto >= other.number:
+                stay = [one for one in known if one.name != other.policy.name]
+                self._policies[upto] = other.among(policies.active(self.connection, stay, upto))
+            else:
+                self._policies[upto] = policies.active(self.connection, known, upto)
         return self._policies[upto]
 
     def _placed(self, stored: Stored) -> Account:
@@ -288,12 +322,14 @@ class Living:
         """The activations that this account has not lived through yet, as causes."""
         if stored.policy_seen >= self._latest_activation:
             return []
+        told = [(one.id, one.known_at, one.known_on) for one in self.activations]
+        if self._in_place is not None and self._in_place.since is not None:
+            told.append((self._in_place.number, self._in_place.since.at, self._in_place.since.day))
         found = []
-        for activation in self.activations:
-            if activation.id > stored.policy_seen:
-                at = causes.known(life, activation.known_at, activation.known_on)
-                active = self._active(activation.id)
-                found.append(PolicyChange(on=at.date(), clock=at.time(), policies=active, at=at))
+        for number, known_at, known_on in told:
+            if number > stored.policy_seen:
+                at = causes.known(life, known_at, known_on)
+                found.append(PolicyChange(on=at.date(), clock=at.time(), policies=self._active(number), at=at))
         return found
 
     # --- events as causes --------------------------------------------------------------------------------------------

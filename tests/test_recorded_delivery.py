@@ -15,6 +15,7 @@ from arflow.advance import Delivery, Engineering, deliver_results
 from arflow.forecast import forecast
 from arflow.replay import Request, replay
 from arflow.rules.engine import DurableRules
+from arflow.rules.loader import load_policy
 from arflow.sample import generate
 from arflow.store import desk_tables, switch
 from tests.production import activate, journal_lines, replay_lines, run, standard, step, take_in, turn, write_events
@@ -188,3 +189,38 @@ def test_a_result_that_is_known_tomorrow_wakes_its_account(engine: Engine, tmp_p
     expected = replayed([*events, *results(engine)], dt.date(2026, 3, 20))
     assert 3 == len(expected)
     assert expected == journal_lines(engine)
+
+
+BRANCH = """\
+policy: branches
+currency: USD
+rules:
+  - id: write
+    from: current
+    when: days_overdue >= 1 and segment == "branch"
+    to: reminded
+    do: [{send: first-reminder}]
+    why: Late.
+"""
+
+
+def test_a_letter_at_the_very_instant_of_its_payers_event_leaves(engine: Engine, tmp_path: Path) -> None:
+    """What the payer records at noon lets two branches write at noon; none of the family waits for ever for that."""
+    step(engine, dt.date(2026, 3, 1))
+    activate(engine, load_policy(BRANCH, file="branches.yaml"))
+    turn(engine, is_on=True)
+    branch: dict[str, object] = {"event": "account", "date": "2026-03-01", "pays_through": "A", "segment": "branch"}
+    invoice = {"event": "invoice", "id": "I1", "amount": "50.00", "due": "2026-02-20"}
+    events: list[dict[str, object]] = [
+        {"event": "account", "date": "2026-03-01", "account": "A"},
+        {**branch, "account": "B"},
+        {**branch, "account": "C"},
+        {**invoice, "account": "A", "date": "2026-03-03", "time": "12:00"},
+    ]
+    take_in(engine, write_events(tmp_path / "events.jsonl", events))
+    live(engine, dt.date(2026, 3, 1), dt.date(2026, 3, 9))
+    steps = [line for line in journal_lines(engine) if '"step"' in line]
+    assert [("B", True), ("C", True)] == [(name, f'"{name}"' in line) for name, line in zip("BC", steps, strict=True)]
+    parsed = tuple(parse(event, at) for at, event in enumerate([*events, *results(engine)], start=1))
+    asked = Request(events=parsed, policy=load_policy(BRANCH, file="b"), until=dt.date(2026, 3, 9), delivery="recorded")
+    assert sorted(journal_lines(engine)) == sorted(replay_lines(replay(asked, REAL.evaluator)))

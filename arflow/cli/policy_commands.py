@@ -26,6 +26,9 @@ from arflow.rules.templates import KNOWN
             "check": Place(
                 "arflow.cli.policy_commands:check", "Check a policy: language, limits, and that it compiles."
             ),
+            "diff": Place("arflow.cli.differing:diff", "What is different in a policy, rule by rule."),
+            "prove": Place("arflow.cli.proving:prove_policy", "Prove what a policy can never do."),
+            "simulate": Place("arflow.cli.simulating:simulate", "Try a policy on the accounts, past and ahead."),
             "test": Place("arflow.cli.policy_commands:test", "Run the examples that a policy brings along."),
         }
     ),
@@ -56,14 +59,19 @@ def test(*, file: Path, form: str) -> None:
 
 def checked(file: Path) -> Policy:
     """The policy in `file`, whose rules compile. Raises Refused."""
+    read = read_policy(file)
+    prove_compile(read)
+    return read
+
+
+def read_policy(file: Path) -> Policy:
+    """The policy in `file`, which may not compile. Raises Refused."""
     try:
         with file.open("rb") as opened_file:
             text = opened_file.read(MAX_BYTES + 1)
     except OSError as error:
         raise Refused(f"cannot be read: {error.strerror}", file=str(file)) from None
-    read = load_policy(text, file=str(file), templates=KNOWN)
-    prove_compile(read)
-    return read
+    return load_policy(text, file=str(file), templates=KNOWN)
 
 
 def refuse_failed(file: Path, read: Policy, failed: list[Failure]) -> None:

@@ -9,7 +9,7 @@ from arflow.cli.arguments import FILE, TEXT, examples, text_format
 from arflow.cli.output import progress, said
 from arflow.cli.policy_commands import checked
 from arflow.errors import Refused, SaysNo
-from arflow.rules.findings import Finding, Verdict, as_record, in_words
+from arflow.rules.findings import Finding, Verdict, as_record, told
 from arflow.rules.policy import Policy
 from arflow.rules.proving import Asked, asked, prove
 from arflow.vocabulary import State
@@ -88,10 +88,10 @@ def _lines(finding: Finding, policy: Policy) -> Iterator[str]:
     """A claim with what came of it, and below it by what it fails."""
     place = f"`{finding.id}` (line {finding.line}): " if finding.id else ""
     yield f"{finding.verdict:<9}  {place}{finding.says}"
-    told = [*(in_words(witness, policy) for witness in finding.witnesses), *finding.because]
-    yield from (f"{'':11}{line}" for line in told[:MOST_TOLD])
-    if len(told) > MOST_TOLD:
-        yield f"{'':11}and {len(told) - MOST_TOLD} more"
+    lines = told(finding, policy)
+    yield from (f"{'':11}{line}" for line in lines[:MOST_TOLD])
+    if len(lines) > MOST_TOLD:
+        yield f"{'':11}and {len(lines) - MOST_TOLD} more"
 
 
 def _proved(found: Sequence[Finding]) -> int:

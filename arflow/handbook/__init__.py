@@ -33,6 +33,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "outcomes": _fixed(tables.outcomes),
         "templates": _fixed(tables.templates),
         "limits": _fixed(tables.limits),
+        "laws": _fixed(tables.laws),
         "letter": lambda argument, _page: letters.letter(argument),
         "names": _fixed(letters.names),
         "letterlimits": _fixed(letters.letter_limits),

@@ -8,6 +8,7 @@ from arflow.handbook.markdown import code, code_list, table
 from arflow.machines.diagram import ORDER
 from arflow.machines.states import GUARDS, MEANING, rank
 from arflow.rules.catalogue import CATALOGUE, ByTime, FactSpec
+from arflow.rules.laws import LAWS
 from arflow.rules.loader import MAX_BYTES, MAX_NAME, MAX_ORDER_COMPARISONS, MAX_RULES
 from arflow.rules.templates import KNOWN
 from arflow.vocabulary import NEVER, OUTCOMES, TIMED_EFFECTS, EffectKind
@@ -103,6 +104,12 @@ def outcomes() -> str:
         for outcome in OUTCOMES.values()
     ]
     return table(["outcome", "a conversation", "an attempt, as an outbound call"], rows)
+
+
+def laws() -> str:
+    """What proofs take for granted of the facts of every account."""
+    rows = [(code(law.given_text) if law.given_text else "", code(law.then_text), law.why) for law in LAWS]
+    return table(["while", "it is true that", "because"], rows)
 
 
 def _yes(*, holds: bool) -> str:

@@ -59,6 +59,11 @@ class Finding:
     """What more there is to say, a sentence each."""
 
 
+def told(finding: Finding, policy: Policy) -> list[str]:
+    """By what a claim fails, and what more there is to say of it, a sentence each."""
+    return [*(in_words(witness, policy) for witness in finding.witnesses), *finding.because]
+
+
 def in_words(witness: Witness, policy: Policy) -> str:
     """Where the account stands, what is so of it, and what then happens."""
     told = ", ".join(f"{name} {text}" if text else name for name, text in particulars(witness, policy))
@@ -97,7 +102,7 @@ def as_record(finding: Finding, policy: Policy) -> dict[str, object]:
         "line": finding.line,
         "says": finding.says,
         "verdict": finding.verdict.value,
-        "because": list(finding.because),
+        "told": told(finding, policy),
         "witnesses": [
             {
                 "state": witness.facts.state,

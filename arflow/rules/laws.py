@@ -26,11 +26,13 @@ class AtMost:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Law:
-    """`then` is true of every account, or of those of which `given` is; `why` says so in words."""
+    """`then` is true of every account, or of those of which `given` is; `why` says so in words; the texts are theirs."""
 
     then: Expression | AtMost
     given: Expression | None = None
     why: str
+    then_text: str
+    given_text: str = ""
 
 
 def least(spec: FactSpec) -> int:
@@ -84,13 +86,19 @@ _ONE_WAY: tuple[tuple[str, str, str], ...] = (
 
 def _laws() -> Iterator[Law]:
     for less, more, why in _SUMS:
-        yield Law(then=AtMost(less=less, more=more), why=why)
+        yield _sum(AtMost(less=less, more=more), "", why)
     for one, other, why in (*_BOTH_WAYS, *((then, given, why) for given, then, why in _BOTH_WAYS), *_ONE_WAY):
-        yield Law(given=_read(one), then=_read(other), why=why)
+        yield Law(given=_read(one), then=_read(other), why=why, given_text=one, then_text=other)
     ahead = AtMost(less=("gross_overdue_amount",), more=("open_amount",), apart=1)
-    yield Law(given=_read("days_until_due < 36500"), then=ahead, why="what falls due later is open and not overdue")
+    yield _sum(ahead, "days_until_due < 36500", "what falls due later is open and not overdue")
     all_due = AtMost(less=("open_amount",), more=("gross_overdue_amount",))
-    yield Law(given=_read("days_until_due == 36500"), then=all_due, why="nothing falls due later")
+    yield _sum(all_due, "days_until_due == 36500", "nothing falls due later")
+
+
+def _sum(sums: AtMost, given: str, why: str) -> Law:
+    less, more = (" + ".join(side) for side in (sums.less, sums.more))
+    text = f"{less} {'<' if sums.apart else '<='} {more}"
+    return Law(given=_read(given) if given else None, then=sums, why=why, given_text=given, then_text=text)
 
 
 def _read(text: str) -> Expression:

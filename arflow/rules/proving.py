@@ -4,8 +4,9 @@ What is proved holds of all facts that the laws of `laws.py` allow, at the momen
 decided may leave later, and is looked at again. A claim fails by an account of which the facts are named. Pure.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from arflow import money
 from arflow.evolving import worked_out
@@ -22,6 +23,9 @@ from arflow.vocabulary import Facts, State
 _CHASED = (State.REMINDED, State.CALLED, State.PROMISED, State.DISPUTED)
 _BY_RULES = (State.CURRENT, *_CHASED, State.RESOLVED)
 """All states but `escalated`, where people work by hand."""
+
+MOST_WITNESSES = 20
+"""How many accounts are looked for by which one claim fails."""
 
 _NOTHING_OVERDUE = condition("gross_overdue_amount == 0")
 
@@ -52,6 +56,11 @@ def prove(policy: Policy, claims: Sequence[Asked] = ()) -> Iterator[Finding]:
     if policy.catch_up is CatchUp.NOTICE_REQUIRED:
         yield prover.undelivered()
     yield prover.circle()
+
+
+def claimed(policy: Policy, claim: Asked) -> Finding:
+    """What comes of one claim about `policy`."""
+    return _Prover(policy, (claim,)).claimed(claim)
 
 
 @dataclass(frozen=True)
@@ -133,9 +142,17 @@ class _Prover:
             Kind.FORGOTTEN,
             "a debt above all amounts that the policy names never stands still for good, unless it is in `escalated`, "
             "on hold, promised, disputed, or bears a tag that the policy names",
-            lambda: self._standing(self._stuck(state, self._still.is_large) for state in _BY_RULES),
+            lambda: self._standing(self._stuck(state, self._still.is_large) for state in self._led_to),
         )
-        return replace(finding, because=tuple(self._smaller())) if finding.verdict is Verdict.PROVED else finding
+        if finding.verdict is not Verdict.PROVED:
+            return finding
+        return replace(finding, because=(*self._smaller(), *self._by_people()))
+
+    def _by_people(self) -> Iterator[str]:
+        """The states in which a debt stands still to which no rule leads, only people who take an account back."""
+        for state in _BY_RULES:
+            if state not in self._led_to and self._can(self._stuck(state, self._still.is_large)):
+                yield f"in `{state}`, to which only people lead, it does"
 
     def _stuck(self, state: State, size: Expression) -> Expression:
         return all_of(self._still.stuck(state, self._firing.moves(state)), self._still.is_untagged, size)
@@ -143,7 +160,7 @@ class _Prover:
     def _smaller(self) -> Iterator[str]:
         """Up to which amount a debt can stand still for good, just below one of the amounts in the policy."""
         for amount in sorted(self._still.amounts, reverse=True):
-            for state in _BY_RULES:
+            for state in self._led_to:
                 is_just_below = Comparison(fact="overdue_amount", op="==", values=(amount - 1,))
                 if amount > 1 and self._can(self._stuck(state, is_just_below)):
                     yield f"one of {money.show(amount - 1, self.policy.currency)} can, in `{state}`"
@@ -160,7 +177,7 @@ class _Prover:
                     self._still.is_untagged,
                     self._still.is_large,
                 )
-                for state in _BY_RULES
+                for state in self._led_to
             ),
         )
 
@@ -198,6 +215,12 @@ class _Prover:
             paths = [
                 (*path, to) for path in paths for to in leads[path[-1]] if to not in path and order[to] > order[path[0]]
             ]
+
+    @worked_out
+    def _led_to(self) -> tuple[State, ...]:
+        """The states in which accounts begin, or to which rules lead, but for `escalated`."""
+        led = {State.CURRENT, *(rule.to for rule in self.policy.rules)}
+        return tuple(state for state in _BY_RULES if state in led)
 
     # --- questions ----------------------------------------------------------------------------------------------------
 
@@ -244,10 +267,10 @@ class _Prover:
         return {}
 
 
-def _finding(kind: Kind, says: str, witnesses: Callable[[], Iterator[Witness] | Sequence[Witness]]) -> Finding:
+def _finding(kind: Kind, says: str, witnesses: Callable[[], Iterable[Witness]]) -> Finding:
     """What comes of a claim that fails by each of `witnesses`."""
     try:
-        found = tuple(witnesses())
+        found = tuple(islice(witnesses(), MOST_WITNESSES))
     except Undecided as undecided:
         return Finding(kind=kind, says=says, verdict=Verdict.UNDECIDED, because=(str(undecided),))
     return Finding(kind=kind, says=says, verdict=Verdict.FAILS if found else Verdict.PROVED, witnesses=found)

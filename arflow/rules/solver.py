@@ -42,8 +42,10 @@ class Solver:
         moving: frozenset[str] = frozenset(),
     ) -> None:
         self._known, self._moments, self._moving = known, range(moments), moving
+        named = list(named)
         self._texts = _texts(known, named)
-        self._terms: dict[tuple[int, int], tuple[Expression, z3.ExprRef]] = {}
+        self._kept = {id(one): one for one in named}
+        self._terms: dict[tuple[int, int], z3.ExprRef] = {}
         self._solver = z3.Solver()
         self._solver.set("rlimit", _MOST_WORK)
         for moment in self._moments:
@@ -104,11 +106,13 @@ class Solver:
         return less + law.apart <= more
 
     def _truth(self, expression: Expression, moment: int) -> z3.ExprRef:
-        """The term for an expression; most come again and again."""
+        """The term for an expression; those that were named come again and again."""
+        if id(expression) not in self._kept:
+            return self._made(expression, moment)
         key = id(expression), moment
         if key not in self._terms:
-            self._terms[key] = expression, self._made(expression, moment)
-        return self._terms[key][1]
+            self._terms[key] = self._made(expression, moment)
+        return self._terms[key]
 
     def _made(self, expression: Expression, moment: int) -> z3.ExprRef:
         if isinstance(expression, Comparison):

@@ -20,7 +20,7 @@ from tests.production import write_events
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 COMMANDS = {" ".join(words): command for words, command in TREE if not isinstance(command, click.Group)}
-BY_NAME = ("billed", "facts", "new_events", "paid", "rows")
+BY_NAME = ("billed", "facts", "findings[].witnesses[].facts", "new_events", "paid", "rows")
 """Fields that hold an object by names that nobody can list here."""
 
 
@@ -101,6 +101,8 @@ ASKED = (
     ("migrate",),
     ("policy check", "bakery.yaml"),
     ("policy test", "wrong.yaml"),
+    ("policy diff", "other.yaml"),
+    ("policy prove", "wrong.yaml"),
     ("policy activate", "bakery.yaml"),
     ("report ageing",),
     ("report kpi",),
@@ -116,7 +118,7 @@ ASKED = (
     ("user password", "cara"),
     ("user disable", "cara"),
 )
-OF_THEIR_OWN = {"import", "replay", "restore"}
+OF_THEIR_OWN = {"import", "policy simulate", "replay", "restore"}
 """Commands whose fields have a test of their own."""
 
 
@@ -133,6 +135,7 @@ def test_every_other_field_is_told(
     """Each command's answers hold the fields of its section, and no others."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bakery.yaml").write_text(POLICY)
+    (tmp_path / "other.yaml").write_text(POLICY.replace("days_overdue >= 10", "days_overdue >= 5"))
     (tmp_path / "wrong.yaml").write_text(POLICY.replace("state: reminded}]", "state: called}]"))
     with lived.begin() as connection:
         connection.execute(text("UPDATE account SET state = 'reminded' WHERE id = 'E'"))

@@ -67,7 +67,7 @@ def test_every_option_says_what_it_does(words: tuple[str, ...], command: click.C
             (),
             "explain, import, migrate, payments-complete, policy, replay, report, restore, status, up, user (see",
         ),
-        (("policy",), "say what to do: activate, check, test (see `arflow policy --help`)"),
+        (("policy",), "say what to do: activate, check, diff, prove, simulate, test (see `arflow policy --help`)"),
         (("polcy",), "no such command 'polcy'. Did you mean 'policy'?"),
         (("policy", "chek"), "no such command 'chek'. Did you mean 'check'?"),
         (("import",), "missing argument 'FILE' (see `arflow import --help`)"),

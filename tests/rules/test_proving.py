@@ -294,6 +294,13 @@ def test_a_debt_is_not_forgotten() -> None:
     assert (found.verdict, found.because) == (Verdict.PROVED, ("one of 24.99 can, in `current`",))
 
 
+def test_where_only_people_lead_it_is_told() -> None:
+    """Whoever takes an account back from `escalated` may put it where no rule looks."""
+    rules = [LADDER[0], LADDER[1], LADDER[3].replace("called", "reminded")]
+    found = findings(policy(*rules, more="catch_up: one_step"))[Kind.FORGOTTEN]
+    assert (found.verdict, found.because[1:]) == (Verdict.PROVED, ("in `called`, to which only people lead, it does",))
+
+
 @pytest.mark.parametrize("left_out", [1, 2, 3])
 def test_a_debt_that_is_forgotten(left_out: int) -> None:
     """The state in which nothing more happens is named."""
@@ -313,7 +320,7 @@ def test_a_letter_that_failed_must_not_end_it() -> None:
     found = findings(policy(*LADDER))[Kind.UNDELIVERED]
     assert (found.verdict, {w.facts.state for w in found.witnesses}) == (
         Verdict.FAILS,
-        {"current", "reminded", "promised", "disputed", "resolved"},
+        {"current", "reminded", "resolved"},
     )
     ring = "{id: ring, from: any, when: notices_failed >= 1, do: [{call: q}], repeat_after_days: 7, why: W}"
     assert findings(policy(*LADDER, ring))[Kind.UNDELIVERED].verdict is Verdict.PROVED

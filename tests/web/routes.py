@@ -111,6 +111,8 @@ GET   /policies/progress                                admin policy_owner
 GET   /policies/version/<version>                       admin policy_owner
 POST  /policies/version/<version>/activate              admin policy_owner
 GET   /policies/version/<version>/examples              admin policy_owner
+GET   /policies/version/<version>/trial                 admin policy_owner
+GET   /policies/version/<version>/never                 admin policy_owner
 GET   /promises                                         admin caller lead
 GET   /promises.csv                                     admin lead
 GET   /search                                           admin caller lead

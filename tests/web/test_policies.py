@@ -629,6 +629,70 @@ def test_all_of_it_works_without_javascript(live: Live, site: Site, tmp_path: Pa
     expect(page.get_by_text("Its example comes out.")).to_be_visible()
 
 
+# --- what a policy can never do ---------------------------------------------------------------------------------------
+
+
+def test_a_check_says_what_is_proved_and_what_fails(live: Live, site: Site) -> None:
+    """Below the examples of a draft; an entry of `never` that a rule breaks leads to its line."""
+    site.add("petra", "policy_owner")
+    page = live.page("petra")
+    page.goto(f"/policies/draft?start={activate(site)}")
+    change(page, "to: called", "to: escalated")
+    page.get_by_role("button", name="Check").click()
+    failing = page.locator(".proofs > li").filter(has_text="no-court")
+    expect(failing).to_contain_text("fails")
+    expect(failing).to_contain_text("Rule ring (line 17) leads it to escalated: an account in reminded with")
+    failing.get_by_role("link", name="line 24").click()
+    assert page.url.endswith("#line-24")
+    page.get_by_text("What is proved").click()
+    expect(page.get_by_text("Every rule can fire.")).to_be_visible()
+    assert [] == violations(page)
+    look_at(page, "unproved")
+
+
+def test_a_version_that_breaks_its_never_says_so_where_it_is_activated(site: Site) -> None:
+    petra = site.user("petra", "policy_owner")
+    checking._kept.clear()
+    version = save(site, DOCUMENT.replace("to: called", "to: escalated"))
+    assert "Prove what must never happen" in petra.get(f"/policies/version/{version}").text
+    shown = petra.get(f"/policies/version/{version}/examples").text
+    assert re.search(r"of its claims are\s+<a href=\"#proofs\">not proved</a>", shown)
+
+
+def test_one_can_ask_what_a_policy_can_never_do(live: Live, site: Site) -> None:
+    """By keyboard, without JavaScript: proved, shown to fail, or mended where it cannot be read."""
+    site.add("petra", "policy_owner")
+    page = live.page("petra", java_script=False)
+    page.goto(f"/policies/version/{activate(site)}")
+    page.get_by_role("link", name="Ask more").click()
+    page.get_by_label("While").fill("overdue_amount == 0")
+    page.get_by_label("While").press("Enter")
+    expect(page.locator(".proofs")).to_contain_text("No rule writes or calls while overdue_amount == 0.")
+    expect(page.locator(".proofs")).to_contain_text("proved")
+    page.get_by_label("No rule").select_option(label="leads to called")
+    page.get_by_label("While").fill("overdue_amount < 100.00")
+    page.get_by_role("button", name="Prove it").click()
+    expect(page.locator(".proofs")).to_contain_text("fails")
+    expect(page.locator(".proofs")).to_contain_text("overdue_amount 0.01, days_overdue 14")
+    expect(page.get_by_label("No rule")).to_have_value("called")
+    again = live.page("petra", dark=True)
+    again.goto(page.url)
+    assert [] == violations(again)
+    look_at(again, "never-dark")
+    page.get_by_label("While").fill("overdue_amuont < 100.00")
+    page.get_by_role("button", name="Prove it").click()
+    expect(page.get_by_text("did you mean overdue_amount?")).to_be_visible()
+    expect(page.get_by_label("While")).to_have_value("overdue_amuont < 100.00")
+
+
+@pytest.mark.parametrize("asked", ["does=contact&condition=", "does=x&condition=on_hold", f"condition={'x' * 3000}"])
+def test_a_question_that_cannot_be_read_is_shown_again(site: Site, asked: str) -> None:
+    petra = site.user("petra", "policy_owner")
+    answer = petra.get(f"/policies/version/{save(site)}/never?{asked}")
+    assert 422 == answer.status_code
+    assert "Please mend what is marked below." in answer.text
+
+
 def test_the_standard_policy_is_legible(live: Live, site: Site) -> None:
     """The largest page there is: 33 arrows, 41 rules."""
     site.add("petra", "policy_owner")

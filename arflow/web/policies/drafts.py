@@ -61,7 +61,9 @@ def _editor(start: str, typed: str, found: Checked | None = None) -> str:
     source = typed.replace("\0", "\ufffd")  # which is what a browser would make of it
     policy = found.policy if found and found.is_sound else None
     refused = [(one, gathered.lines_around(source, one.line)) for one in found.refusals] if found else []
-    meant = [one.line for one, _ in refused] + [tried.line for tried in found.failing] if found else []
+    meant = [one.line for one, _ in refused]
+    if found:
+        meant += [tried.line for tried in found.failing] + [proof.line for proof in found.unproved]
     name = policy.name if policy else starts.name_in(source)
     return render_template(
         "policies/draft.html",
