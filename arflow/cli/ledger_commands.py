@@ -182,8 +182,11 @@ def _import_facts(report: Report, *, dry_run: bool, corrections: bool) -> Mappin
             "is_compared": report.is_whole,
             **_listed(outcome.gone),
             "open_again": outcome.open_again,
+            "paid_otherwise": outcome.paid_otherwise,
             "back_otherwise": outcome.back_otherwise,
             "open_in_file_only": _listed(outcome.settled_here),
+            "unmatched": _listed(outcome.unmatched),
+            "never_imported": [*report.never_imported],
         },
         "corrections_applied": corrections and not dry_run,
         "billed": _amounts(outcome.billed),
@@ -220,7 +223,8 @@ def _import_lines(report: Report, *, dry_run: bool, corrections: bool) -> Iterat
     for line, what in sorted(outcome.corrections)[:5]:
         yield f"  correction: line {line}: {what}"
     if outcome.corrections and not (corrections and not dry_run):
-        yield f"  {len(outcome.corrections):,} corrections are not applied; import with --corrections to apply them"
+        how = "would be applied" if corrections else "are not applied; import with --corrections to apply them"
+        yield f"  {len(outcome.corrections):,} corrections {how}"
     if report.without_policy:
         parked = f"parked: {report.without_policy:,} of the changed accounts, because no active policy is for them"
         yield f"  {parked}; run `arflow policy activate`"
@@ -241,8 +245,13 @@ def _gone_lines(report: Report, *, dry_run: bool) -> Iterator[str]:
     if outcome.open_again:
         yield f"  in the file again, so {would} open again: {outcome.open_again:,} invoices"
     if outcome.back_otherwise:
-        left = f"{outcome.back_otherwise:,} invoices stay paid"
-        yield f"  in the file again, but with other content: {left} until they are corrected"
+        yield f"  by the numbers of paid invoices there are {outcome.back_otherwise:,} new ones; enter them by hand"
+    if outcome.paid_otherwise:
+        yield f"  taken as paid before, and now paid by money that came: {outcome.paid_otherwise:,} invoices"
+    if outcome.unmatched.invoices:
+        yield from _listed_lines("gone, but open beside money that may be for them", outcome.unmatched)
+    if report.never_imported:
+        yield f"  `of` names profiles by which no file came yet: {', '.join(report.never_imported)}"
     if outcome.settled_here.invoices:
         yield from _listed_lines("open in the file, but settled here", outcome.settled_here)
         yield "    as much of what is not in the file any more of these accounts stays open; a payment or credit note"

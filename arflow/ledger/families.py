@@ -50,12 +50,13 @@ _PAYERS = (
     "ALTER TABLE payer ADD PRIMARY KEY (id)",
     "ANALYZE payer",
 )
-"""Each payer once: a table of all its customers' invoices may name it on every row."""
+"""Each payer once: a table of all its customers' invoices may name it on every row. None of them pays through another:
+who is taken in as a payer, before it is known which payers there are, must not be a payee as well."""
 
 
 def settle(connection: Connection) -> None:
     """Reject the staged rows that name a payer who cannot be one: known, and one who pays for itself."""
-    for statement in (_LINKS, *_PAYERS, _KNOWN):
+    for statement in (_LINKS, _KNOWN):
         connection.execute(text(statement))
     payers, payees, rejects = set[str](), set[str](), dict[int, str]()
     for row in connection.execute(text("SELECT line, account_id, payer FROM link ORDER BY place")).all():
@@ -66,6 +67,8 @@ def settle(connection: Connection) -> None:
         else:
             rejects[row.line] = _reason(row.account_id, row.payer, trouble)
     _leave_out(connection, rejects)
+    for statement in _PAYERS:
+        connection.execute(text(statement))
 
 
 def _trouble(connection: Connection, account: str, payer: str, payers: set[str], payees: set[str]) -> str | None:

@@ -6,13 +6,12 @@ of them refuse the file. Nothing is decided here: the accounts touched become du
 
 import csv
 import fcntl
-import hashlib
 import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from errno import EINVAL, EISDIR
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -20,16 +19,17 @@ from typing import IO, Self
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
-from arflow import money
+from arflow import clock, money
 from arflow.accounts.events import parse_line
 from arflow.clock import Now
 from arflow.errors import Refused
 from arflow.ledger import families, staging, whole
 from arflow.ledger.csvfile import CsvFile
-from arflow.ledger.profiles import Profile
+from arflow.ledger.profileloader import shipped
+from arflow.ledger.profiles import OF_EVENTS, Profile
 from arflow.ledger.rowevents import Item, Reject, Row, Skipped
 from arflow.ledger.taking import Outcome
-from arflow.ledger.textlines import TextLines
+from arflow.ledger.textlines import TextLines, digest
 from arflow.ledger.written import shown
 from arflow.life.passes import NO_POLICY
 from arflow.store import accounts, tables
@@ -92,6 +92,8 @@ class Report:
     """How many rejected rows of a file that has everything open may be of any invoice."""
     is_whole: bool = False
     """Whether what the file has no more was taken as paid."""
+    never_imported: Sequence[str] = ()
+    """Profiles that are named under `of`, do not come with arflow, and brought no file yet: perhaps misspelt."""
     refusal: Refused | None = None
     """Why the file as a whole would be refused; of a dry run only, since otherwise it is."""
 
@@ -106,9 +108,10 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
         if options.is_whole:
             whole.put_seen_aside(connection)
         staging.settle(connection, options.currency)
-        _compare_whole(connection, path, options, report)
+        file = _compared(connection, path, now, options, report)
         families.settle(connection)
         staging.lock(connection)
+        file = file and replace(file, now=clock.read(connection))
         import_id = _register(connection, path, options)
         for done, ids in enumerate(_staged_accounts(connection, path), start=1):
             staging.take_in(
@@ -118,14 +121,14 @@ def import_file(connection: Connection, path: Path, now: Now, options: Options, 
                 report.outcome,
                 correct=options.corrections,
                 is_of_now=options.profile is not None and options.profile.is_of_now,
-                is_whole=report.is_whole,
+                whole_file=file,
                 import_id=import_id,
             )
             staging.put_rejects_aside(connection, report.outcome)
             progress("comparing", 1 - 1 / (done + 1))
         for line, reason in staging.rejects(connection):
             rejects.add(line, reason)
-        report.refusal = _too_many_rejects(report, options) or report.refusal
+        report.refusal = _too_many_rejects(report, options) or _too_much_gone(file, report, options)
     if report.refusal is not None and not options.dry_run:
         raise report.refusal
     families.join(connection)
@@ -145,20 +148,28 @@ def _staged_accounts(connection: Connection, path: Path) -> Iterator[list[str]]:
         raise refused.within(str(path)) from None
 
 
-def _compare_whole(connection: Connection, path: Path, options: Options, report: Report) -> None:
-    """Find what a file that has everything open has no more. Raises Refused when that is more than one can believe.
+def _compared(
+    connection: Connection, path: Path, now: Now, options: Options, report: Report
+) -> whole.Comparison | None:
+    """A file that has everything open, beside what was known before.
 
     A rejected row that does not even say which invoice it is of may be of any: then nothing is taken as paid.
     """
-    if options.profile is None or not options.is_whole or report.unplaced:
-        return
-    report.is_whole = True
-    trouble = whole.compare(connection, options.profile, _sha256(path)).trouble
-    if trouble is not None and not options.accept_gone:
-        hint = "if it is whole and newer than all before, import it with --accept-gone"
-        report.refusal = Refused(f"{trouble}; {hint}", file=str(path))
-        if not options.dry_run:
-            raise report.refusal
+    if options.profile is None or not options.is_whole:
+        return None
+    report.is_whole = not report.unplaced
+    others = whole.never_imported(connection, options.profile)
+    report.never_imported = [name for name in others if name not in (*shipped(), OF_EVENTS)]
+    return replace(whole.compare(connection, options.profile, digest(path), now), is_complete=report.is_whole)
+
+
+def _too_much_gone(file: whole.Comparison | None, report: Report, options: Options) -> Refused | None:
+    """Judged by what would be done: where other money explains what is gone, nothing is taken as paid."""
+    if file is None or options.accept_gone:
+        return None
+    trouble = file.trouble(report.outcome.gone.invoices, report.outcome.open_again)
+    hint = "if it is whole and newer than all before, import it with --accept-gone"
+    return None if trouble is None else Refused(f"{trouble}; {hint}", file=report.file)
 
 
 def without_policy(connection: Connection, report: Report) -> int:
@@ -347,16 +358,11 @@ def _note_totals(connection: Connection, import_id: int, report: Report) -> None
     connection.execute(update(table).where(table.c.id == import_id).values(totals=totals))
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _register(connection: Connection, path: Path, options: Options) -> int:
     row = {
         "name": path.name.encode(errors="backslashreplace").decode(),
-        "profile": options.profile.name if options.profile else "events",
-        "sha256": _sha256(path),
+        "profile": options.profile.name if options.profile else OF_EVENTS,
+        "sha256": digest(path),
         "totals": {},
     }
     return int(connection.execute(insert(tables.import_file).returning(tables.import_file.c.id), row).scalar_one())

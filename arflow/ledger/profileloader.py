@@ -12,7 +12,7 @@ from pathlib import Path
 from arflow import money
 from arflow.errors import Refused, did_you_mean
 from arflow.ledger.profileevents import conditions, events, one_of, template
-from arflow.ledger.profiles import Clean, Column, Condition, EventPlan, Gone, Profile, SignRule, Terms
+from arflow.ledger.profiles import OF_EVENTS, Clean, Column, Condition, EventPlan, Gone, Profile, SignRule, Terms
 from arflow.ledger.written import ORDERS, THOUSANDS, NumberStyle, shown
 from arflow.rules.yamlnodes import Node, as_bool, as_int, as_list, as_mapping, as_text, as_texts, load
 
@@ -127,6 +127,8 @@ def _profile(root: Node) -> Profile:
 def _own_name(node: Node) -> str:
     if not _PROFILE_NAME.fullmatch(name := as_text(node, "`profile`")):
         raise node.refused("`profile` is a name of small letters, digits and dashes")
+    if name == OF_EVENTS:
+        raise node.refused(f"a profile cannot be called `{OF_EVENTS}`: so files of events are noted, which have none")
     return name
 
 

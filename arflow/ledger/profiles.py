@@ -14,6 +14,9 @@ from functools import cached_property
 from arflow.ledger.eventfields import EVENTS, Kind
 from arflow.ledger.written import NumberStyle
 
+OF_EVENTS = "events"
+"""As what files of events are noted beside those of profiles."""
+
 
 class Clean(StrEnum):
     """What is taken off a text before it is used."""

@@ -71,7 +71,7 @@ def settle(connection: Connection, default: str) -> None:
 _LOCK = (
     """CREATE TEMPORARY TABLE head ON COMMIT DROP AS SELECT DISTINCT family AS id FROM account
         WHERE id IN (SELECT account_id FROM settled UNION SELECT payer FROM link
-            UNION SELECT account_id FROM gone UNION SELECT account_id FROM back)""",
+            UNION SELECT account_id FROM doubtful)""",
     "ANALYZE head",
     """SELECT count(*) FROM (SELECT FROM account WHERE id IN (SELECT id FROM head)
         ORDER BY id FOR UPDATE) AS locked""",
@@ -126,27 +126,32 @@ def take_in(
     *,
     correct: bool,
     is_of_now: bool,
-    is_whole: bool = False,
+    whole_file: whole.Comparison | None = None,
     import_id: int | None,
 ) -> None:
     """Compare, check and write the staged events of the accounts `ids`.
 
-    `is_of_now` tells that what the file says of an account itself has no date of its own, `is_whole` that what it does
-    not have is not open.
+    `is_of_now` tells that what the file says of an account itself has no date of its own; a `whole_file` has everything
+    that is open.
     """
     staged = _staged(connection, ids)
     known = accounts.known_among(connection, ids)
     recorded = events.of_accounts(connection, [*known])  # of a new account nothing is
     currencies_of = {**known, **currencies.settled(connection, ids)}
-    takers = {key: Taker(key, currencies_of[key], staged[key], recorded.get(key, []), outcome) for key in ids}
+    takers = {
+        key: Taker(
+            key, currencies_of[key], staged[key], recorded.get(key, []), outcome, is_whole=whole_file is not None
+        )
+        for key in ids
+    }
     opened = [taker.blank() for key, taker in takers.items() if key not in known and taker.decide(correct=correct)]
     for key in known:
         takers[key].decide(correct=correct)
     accounts.create(connection, opened, policies.latest_activation(connection))
     if is_of_now:
         _restate(connection, takers, now)
-    if is_whole:
-        _settle_gone(connection, takers, now)
+    if whole_file is not None:
+        _settle_gone(connection, takers, whole_file)
     _write(connection, list(takers.values()), now, import_id)
     outcome.accounts += len(takers)
     outcome.opened += len(opened)
@@ -163,11 +168,12 @@ def _restate(connection: Connection, takers: Mapping[str, Taker], now: Now) -> N
         takers[key].restate(unsaid[key], *moment)
 
 
-def _settle_gone(connection: Connection, takers: Mapping[str, Taker], now: Now) -> None:
+def _settle_gone(connection: Connection, takers: Mapping[str, Taker], file: whole.Comparison) -> None:
     """Take as paid what the file has no more, and take that back of what it has again."""
-    found = whole.of_accounts(connection, [*takers])
-    for key, moment in _moments(connection, {key: takers[key] for key in found}, now):
-        takers[key].settle(*found[key], moment)
+    differing = [key for key, taker in takers.items() if taker.differs]
+    found = whole.of_accounts(connection, file, [*takers], differing)
+    for key, moment in _moments(connection, {key: takers[key] for key in found}, file.now):
+        takers[key].settle(found[key], moment, is_complete=file.is_complete)
 
 
 def _moments(

@@ -7,7 +7,7 @@ import datetime as dt
 import itertools
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from arflow.accounts.timeline import identity, same_content
 from arflow.errors import Refused
 from arflow.ledger import gone, restating
 from arflow.ledger.contradictions import contradictions
+from arflow.ledger.gone import File, Found, Moment, Settlement
 from arflow.ledger.restating import Said
 from arflow.store import events
 from arflow.store.events import StoredEvent
@@ -45,11 +46,13 @@ class Listed:
     amounts: Counter[str] = field(default_factory=Counter)
     first: list[str] = field(default_factory=list)
 
-    def add(self, account: Account, amounts: Sequence[tuple[str, int]], total: int) -> None:
-        """Add (invoice, amount) pairs of an account, and what they come to."""
+    def add(self, account: Account, amounts: Mapping[str, int]) -> None:
+        """Add invoices of an account with their amounts."""
+        if not amounts:
+            return
         self.invoices += len(amounts)
-        self.amounts[account.currency] += total
-        for invoice, amount in amounts[: max(0, MOST_TOLD - len(self.first))]:
+        self.amounts[account.currency] += sum(amounts.values())
+        for invoice, amount in [*amounts.items()][: max(0, MOST_TOLD - len(self.first))]:
             said = f"{money.show(amount, account.currency)} {account.currency}"
             self.first.append(f"{invoice} of {account.id} ({said})")
 
@@ -73,10 +76,14 @@ class Outcome:
     """What was taken as paid because the file has it no more."""
     open_again: int = 0
     """How many of which that was taken back, since the file has them again."""
+    paid_otherwise: int = 0
+    """How many of which it was, since money came that had been counted twice else."""
     back_otherwise: int = 0
-    """How many of which it was not, since what the file has of that number is not what was paid."""
+    """How many of which it was not, since what the file has of that number is a new invoice."""
     settled_here: Listed = field(default_factory=Listed)
-    """What the file has open though it is settled in the books, and perhaps another debt instead of it."""
+    """What the file has open though it is settled in the books; another debt may stay open instead of it."""
+    unmatched: Listed = field(default_factory=Listed)
+    """What stays open though the file has it no more, since money stands beside it that may have been for it."""
     accounts: int = 0
     opened: int = 0
     touched: list[str] = field(default_factory=list)
@@ -102,8 +109,12 @@ class Taker:
         staged: Sequence[Staged],
         recorded: list[StoredEvent],
         outcome: Outcome,
+        *,
+        is_whole: bool = False,
     ) -> None:
-        self.account, self.outcome = account, outcome
+        self.account, self.outcome, self.is_whole = account, outcome, is_whole
+        self.differs = False
+        """Whether the file has something otherwise than the books."""
         self.recorded = recorded
         self.currency = currency
         self.staged = self._parsed(staged)
@@ -194,12 +205,22 @@ class Taker:
             self._reject(event.line, f"{event.kind} `{event.id}` is there twice with other content (line {first.line})")
 
     def _compare(self, stored: StoredEvent, event: Event, *, correct: bool) -> None:
+        self.differs |= not same_content(stored.event, event)
+        event = self._in_full(stored.event, event)
         if same_content(stored.event, event):
             self.outcome.unchanged += 1
             return
         self.outcome.corrections.append((event.line, _difference(stored.event, event)))
         if correct:
             self.corrected.append((stored, event))
+
+    def _in_full(self, recorded: Event, row: Event) -> Event:
+        """`row` as the books have it: the amount of a whole file is what is left of the invoice or credit note."""
+        if not self.is_whole or row.kind != "invoice":
+            return row
+        most, left = (money.parse(event.text("amount"), self.currency) for event in (recorded, row))
+        is_part = abs(left) <= abs(most) and left * most >= 0
+        return replace(row, data={**row.data, "amount": recorded.text("amount")}) if is_part else row
 
     def _leave_out_rejects(self) -> None:
         """Take out whole lines: what came with a rejected event is not taken in either."""
@@ -236,50 +257,28 @@ class Taker:
 
     # --- what the file does not say -----------------------------------------------------------------------------------
 
-    def settle(
-        self,
-        invoices: Collection[str],
-        payments: Collection[str],
-        settled: Collection[str],
-        moment: tuple[dt.date, dt.time],
-    ) -> None:
-        """Add payments of what is open of `invoices`, which are gone, and take back `payments` of others before.
+    def settle(self, found: Found, moment: Moment, *, is_complete: bool) -> None:
+        """Add what follows of a file that has everything open, and note what there is to tell.
 
-        Of `settled` the file may say that they are open all the same; as much of what is gone is left open then.
+        Nothing is taken as paid unless it `is_complete`.
         """
-        agreed = self._agreed(payments)
-        self.outcome.back_otherwise += len(payments) - len(agreed)
-        taken_back = gone.taken_back(self._whole(), agreed, moment)
-        self.outcome.open_again += len(taken_back)
-        known = [*self._whole(), *taken_back]
-        kept = self._settled_here(known, settled, moment) if settled else 0
-        paid = [*gone.paid(self.blank(), known, invoices, moment, kept=kept)]
-        amounts = [(one.text("invoice"), money.parse(one.text("amount"), self.currency)) for one in paid]
-        if amounts:
-            self.outcome.gone.add(self.blank(), amounts, sum(amount for _, amount in amounts))
-        self.new += [(event, _identity(event), 1) for event in (*taken_back, *paid)]
+        of_money = ("invoice", "payment")
+        rows = [event for event, _ in self.staged if event.kind in of_money]
+        rejects = self.outcome.rejects
+        file = File([row for row in rows if row.line not in rejects], [row for row in rows if row.line in rejects])
+        made = gone.settlement(self.blank(), self._whole(), file, found, moment, is_complete=is_complete)
+        self._tell(made, found)
+        self.new += [(event, _identity(event), 1) for event in made.events]
 
-    def _settled_here(self, known: Sequence[Event], settled: Collection[str], moment: tuple[dt.date, dt.time]) -> int:
-        """How much of `settled` the file says is open; it is told."""
-        file = [event for event, _ in self._accepted()]
-        here, said = (gone.books(self.blank(), events, moment) for events in (known, file))
-        read = {event.id for event in file if event.kind == "invoice"}
-        apart = gone.settled_here_only(here, said, set(settled) - read)
-        if apart.total:
-            self.outcome.settled_here.add(self.blank(), [*apart.invoices.items()], apart.total)
-        return apart.total
-
-    def _agreed(self, payments: Collection[str]) -> list[str]:
-        """Those of `payments` whose invoice the file has as the books will have it, as far as its rows can be read.
-
-        A number that was used again is another invoice, and of two rows that differ nobody knows which is right.
-        """
-        known = self._whole()
-        books = {event.id: event for event in known if event.kind == "invoice"}
-        read = [event for event, _ in self.staged if event.kind == "invoice"]
-        apart = {event.id for event in read if event.id in books and not same_content(event, books[event.id])}
-        of = {event.id: event.text("invoice") for event in known if event.kind == "payment"}
-        return [payment for payment in payments if of.get(payment) not in apart]
+    def _tell(self, made: Settlement, found: Found) -> None:
+        paid = {key: part for key, part in made.changes.items() if part > 0}
+        self.outcome.gone.add(self.blank(), paid)
+        self.outcome.settled_here.add(self.blank(), made.settled_here)
+        self.outcome.unmatched.add(self.blank(), made.unmatched)
+        less = made.changes.keys() - paid.keys()
+        self.outcome.open_again += len(less & found.present)
+        self.outcome.paid_otherwise += len(less - found.present)
+        self.outcome.back_otherwise += len(made.used_again)
 
     # --- what the file says of the account itself ---------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ whole. What is no text in the encoding that was announced is Refused at its line
 """
 
 import gzip
+import hashlib
 import io
 import re
 import zlib
@@ -18,6 +19,9 @@ MAX_LINE = 1_000_000
 
 MAX_LINES = 20_000_000
 """How many lines one file may have."""
+
+_AT_ONCE = 1 << 20
+"""How many bytes are read at once."""
 
 _GZIP = b"\x1f\x8b"
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -58,10 +62,8 @@ class TextLines:
         return Refused(reason, file=str(self.path), line=line)
 
     def _text(self, file: io.BufferedReader) -> io.TextIOWrapper:
-        packed = file.peek(len(_GZIP)).startswith(_GZIP)
-        unpacked = gzip.GzipFile(fileobj=file) if packed else file
         codec = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
-        return io.TextIOWrapper(unpacked, encoding=codec, newline="")
+        return io.TextIOWrapper(_unpacked(file), encoding=codec, newline="")
 
     def _next(self, text: io.TextIOWrapper) -> str:
         try:
@@ -84,3 +86,16 @@ class TextLines:
             raise self.refused(f"the file has more than {MAX_LINES:,} lines; split it", self.count)
         if "\0" in line:
             raise self.refused(f"a zero byte: this is no {self.encoding} text", self.count)
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of the text at `path` as bytes, in hexadecimal; its gzips have the same, whenever they were made."""
+    found = hashlib.sha256()
+    with path.open("rb") as file, _unpacked(file) as unpacked:
+        while part := unpacked.read(_AT_ONCE):
+            found.update(part)
+    return found.hexdigest()
+
+
+def _unpacked(file: io.BufferedReader) -> io.BufferedReader | gzip.GzipFile:
+    return gzip.GzipFile(fileobj=file) if file.peek(len(_GZIP)).startswith(_GZIP) else file

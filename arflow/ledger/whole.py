@@ -5,13 +5,13 @@ books stand, to find whom to look at; how much that is the account's own events 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
-from arflow.ledger.gone import LONGEST, PREFIX
+from arflow.clock import Now
+from arflow.ledger.gone import LONGEST, PREFIX, Found
 from arflow.ledger.profiles import Profile
 
 SEEN = "seen"
@@ -27,9 +27,7 @@ _BATCH = 500
 
 _CREATE = (
     "CREATE TEMPORARY TABLE seen (account_id text, currency text, id text) ON COMMIT DROP",
-    "CREATE TEMPORARY TABLE gone (account_id text, invoice_id text) ON COMMIT DROP",
-    "CREATE TEMPORARY TABLE back (account_id text, payment text) ON COMMIT DROP",
-    "CREATE TEMPORARY TABLE settled_here (account_id text, invoice_id text) ON COMMIT DROP",
+    "CREATE TEMPORARY TABLE doubtful (account_id text PRIMARY KEY) ON COMMIT DROP",
 )
 
 _PUT_ASIDE = """WITH rejected AS (DELETE FROM stage WHERE kind = :seen RETURNING content::jsonb AS said, currency, id)
@@ -38,6 +36,7 @@ _PUT_ASIDE = """WITH rejected AS (DELETE FROM stage WHERE kind = :seen RETURNING
 _PRESENT = """CREATE TEMPORARY TABLE present ON COMMIT DROP AS
     SELECT account_id, id AS invoice_id FROM stage WHERE kind = 'invoice'
     UNION SELECT account_id, id FROM seen
+    UNION SELECT account_id || '/' || currency, id FROM seen WHERE currency <> ''
     UNION SELECT regexp_replace(account_id, '/[A-Z]{3}$', '') || '/' || currency, id FROM seen WHERE currency <> ''"""
 """What is in the file; of a rejected row nobody knows to which of its customer's accounts it would have gone."""
 
@@ -50,12 +49,8 @@ _EXPECTED = """CREATE TEMPORARY TABLE expected ON COMMIT DROP AS
         WHERE event.account_id = unpaid.account_id AND kind = 'invoice' AND identity = unpaid.invoice_id
         AND profile = ANY(:profiles))"""
 
-_GONE = """INSERT INTO gone SELECT account_id, invoice_id FROM expected
-    WHERE NOT EXISTS (SELECT FROM present WHERE present.account_id = expected.account_id
-        AND present.invoice_id = expected.invoice_id)"""
-
 _GRANTED = """CREATE TEMPORARY TABLE granted ON COMMIT DROP AS
-    SELECT account_id, identity AS payment, content ->> 'invoice' AS invoice_id
+    SELECT account_id, identity AS payment, content ->> 'invoice' AS invoice_id, profile
     FROM event JOIN import_file ON import_file.id = import_id
     WHERE kind = 'payment' AND profile <> 'events'
     AND starts_with(identity, :prefix || left(content ->> 'invoice', :longest) || ' ')"""
@@ -64,35 +59,44 @@ _GRANTED = """CREATE TEMPORARY TABLE granted ON COMMIT DROP AS
 _UNDONE = """CREATE TEMPORARY TABLE undone ON COMMIT DROP AS
     SELECT account_id, content ->> 'payment' AS payment FROM event WHERE kind = 'payment_reversed'"""
 
-_BACK = """INSERT INTO back SELECT account_id, payment FROM granted JOIN present USING (account_id, invoice_id)
+_GUESSED = """CREATE TEMPORARY TABLE guessed ON COMMIT DROP AS SELECT account_id, payment, invoice_id FROM granted
     WHERE NOT EXISTS (SELECT FROM undone
         WHERE undone.account_id = granted.account_id AND undone.payment = granted.payment)
-    AND EXISTS (SELECT FROM event JOIN import_file ON import_file.id = import_id
+    AND (profile = ANY(:profiles) OR EXISTS (SELECT FROM event JOIN import_file ON import_file.id = import_id
         WHERE event.account_id = granted.account_id AND kind = 'invoice' AND identity = granted.invoice_id
-        AND profile = ANY(:profiles))"""
+        AND profile = ANY(:profiles)))"""
+"""Those which stand, of invoices that this file has as long as they are open."""
 
-_SETTLED_HERE = """INSERT INTO settled_here
-    SELECT account_id, invoice_id FROM present JOIN item USING (account_id, invoice_id) WHERE open < amount
-    UNION SELECT account_id, invoice_id FROM present JOIN (
-        SELECT DISTINCT account_id FROM event WHERE NOT applied AND (kind LIKE 'payment%'
-            OR kind = 'invoice' AND starts_with(content ->> 'amount', '-'))
-    ) AS about USING (account_id)"""
-"""What is in the file and may be settled in the books, at least in part, with what is not taken in there yet."""
+_PENDING = """CREATE TEMPORARY TABLE pending ON COMMIT DROP AS
+    SELECT DISTINCT account_id FROM event WHERE NOT applied AND (kind LIKE 'payment%'
+        OR kind = 'invoice' AND starts_with(content ->> 'amount', '-'))"""
+"""Accounts of which money is not taken in yet, so that the tables do not tell what is open."""
+
+_LOOSE = """CREATE TEMPORARY TABLE loose ON COMMIT DROP AS SELECT account_id FROM (
+        SELECT account_id, amount FROM clearing WHERE reversed_on IS NULL
+        UNION ALL SELECT allocation.account_id, -allocation.amount FROM allocation JOIN clearing
+            ON clearing.account_id = allocation.account_id AND clearing.kind = allocation.kind
+            AND clearing.id = clearing_id AND reversed_on IS NULL
+    ) AS part GROUP BY account_id HAVING sum(amount) > 0"""
+"""Accounts with money that stands against no invoice."""
+
+_DOUBTFUL = """INSERT INTO doubtful
+    SELECT account_id FROM expected WHERE NOT EXISTS (SELECT FROM present
+        WHERE present.account_id = expected.account_id AND present.invoice_id = expected.invoice_id)
+    UNION SELECT account_id FROM guessed JOIN present USING (account_id, invoice_id)
+    UNION SELECT account_id FROM (SELECT account_id FROM guessed UNION SELECT account_id FROM present) AS known
+        JOIN (SELECT account_id FROM loose UNION SELECT account_id FROM pending) AS money USING (account_id)
+    UNION SELECT account_id FROM guessed JOIN stage USING (account_id)
+        WHERE kind LIKE 'payment%' OR kind = 'invoice' AND content LIKE '%"amount": "-%'
+    UNION SELECT account_id FROM present JOIN item USING (account_id, invoice_id) WHERE open < amount
+    UNION SELECT present.account_id FROM present JOIN allocation
+        ON allocation.account_id = present.account_id AND clearing_id = present.invoice_id AND kind = 'credit_note'"""
+"""Where the books and the file may say different things: an invoice is gone, or is back, or money stands against one of
+the file or against none, or the file brings some, or a credit of the file is used up here."""
 
 _WAS_BEFORE = """SELECT EXISTS (SELECT FROM import_file AS same WHERE profile = :profile AND sha256 = :sha256
     AND EXISTS (SELECT FROM import_file AS later WHERE later.profile = :profile AND later.id > same.id
         AND later.sha256 <> :sha256))"""
-
-
-class Found(NamedTuple):
-    """What the tables tell of one account."""
-
-    gone: Collection[str] = ()
-    """Invoices that are open in the books and not in the file."""
-    back: Collection[str] = ()
-    """Payments that were taken for granted, of invoices that are in the file again."""
-    settled_here: Collection[str] = ()
-    """Invoices of the file that may be settled in the books, at least in part."""
 
 
 def create(connection: Connection) -> None:
@@ -107,48 +111,76 @@ def put_seen_aside(connection: Connection) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Differences:
-    """How many of the open invoices are gone, whether there is any in the file, and whether that is an old one."""
+class Comparison:
+    """A file that has everything open, beside what was known before it."""
 
-    gone: int
+    profiles: Sequence[str]
+    """Its own and those whose invoices it has as well."""
     expected: int
-    is_empty: bool
-    is_old: bool
+    """How many of their invoices are open, as the tables tell."""
+    is_empty: bool = False
+    """Whether there is no invoice in it."""
+    is_old: bool = False
+    """Whether it was imported before, and then another one."""
+    is_complete: bool = True
+    """Whether every row says what it is of; else nothing is taken as paid."""
+    now: Now
+    """The business now, read when all accounts were locked."""
 
-    @property
-    def trouble(self) -> str | None:
-        """Why nobody should believe the file without another look."""
-        if not self.gone:
-            return None
-        if self.is_old:
-            return "this file was imported before another one; what has come since would be taken as paid"
-        found = f"{self.gone:,} of {self.expected:,} invoices that are open are not in this file any more"
-        if self.is_empty:
-            return f"there is no invoice in this file, and {self.gone:,} are open that would be taken as paid"
-        return found if self.gone > FEW and self.gone * SHARE > self.expected else None
+    def trouble(self, paid: int, opened: int) -> str | None:
+        """Why nobody should believe it without another look, if so many invoices are taken as paid, or open again."""
+        if self.is_old and (paid or opened):
+            return (
+                "this file was imported before another one; what has come since would be taken as paid, "
+                "and what was paid since would be open again"
+            )
+        if self.is_empty and paid:
+            return f"there is no invoice in this file, and {paid:,} are open that would be taken as paid"
+        if self._is_much(paid):
+            return f"{paid:,} of {self.expected:,} invoices that are open are not in this file any more"
+        if self._is_much(opened):
+            return f"{opened:,} invoices that were taken as paid are in this file again, beside {self.expected:,} open"
+        return None
+
+    def _is_much(self, invoices: int) -> bool:
+        return invoices > FEW and invoices * SHARE > self.expected
 
 
-def compare(connection: Connection, profile: Profile, sha256: str) -> Differences:
-    """Find the invoices that are gone, the payments of those that are back, and what is settled here only."""
-    names = {"profiles": [profile.name, *profile.whole_of]}
+def compare(connection: Connection, profile: Profile, sha256: str, now: Now) -> Comparison:
+    """Find the accounts of which the books and the file may say different things."""
+    names = [profile.name, *profile.whole_of]
     connection.execute(text(_PRESENT))
-    connection.execute(text(_EXPECTED), names)
+    connection.execute(text(_EXPECTED), {"profiles": names})
     connection.execute(text(_GRANTED), {"prefix": PREFIX, "longest": LONGEST})
     connection.execute(text(_UNDONE))
-    for table in ("present", "expected", "granted", "undone"):
-        connection.execute(text(f"ANALYZE {table}"))
-    connection.execute(text(_GONE))
-    connection.execute(text(_BACK), names)
-    connection.execute(text(_SETTLED_HERE))
-    for table in ("gone", "back", "settled_here"):
+    _analyze(connection, "present", "expected", "granted", "undone")
+    connection.execute(text(_GUESSED), {"profiles": names})
+    for statement in (_PENDING, _LOOSE):
+        connection.execute(text(statement))
+    _analyze(connection, "guessed", "pending", "loose")
+    connection.execute(text(_DOUBTFUL))
+    for table in ("present", "guessed"):
         connection.execute(text(f"CREATE INDEX ON {table} (account_id)"))
-        connection.execute(text(f"ANALYZE {table}"))
-    return Differences(
-        gone=_count(connection, "gone"),
+    return Comparison(
+        profiles=names,
         expected=_count(connection, "expected"),
         is_empty=not _count(connection, "present"),
         is_old=connection.execute(text(_WAS_BEFORE), {"profile": profile.name, "sha256": sha256}).scalar_one(),
+        now=now,
     )
+
+
+def never_imported(connection: Connection, profile: Profile) -> Sequence[str]:
+    """Those profiles under `of` by which no file came: of a name that is misspelt nothing would ever be gone."""
+    query = text(
+        "SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE name NOT IN (SELECT profile FROM import_file)"
+    )
+    return connection.execute(query, {"names": list(profile.whole_of)}).scalars().all()
+
+
+def _analyze(connection: Connection, *tables: str) -> None:
+    for table in tables:
+        connection.execute(text(f"ANALYZE {table}"))
 
 
 def _count(connection: Connection, table: str) -> int:
@@ -156,30 +188,47 @@ def _count(connection: Connection, table: str) -> int:
 
 
 def accounts_left_out(connection: Connection) -> Iterator[list[str]]:
-    """The accounts of which something is gone or back and nothing is staged, batch by batch: who paid all has no row.
+    """The accounts to look at of which nothing is staged, batch by batch: who paid all has no row.
 
     Nor has one whose rows were all rejected.
     """
     after = ""
     query = text(
-        "SELECT account_id FROM (SELECT account_id FROM gone UNION SELECT account_id FROM back) AS found "
-        "WHERE account_id > :after AND NOT EXISTS "
-        "(SELECT FROM stage WHERE stage.account_id = found.account_id) ORDER BY account_id LIMIT :limit"
+        "SELECT account_id FROM doubtful WHERE account_id > :after AND NOT EXISTS "
+        "(SELECT FROM stage WHERE stage.account_id = doubtful.account_id) ORDER BY account_id LIMIT :limit"
     )
     while found := list(connection.execute(query, {"after": after, "limit": _BATCH}).scalars()):
         yield found
         after = found[-1]
 
 
-def of_accounts(connection: Connection, ids: Sequence[str]) -> Mapping[str, Found]:
-    """What was found of those accounts among `ids` of which something was."""
-    tables = [_by_account(connection, table, ids) for table in ("gone", "back", "settled_here")]
-    return {key: Found(*(table.get(key, ()) for table in tables)) for key in sorted({key for t in tables for key in t})}
+_OURS = """SELECT DISTINCT account_id, identity FROM event JOIN import_file ON import_file.id = import_id
+    WHERE account_id = ANY(:ids) AND kind = 'invoice' AND profile = ANY(:profiles)"""
 
 
-def _by_account(connection: Connection, table: str, ids: Sequence[str]) -> Mapping[str, list[str]]:
+def of_accounts(
+    connection: Connection, file: Comparison, ids: Sequence[str], differing: Sequence[str]
+) -> Mapping[str, Found]:
+    """What is known of those among `ids` to look at: doubtful ones, and those of which rows were seen to differ."""
+    query = text("SELECT account_id FROM doubtful WHERE account_id = ANY(:ids)")
+    chosen = sorted({*connection.execute(query, {"ids": list(ids)}).scalars(), *differing})
+    if not chosen:
+        return {}
+    ours = _by_account(connection, _OURS, chosen, profiles=list(file.profiles))
+    present, guessed = (
+        _by_account(connection, f"SELECT account_id, {key} FROM {table} WHERE account_id = ANY(:ids)", chosen)  # noqa: S608  # our own words
+        for table, key in (("present", "invoice_id"), ("guessed", "payment"))
+    )
+    return {
+        key: Found(ours=frozenset(ours[key]), present=frozenset(present[key]), guesses=frozenset(guessed[key]))
+        for key in chosen
+    }
+
+
+def _by_account(
+    connection: Connection, query: str, ids: Sequence[str], **more: Sequence[str]
+) -> Mapping[str, Sequence[str]]:
     found: dict[str, list[str]] = defaultdict(list)
-    query = text(f"SELECT * FROM {table} WHERE account_id = ANY(:ids)")  # noqa: S608  # our own word
-    for account, key in connection.execute(query, {"ids": list(ids)}):
+    for account, key in connection.execute(text(query), {"ids": list(ids), **more}):
         found[account].append(key)
     return found

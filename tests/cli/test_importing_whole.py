@@ -1,6 +1,7 @@
 """`arflow import` of files that have everything open: what is in the next one no more was paid."""
 
 import datetime as dt
+import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from arflow import clock
 from arflow.advance import Engineering, record
+from arflow.clock import Now
 from arflow.ledger import importing, profileloader
 from arflow.ledger.importing import Options
 from arflow.rules.reference import Reference
@@ -34,6 +36,27 @@ def _csv(folder: Path, *invoices: str, amount: str = "50.00") -> Path:
     path = folder / "open.csv"
     path.write_text(HEADER + "".join([*lines[:-1], *(line.replace("50.00", amount) for line in lines[-1:])]))
     return path
+
+
+def _export(folder: Path, *rows: str, name: str = "export.csv") -> Path:
+    """Rows of (customer, number, date, due, amount) as `A I1 01-05 01-16 50.00`, in 2026."""
+    cells = (row.split() for row in rows)
+    lines = [f"{who},{who},USD,{key},2026-{on},2026-{due},{amount}\n" for who, key, on, due, amount in cells]
+    path = folder / name
+    path.write_text(HEADER + "".join(lines))
+    return path
+
+
+def _bank(folder: Path, amount: str, day: str, **more: str) -> Path:
+    money = {"account": "A/USD", "date": day, "event": "payment", "id": "BANK", "amount": amount, **more}
+    return write_events(folder / "bank.jsonl", [money])
+
+
+def _open(engine: Engine) -> dict[str, int]:
+    """What is open of account A, in cents by invoice."""
+    query = "SELECT invoice_id, open FROM item WHERE account_id = 'A/USD' AND open > 0"
+    with engine.connect() as connection:
+        return {str(key): int(part) for key, part in connection.execute(text(query))}
 
 
 def _facts(command: Command, file: Path, *arguments: str, profile: str = "open-items-whole") -> dict[str, Any]:
@@ -186,3 +209,151 @@ def test_people_record_while_a_file_is_read(arflow: Command, engine: Engine, tmp
     with engine.begin() as connection:
         importing.import_file(connection, _csv(tmp_path, "A:I1"), clock.read(connection), options, reading)
     assert [False] == waited
+
+
+I0, I1, X = "A I0 01-20 02-10 100.00", "A I1 01-05 01-16 100.00", "B X 01-05 01-16 100.00"
+
+
+@pytest.mark.parametrize("invoice", [{}, {"invoice": "I1"}])
+def test_money_that_comes_after_the_export_takes_the_place_of_what_was_taken_for_granted(
+    arflow: Command, engine: Engine, tmp_path: Path, invoice: dict[str, str]
+) -> None:
+    """As if it had come first: the invoice that the file has is open, and nothing lies unapplied."""
+    step(engine, dt.date(2026, 2, 27))
+    activate(engine, standard("standard-usd"))
+    _facts(arflow, _export(tmp_path, I0, I1, X))
+    assert [1, {"USD": "100.00"}, 0] == _gone(_facts(arflow, _export(tmp_path, I0, X)))
+    step(engine, dt.date(2026, 2, 28))
+    assert 0 == arflow("import", _bank(tmp_path, "100.00", "2026-02-28", **invoice)).status
+    facts = _facts(arflow, _export(tmp_path, I0, X))
+    assert ([0, {}, 0], {"payment_reversed": 1}) == (_gone(facts), facts["new_events"])
+    assert {"I0": 10000} == _open(engine)
+    with engine.connect() as connection:
+        query = """SELECT clearing.id, allocation.invoice_id, allocation.amount FROM clearing JOIN allocation
+            ON clearing.account_id = allocation.account_id AND clearing_id = id WHERE reversed_on IS NULL"""
+        assert [("BANK", "I1", 10000)] == [tuple(row) for row in connection.execute(text(query))]
+    assert {} == _facts(arflow, _export(tmp_path, I0, X))["new_events"]
+    assert 0 == arflow("audit", "verify").status
+
+
+def test_a_credit_that_the_file_still_has_is_set_off_though_it_is_used_up_here(
+    arflow: Command, engine: Engine, tmp_path: Path
+) -> None:
+    """It settled the older invoice, which is gone: net the file says that nothing is owed."""
+    step(engine, dt.date(2026, 2, 27))
+    activate(engine, standard("standard-usd"))
+    old, young, note = "A I0 01-01 01-10 100.00", "A I1 01-05 01-20 100.00", "A C 01-08 01-08 -100.00"
+    _facts(arflow, _export(tmp_path, old, young, note, X))
+    assert [1, {"USD": "100.00"}, 0] == _gone(_facts(arflow, _export(tmp_path, young, note, X)))
+    assert {} == _open(engine)
+
+
+def test_a_part_that_was_paid_is_taken_off_once(arflow: Command, engine: Engine, tmp_path: Path) -> None:
+    """What the file says is what is open, whether the payment came by another file or only there."""
+    step(engine, dt.date(2026, 2, 27))
+    activate(engine, standard("standard-usd"))
+    _facts(arflow, _export(tmp_path, I0, I1, X))
+    assert 0 == arflow("import", _bank(tmp_path, "40.00", "2026-02-20", invoice="I1")).status
+    left = [line.replace("100.00", "60.00") for line in (I0, I1)]
+    facts = _facts(arflow, _export(tmp_path, *left, X), "--corrections")
+    assert ([1, {"USD": "40.00"}, 0], []) == (_gone(facts), facts["corrections"])
+    assert {"I0": 6000, "I1": 6000} == _open(engine)
+
+
+def test_money_that_stands_against_no_invoice_is_not_counted_twice(
+    arflow: Command, engine: Engine, tmp_path: Path
+) -> None:
+    """A payment of two invoices names one of them."""
+    step(engine, dt.date(2026, 2, 27))
+    activate(engine, standard("standard-usd"))
+    _facts(arflow, _export(tmp_path, I0, I1, X))
+    assert 0 == arflow("import", _bank(tmp_path, "200.00", "2026-02-20", invoice="I1")).status
+    assert [0, {}, 0] == _gone(_facts(arflow, _export(tmp_path, X)))
+
+
+def test_an_old_file_brings_no_paid_debt_back(arflow: Command, tmp_path: Path) -> None:
+    """Monday's export once more after Tuesday's, which has less; also when it was packed again since."""
+    monday = _export(tmp_path, I0, I1, X, name="monday.csv")
+    packed = [tmp_path / f"monday-{at}.csv.gz" for at in range(2)]
+    for at, path in enumerate(packed):
+        path.write_bytes(gzip.compress(monday.read_bytes(), mtime=at))
+    _facts(arflow, packed[0])
+    _facts(arflow, _export(tmp_path, X))
+    for path in (monday, packed[1]):
+        why = arflow("import", path, "--profile", "open-items-whole").refused()
+        assert "this file was imported before another one" in why
+        assert "what was paid since would be open again; if it is whole and newer" in why
+        assert why == _facts(arflow, path, "--dry-run")["refusal"]
+
+
+def test_what_would_not_be_paid_counts_for_no_limit(arflow: Command, tmp_path: Path) -> None:
+    """Thirty invoices are gone, and for most of them as much of others is settled here: nobody is asked each day."""
+    rows = [f"A I{number} 01-05 01-16 10.00" for number in range(10, 70)]
+    _facts(arflow, _export(tmp_path, *rows))
+    assert 0 == arflow("import", _bank(tmp_path, "250.00", "2026-02-20")).status
+    assert [5, {"USD": "50.00"}, 0] == _gone(_facts(arflow, _export(tmp_path, *rows[:30])))
+    assert [0, {}, 0] == _gone(_facts(arflow, _export(tmp_path, *rows[:30], X)))
+
+
+def test_a_row_that_says_nothing_keeps_nothing_closed_that_is_back(arflow: Command, tmp_path: Path) -> None:
+    """What its own rows say is open, whatever that one is of; only that nothing is taken as paid."""
+    others = [f"B X{number} 01-05 01-16 1.00" for number in range(30)]
+    for rows in ([I1, *others], others):
+        _facts(arflow, _export(tmp_path, *rows))
+    facts = _facts(arflow, _export(tmp_path, I1, *others[1:], "C \u200b 01-05 01-16 1.00"))
+    assert ([0, {}, 1], False) == (_gone(facts), facts["gone"]["is_compared"])
+
+
+def test_a_rejected_row_of_a_customer_whose_id_looks_like_a_currency_is_in_the_file(
+    arflow: Command, tmp_path: Path
+) -> None:
+    """Its account in another currency has the id with both."""
+    own = tmp_path / "own.yaml"
+    own.write_text(WHOLE.replace("open-items-whole", "own").replace("{customer}/{currency}", "{customer}"))
+    rows = ["10/ABC:I1", "10/ABC:I2:EUR"]
+    _facts(arflow, _csv(tmp_path, *rows), profile=str(own))
+    facts = _facts(arflow, _csv(tmp_path, *rows, amount="x"), "--accept-rejects", profile=str(own))
+    assert [0, {}, 0] == _gone(facts)
+
+
+def test_a_payment_that_people_record_while_a_file_is_read_is_seen(
+    arflow: Command, engine: Engine, tmp_path: Path
+) -> None:
+    """The import began two minutes before."""
+    _facts(arflow, _export(tmp_path, I1, X))
+    options = Options(profile=profileloader.find("open-items-whole"))
+    with engine.begin() as connection:
+        began = clock.read(connection)
+        payment = {"event": "payment", "id": "P", "amount": "40.00", "invoice": "I1"}
+        record(connection, "A/USD", [payment], actor="lena", engineering=Engineering(evaluator=Reference()))
+    with engine.begin() as connection:
+        assert began.at
+        then = Now(at=began.at - dt.timedelta(minutes=2))
+        report = importing.import_file(connection, _export(tmp_path, X), then, options, lambda *_: None)
+    assert ["I1 of A/USD (60.00 USD)"] == report.outcome.gone.first
+
+
+def test_a_profile_that_is_misspelt_is_told(engine: Engine, tmp_path: Path) -> None:
+    """No file came by it, and it does not come with arflow."""
+    own = tmp_path / "own.yaml"
+    own.write_text(WHOLE.replace("open-items-whole", "own").replace("[open-items]", "[open-items, open-itmes]"))
+    options = Options(profile=profileloader.find(str(own)))
+    with engine.begin() as connection:
+        report = importing.import_file(
+            connection, _export(tmp_path, X), clock.read(connection), options, lambda *_: None
+        )
+    assert ["open-itmes"] == report.never_imported
+
+
+def test_a_row_that_was_mended_as_an_event_is_missed_when_its_profile_says_so(
+    arflow: Command, engine: Engine, tmp_path: Path
+) -> None:
+    """By an events file, after the export's own row was rejected; else it stays open."""
+    own = tmp_path / "own.yaml"
+    own.write_text(WHOLE.replace("open-items-whole", "own").replace("[open-items]", "[events, open-items-whole]"))
+    mended = {"account": "A/USD", "date": "2026-01-05", "event": "invoice", "id": "I1", "amount": "100.00"}
+    _facts(arflow, _export(tmp_path, X, I1.replace("100.00", "1x")), "--accept-rejects")
+    assert 0 == arflow("import", write_events(tmp_path / "mended.jsonl", [{**mended, "due": "2026-01-16"}])).status
+    _facts(arflow, _export(tmp_path, X, I1))
+    assert [0, {}, 0] == _gone(_facts(arflow, _export(tmp_path, X)))
+    assert [1, {"USD": "100.00"}, 0] == _gone(_facts(arflow, _export(tmp_path, X), profile=str(own)))

@@ -272,6 +272,15 @@ def test_each_bad_payer_rejects_its_row(engine: Engine, tmp_path: Path) -> None:
     assert (expected, []) == (dict(again.rejects), again.outcome.touched)
 
 
+def test_a_payer_of_a_rejected_row_is_no_payer(engine: Engine, tmp_path: Path) -> None:
+    """So it waits like any other until it is known whether its own payer could be taken in."""
+    take_in(engine, write_events(tmp_path / "1.jsonl", [{**INVOICE, "account": "X"}]))
+    wrong = {"event": "payment", "account": "Y", "date": "2026-01-05", "id": "P", "amount": "5.00", "invoice": "nope"}
+    lines = [through("X", "Y"), through("Z", "X"), wrong]
+    report = take_in(engine, write_events(tmp_path / "2.jsonl", lines), accept_rejects=True)
+    assert ([1, 2, 3], []) == ([line for line, _ in report.rejects], report.outcome.touched)
+
+
 @pytest.mark.parametrize("is_known", [False, True])
 def test_nobody_pays_through_one_in_another_currency(engine: Engine, tmp_path: Path, is_known: bool) -> None:
     """A hundred yen are no dollar: amounts are minor units of the account's own currency."""

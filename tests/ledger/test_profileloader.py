@@ -98,6 +98,7 @@ def test_every_key_of_a_profile_arrives() -> None:
     ("old", "new", "line", "reason"),
     [
         ("profile: small", "profile: Small!", 1, "small letters, digits and dashes"),
+        ("profile: small", "profile: events", 1, "a profile cannot be called `events`"),
         ("profile: small", "profil: small", 1, "unknown key `profil` in a profile (did you mean `profile`?)"),
         ("profile: small", "title: x", 1, "a profile needs `profile`"),
         ("constants:", "constant:", 7, "unknown key `constant` in a profile (did you mean `constants`?)"),
