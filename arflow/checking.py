@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from arflow.counterexamples import as_record
 from arflow.errors import Refused
 from arflow.examples import story, wrong
 from arflow.replay import Line
 from arflow.rules.engine import DurableRules
-from arflow.rules.findings import Kind, Verdict, as_record
+from arflow.rules.findings import Kind, Verdict
 from arflow.rules.loader import load_policy, version_of
 from arflow.rules.policy import Policy
 from arflow.rules.prove_compile import ENDED, in_own_process, limit_memory
@@ -59,14 +60,17 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """A claim about what the policy can never do, what came of it (`arflow.rules.findings`), and more in sentences."""
+    """A claim about what the policy can never do, what came of it (`arflow.rules.findings`), and more in sentences.
+
+    Each sentence with how an account comes to what it says (`arflow.counterexamples`), or nothing.
+    """
 
     kind: Kind
     says: str
     verdict: Verdict
     id: str
     line: int
-    told: tuple[str, ...]
+    told: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +230,7 @@ def _proof(finding: Mapping[str, Any]) -> Proof:
         verdict=Verdict(finding["verdict"]),
         id=finding["id"],
         line=finding["line"],
-        told=tuple(finding["told"]),
+        told=tuple((one["says"], one["how"]) for one in finding["told"]),
     )
 
 

@@ -8,8 +8,9 @@ import click
 from arflow.cli.arguments import FILE, TEXT, examples, text_format
 from arflow.cli.output import progress, said
 from arflow.cli.policy_commands import checked
+from arflow.counterexamples import as_record, told
 from arflow.errors import Refused, SaysNo
-from arflow.rules.findings import Finding, Verdict, as_record, told
+from arflow.rules.findings import Finding, Verdict
 from arflow.rules.policy import Policy
 from arflow.rules.proving import Asked, asked, prove
 from arflow.vocabulary import State
@@ -78,9 +79,9 @@ def _say(policy: Policy, found: Sequence[Finding], form: str) -> None:
         "version": policy.version,
         "claims": len(found),
         "proved": _proved(found),
-        "findings": [as_record(one, policy) for one in found],
+        "findings": [as_record(one, policy) for one in found] if form == "json" else [],
     }
-    lines = [line for one in found for line in _lines(one, policy)]
+    lines = [line for one in found for line in _lines(one, policy)] if form == "text" else []
     said("\n".join([*lines, f"{policy.name}: {_proved(found)} of {len(found)} claims proved"]), facts, form)
 
 
@@ -88,10 +89,13 @@ def _lines(finding: Finding, policy: Policy) -> Iterator[str]:
     """A claim with what came of it, and below it by what it fails."""
     place = f"`{finding.id}` (line {finding.line}): " if finding.id else ""
     yield f"{finding.verdict:<9}  {place}{finding.says}"
-    lines = told(finding, policy)
-    yield from (f"{'':11}{line}" for line in lines[:MOST_TOLD])
-    if len(lines) > MOST_TOLD:
-        yield f"{'':11}and {len(lines) - MOST_TOLD} more"
+    sentences = list(told(finding, policy))
+    for one in sentences[:MOST_TOLD]:
+        yield f"{'':11}{one.says}"
+        if one.how:
+            yield f"{'':13}{one.how}"
+    if len(sentences) > MOST_TOLD:
+        yield f"{'':11}and {len(sentences) - MOST_TOLD} more"
 
 
 def _proved(found: Sequence[Finding]) -> int:

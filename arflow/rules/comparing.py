@@ -10,7 +10,7 @@ import json
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Literal
@@ -191,10 +191,10 @@ def _apart(was: object, now: object) -> tuple[str, str]:
 
 
 def _lines(entries: Iterable[str]) -> str:
-    return "\n".join(_event(json.loads(entry)) if entry.startswith("{") else entry for entry in entries)
+    return "\n".join(event_in_words(json.loads(entry)) if entry.startswith("{") else entry for entry in entries)
 
 
-def _event(event: dict[str, object]) -> str:
+def event_in_words(event: Mapping[str, object]) -> str:
     """An event in its words: when, what, and the rest of its keys."""
     first = [str(event[key]) for key in ("date", "time", "account", "event") if key in event]
     rest = [

@@ -7,6 +7,7 @@ from enum import StrEnum
 from arflow import money
 from arflow.rules.catalogue import FactSpec, FactType
 from arflow.rules.comparing import one_line
+from arflow.rules.expressions import Expression
 from arflow.rules.policy import Policy, Rule
 from arflow.rules.solver import blank_of
 from arflow.vocabulary import NEVER, Facts, FactValue
@@ -41,6 +42,8 @@ class Witness:
 
     facts: Facts
     rule: Rule | None = None
+    when: Expression | None = None
+    """What must not be true when the rule fires; None where a claim is not about a rule that fires."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +60,6 @@ class Finding:
 
     because: tuple[str, ...] = ()
     """What more there is to say, a sentence each."""
-
-
-def told(finding: Finding, policy: Policy) -> list[str]:
-    """By what a claim fails, and what more there is to say of it, a sentence each."""
-    return [*(in_words(witness, policy) for witness in finding.witnesses), *finding.because]
 
 
 def in_words(witness: Witness, policy: Policy) -> str:
@@ -92,23 +90,3 @@ def _shown(value: FactValue, spec: FactSpec, policy: Policy) -> str:
     if spec.type is FactType.AMOUNT:
         return money.show(value, policy.currency)
     return "never" if value == NEVER and spec.type is FactType.DAYS else str(value)
-
-
-def as_record(finding: Finding, policy: Policy) -> dict[str, object]:
-    """All of a finding, for programs; amounts are decimals, as in the policy."""
-    return {
-        "kind": finding.kind.value,
-        "id": finding.id,
-        "line": finding.line,
-        "says": finding.says,
-        "verdict": finding.verdict.value,
-        "told": told(finding, policy),
-        "witnesses": [
-            {
-                "state": witness.facts.state,
-                "rule": witness.rule.id if witness.rule else None,
-                "facts": {name: text or "true" for name, text in particulars(witness, policy)},
-            }
-            for witness in finding.witnesses
-        ],
-    }

@@ -26,7 +26,7 @@ class AtMost:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Law:
-    """`then` is true of every account, or of those of which `given` is; `why` says so in words; the texts are theirs."""
+    """`then` is true of every account, or of those of which `given` is; `why` says so in words."""
 
     then: Expression | AtMost
     given: Expression | None = None

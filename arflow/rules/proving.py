@@ -94,7 +94,7 @@ class _Prover:
         """How `rule` fires while `when`, if it can."""
         facts = self._find(all_of(when, any_of(*self._firing.ways(rule))))
         if facts is not None:
-            yield Witness(facts=facts, rule=rule)
+            yield Witness(facts=facts, rule=rule, when=when)
 
     # --- what a sound policy keeps ------------------------------------------------------------------------------------
 
@@ -170,7 +170,8 @@ class _Prover:
         """Whether an account goes on of which a letter failed, though harsher moves wait for somebody's contact."""
         return _finding(
             Kind.UNDELIVERED,
-            "nor does it where a letter did not arrive, and harsher moves wait until somebody has been in contact",
+            "such a debt does not stand still for good either where a letter did not arrive, and harsher moves wait "
+            "until somebody has been in contact",
             lambda: self._standing(
                 all_of(
                     self._still.stuck(state, self._firing.milder_moves(state), DID_NOT_ARRIVE),

@@ -20,7 +20,8 @@ from tests.production import write_events
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 COMMANDS = {" ".join(words): command for words, command in TREE if not isinstance(command, click.Group)}
-BY_NAME = ("billed", "facts", "findings[].witnesses[].facts", "new_events", "paid", "rows")
+_OF_WITNESSES = ("findings[].witnesses[].events[]", "findings[].witnesses[].facts")
+BY_NAME = ("billed", "facts", *_OF_WITNESSES, "new_events", "paid", "rows")
 """Fields that hold an object by names that nobody can list here."""
 
 

@@ -65,6 +65,8 @@ def test_what_fails_is_a_no_and_shows_an_account(nowhere: Command, careful: Path
     (witness,) = failed["witnesses"]
     assert ("asked", "reminded", "ring") == (failed["kind"], witness["state"], witness["rule"])
     assert {"days_overdue": "14", "days_since_contact": "3"}.items() <= witness["facts"].items()
+    assert ["invoice", "contact"] == [event["event"] for event in witness["events"]]
+    assert "\n             it comes so: 2025-12-31 invoice (id: I1, amount: 0.01, due: 2026-01-14); " in said.out
 
 
 def test_a_condition_that_cannot_be_read_is_refused(nowhere: Command, careful: Path) -> None:
