@@ -255,7 +255,8 @@ def tried(
     active = policies.active_one(connection, policy.name)
     stands = policies.named(connection, active.version) if active else None
     currencies = sorted({policy.currency, *([stands.currency] if stands else [])})
-    two = _Two(connection=connection, now=now, engineering=engineering, stands=stands, policy=policy)
+    since = _recorded_since(connection)
+    two = _Two(connection=connection, now=now, engineering=engineering, stands=stands, policy=policy, since=since)
     asked = ({"past": two.past(past)} if past else {}) | ({"ahead": two.ahead(ahead)} if ahead else {})
     families = _chosen(connection, currencies, most)
     wanted, done = sum(size for _, size in families), 0
@@ -274,7 +275,7 @@ def tried(
         active=stands.version if stands else None,
         currencies=tuple(currencies),
         today=now.today,
-        recorded_since=_recorded_since(connection),
+        recorded_since=since,
         accounts=done,
         of=_count(connection, currencies),
         is_cut=done < wanted,
@@ -292,10 +293,14 @@ class _Two:
     engineering: Engineering
     stands: Policy | None
     policy: Policy
+    since: dt.date | None
+    """The day on which the first event became known."""
 
     def past(self, days: int) -> "_Asked":
-        """What happened in so many days until today, asked of no account yet."""
+        """What happened in so many days until today, asked of no account yet; not before there is a past."""
         start = self.now.today - dt.timedelta(days=days - 1)
+        if self.since is not None and self.since <= self.now.today:
+            start = max(start, self.since - dt.timedelta(days=1))  # it may be yesterday elsewhere
         return _Asked(
             start=start,
             until=self.now.today,
