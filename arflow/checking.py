@@ -203,6 +203,8 @@ def _understood(source: str, run: _Run) -> Checked:
     if not any("compiles" in one for one in run.findings):
         return replace(found, refusals=(_unfinished("the rules do not compile", run),))
     played = tuple(_tried(one) for one in run.findings if "example" in one)
+    if len(played) == len(policy.examples):
+        found = replace(found, is_over=True)  # what is not proved in time will not be the next time either
     proofs = tuple(_proof(one) for one in run.findings if "verdict" in one)
     return replace(
         found,

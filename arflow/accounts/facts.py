@@ -231,15 +231,20 @@ def _view(account: Account, day: dt.date, terms: Terms, earlier: _View | None) -
         "episodes": account.episodes,
         "promised": promised,
         "exposure": exposure(ledger, day, promised),
-        "episode": account.episode or _coming_episode(ledger, day),
+        "episode": _episode(account, ledger, day),
     }
     return assembled(_View, seen)
 
 
-def _coming_episode(ledger: Ledger, day: dt.date) -> Episode | None:
-    """The episode that time alone will have begun by `day`; nothing has been sent in it."""
+def _episode(account: Account, ledger: Ledger, day: dt.date) -> Episode | None:
+    """The one that runs on `day`, or will have begun by time alone; nothing has been sent in that.
+
+    None while nothing is overdue on that day: another policy, whose day is ahead, may have begun one.
+    """
     oldest = ledger.oldest_due
-    return Episode(started_on=oldest + ONE_DAY, spans=()) if oldest is not None and oldest < day else None
+    if oldest is None or oldest >= day:
+        return None
+    return account.episode or Episode(started_on=oldest + ONE_DAY, spans=())
 
 
 def _ages(day: dt.date, since: Mapping[str, dt.date | None]) -> dict[str, int]:

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     FIRES = "fires"
     PAID = "paid"
     FORGOTTEN = "forgotten"
+    UNMATCHED = "unmatched"
     UNDELIVERED = "undelivered"
     CIRCLE = "circle"
 

@@ -48,6 +48,7 @@ GUARDS: Mapping[State, Expression] = MappingProxyType(
 _ON_HOLD = condition("on_hold")
 _NOTHING_PENDING = condition("not notice_pending")
 _JUST_ENTERED = condition("days_in_state == 0")
+"""But for an account that the same cause moves to where it is still the day before: its stay is a day old at once."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,12 @@ class Firing:
 
     def _leaves(self, other: Rule, rule: Rule, state: State) -> Expression:
         """That the move `other`, which is asked first, leaves the pass to `rule`."""
-        is_not = Not(part=other.when)
+        ways: list[Expression] = [Not(part=other.when)]
         if _climbs(other, state) and not _climbs(rule, state):
-            return any_of(is_not, self._may_be_held)
+            ways.append(self._may_be_held)
         if self.policy.catch_up is CatchUp.JUMP and other.to is not rule.to:
-            return any_of(is_not, _JUST_ENTERED)  # it may lead to where this very pass has come from
-        return is_not
+            ways.append(_JUST_ENTERED)  # it may lead to where this very pass has come from
+        return any_of(*ways)
 
     @worked_out
     def _may_be_held(self) -> Expression:

@@ -16,8 +16,8 @@ from arflow.rules.findings import Finding, Kind, Verdict, Witness
 from arflow.rules.firing import Firing, all_of, any_of, condition, guard, none_of
 from arflow.rules.policy import CatchUp, Policy, Rule
 from arflow.rules.reference import holds
-from arflow.rules.solver import Solver, Undecided
-from arflow.rules.stillness import DID_NOT_ARRIVE, MOVING, Stillness, named_in
+from arflow.rules.solver import Counted, Solver, Undecided
+from arflow.rules.stillness import ARRIVED, DID_NOT_ARRIVE, LOOSE, MATCHED, Stillness, named_in
 from arflow.vocabulary import Facts, State
 
 _CHASED = (State.REMINDED, State.CALLED, State.PROMISED, State.DISPUTED)
@@ -52,7 +52,7 @@ def prove(policy: Policy, claims: Sequence[Asked] = ()) -> Iterator[Finding]:
     for never, claim in own:
         yield replace(prover.claimed(claim), kind=Kind.NEVER, id=never.id, line=never.line)
     yield from (prover.claimed(claim) for claim in claims)
-    yield from (prover.refused(), prover.fires(), prover.paid(), prover.forgotten())
+    yield from (prover.refused(), prover.fires(), prover.paid(), prover.forgotten(), prover.unmatched())
     if policy.catch_up is CatchUp.NOTICE_REQUIRED:
         yield prover.undelivered()
     yield prover.circle()
@@ -76,11 +76,14 @@ class _Prover:
         """Whether no rule does what must not be done."""
         does = f"leads to `{claim.to}`" if claim.to else "writes or calls"
         rules = [rule for rule in self.policy.rules if (rule.to is claim.to if claim.to else rule.contacts_customer)]
-        return _finding(
+        finding = _finding(
             Kind.ASKED,
             f"no rule {does} while {one_line(claim.text)}",
             lambda: (found for rule in rules for found in self._by(rule, claim.when)),
         )
+        if finding.verdict is Verdict.PROVED and not self._can(all_of(self._firing.has, claim.when)):
+            return replace(finding, because=("no account ever meets this condition",))
+        return finding
 
     def refused(self) -> Finding:
         """Whether the machine permits whatever the rules ask for."""
@@ -100,7 +103,7 @@ class _Prover:
 
     def fires(self) -> Finding:
         """Whether every rule can fire."""
-        says = "every rule can fire"
+        says = "no rule is idle: each can fire, as far as facts alone tell"
         try:
             idle = [rule for rule in self.policy.rules if not self._can(any_of(*self._firing.ways_unrefused(rule)))]
             because = tuple(f"`{rule.id}` (line {rule.line}) cannot: {self._why_idle(rule)}" for rule in idle)
@@ -126,63 +129,101 @@ class _Prover:
         return "rules that come first are true whenever it is"
 
     def paid(self) -> Finding:
-        """Whether accounts of which nothing is overdue are let go."""
+        """Whether accounts of which nothing is overdue are let go, and not led on to where others are chased."""
         return _finding(
             Kind.PAID,
-            f"an account of which nothing is overdue leaves {_listed(_CHASED)} by itself",
-            lambda: self._standing(
-                all_of(self._firing.stands_in(state), _NOTHING_OVERDUE, none_of(self._firing.milder_moves(state)))
-                for state in _CHASED
-            ),
+            f"an account of which nothing is overdue leaves {_listed(_CHASED)} by itself, and comes to none of them",
+            lambda: (found for state in _CHASED for found in self._kept(state)),
         )
+
+    def _kept(self, state: State) -> Iterator[Witness]:
+        """How an account of which nothing is overdue stays in `state`, or is led on."""
+        yield from self._standing([self._unpaid_for(state)])
+        for rule in self._firing.moves(state):
+            if rule.to in _CHASED:
+                facts = self._find(all_of(self._firing.fires_in(rule, state), guard(rule), _NOTHING_OVERDUE))
+                if facts is not None:
+                    yield Witness(facts=facts, rule=rule)
+
+    def _unpaid_for(self, state: State) -> Expression:
+        """That nothing is overdue, and no move that never waits leads out of `state`."""
+        return all_of(self._firing.stands_in(state), _NOTHING_OVERDUE, none_of(self._firing.milder_moves(state)))
 
     def forgotten(self) -> Finding:
         """Whether no large debt stands still for good; if so, up to which amount one can."""
-        finding = _finding(
+        finding = self._large(
             Kind.FORGOTTEN,
             "a debt above all amounts that the policy names never stands still for good, unless it is in `escalated`, "
-            "on hold, promised, disputed, or bears a tag that the policy names",
-            lambda: self._standing(self._stuck(state, self._still.is_large) for state in self._led_to),
+            "on hold, promised, or bears a tag that the policy names",
+            MATCHED,
+            ARRIVED,
         )
         if finding.verdict is not Verdict.PROVED:
             return finding
         return replace(finding, because=(*self._smaller(), *self._by_people()))
 
+    def unmatched(self) -> Finding:
+        """The same of an account with money that stands against no invoice."""
+        says = "such a debt does not stand still for good either where money on the account stands against no invoice"
+        return self._large(Kind.UNMATCHED, says, LOOSE, ARRIVED)
+
+    def undelivered(self) -> Finding:
+        """The same of an account of which a letter failed, so that harsher moves wait for somebody's contact."""
+        return self._large(
+            Kind.UNDELIVERED,
+            "such a debt does not stand still for good either where a letter did not arrive, and harsher moves wait "
+            "until somebody has been in contact",
+            MATCHED,
+            DID_NOT_ARRIVE,
+            waits=True,
+        )
+
+    def _large(self, kind: Kind, says: str, loose: Expression, letters: Expression, *, waits: bool = False) -> Finding:
+        """Whether no debt above all amounts stands still; where an account `waits`, only what never waits helps it."""
+        return _finding(
+            kind,
+            says,
+            lambda: (
+                Witness(facts=facts)
+                for state in self._led_to
+                if (facts := self._stuck(state, self._still.is_large, loose, letters, waits=waits))
+            ),
+        )
+
+    def _stuck(
+        self, state: State, size: Expression, loose: Expression, letters: Expression, *, waits: bool = False
+    ) -> Facts | None:
+        """An account that stands still for good in `state`."""
+        moves = self._firing.milder_moves(state) if waits else self._firing.moves(state)
+        over = self._over(state)
+        stuck = all_of(self._still.stuck(state, moves, over), self._still.is_untagged, size, loose, letters)
+        return self._find(stuck, Counted(conditions=[rule.when for rule in over], fact="notices_sent"))
+
+    def _over(self, state: State) -> list[Rule]:
+        """The acts of `state` that write once, and of which the episode that runs has counted the letter.
+
+        It has not where an account stays when its episode ends, nor where they write outside of one.
+        """
+        if self._can(self._unpaid_for(state)) or state is State.RESOLVED:
+            return []
+        return [rule for rule in self._still.once(state) if not self._can(all_of(rule.when, _NOTHING_OVERDUE))]
+
     def _by_people(self) -> Iterator[str]:
         """The states in which a debt stands still to which no rule leads, only people who take an account back."""
         for state in _BY_RULES:
-            if state not in self._led_to and self._can(self._stuck(state, self._still.is_large)):
+            if state not in self._led_to and self._stuck(state, self._still.is_large, MATCHED, ARRIVED):
                 yield f"in `{state}`, to which only people lead, it does"
-
-    def _stuck(self, state: State, size: Expression) -> Expression:
-        return all_of(self._still.stuck(state, self._firing.moves(state)), self._still.is_untagged, size)
 
     def _smaller(self) -> Iterator[str]:
         """Up to which amount a debt can stand still for good, just below one of the amounts in the policy."""
         for amount in sorted(self._still.amounts, reverse=True):
             for state in self._led_to:
                 is_just_below = Comparison(fact="overdue_amount", op="==", values=(amount - 1,))
-                if amount > 1 and self._can(self._stuck(state, is_just_below)):
+                if amount > 1 and self._stuck(state, is_just_below, MATCHED, ARRIVED):
                     yield f"one of {money.show(amount - 1, self.policy.currency)} can, in `{state}`"
                     return
 
-    def undelivered(self) -> Finding:
-        """Whether an account goes on of which a letter failed, though harsher moves wait for somebody's contact."""
-        return _finding(
-            Kind.UNDELIVERED,
-            "such a debt does not stand still for good either where a letter did not arrive, and harsher moves wait "
-            "until somebody has been in contact",
-            lambda: self._standing(
-                all_of(
-                    self._still.stuck(state, self._firing.milder_moves(state), DID_NOT_ARRIVE),
-                    self._still.is_untagged,
-                    self._still.is_large,
-                )
-                for state in self._led_to
-            ),
-        )
-
-    def _standing(self, conditions: Iterator[Expression]) -> Iterator[Witness]:
+    def _standing(self, conditions: Iterable[Expression]) -> Iterator[Witness]:
         """An account of which a condition is true, for each of which there is one."""
         for one in conditions:
             facts = self._find(one)
@@ -193,7 +234,7 @@ class _Prover:
         """Whether no account comes back to where it was while nothing is recorded."""
         return _finding(
             Kind.CIRCLE,
-            "no account goes round in circles while nothing is recorded",
+            "no account goes round in circles for ever while nothing is recorded",
             lambda: next((found for ring in self._rings() if (found := list(self._round(ring)))), []),
         )
 
@@ -225,8 +266,8 @@ class _Prover:
 
     # --- questions ----------------------------------------------------------------------------------------------------
 
-    def _find(self, one: Expression) -> Facts | None:
-        found = self._solver_of(1).find(one)
+    def _find(self, one: Expression, counted: Counted | None = None) -> Facts | None:
+        found = self._solver_of(1).find(one, counted=counted)
         if found is None:
             return None
         _confirm(one, found[0])
@@ -234,7 +275,9 @@ class _Prover:
 
     def _solver_of(self, moments: int) -> Solver:
         if moments not in self._solvers:
-            self._solvers[moments] = Solver(self.policy.facts, self._conditions, moments=moments, moving=MOVING)
+            self._solvers[moments] = Solver(
+                self.policy.facts, self._conditions, moments=moments, moving=self._still.moving
+            )
         return self._solvers[moments]
 
     @worked_out
@@ -274,7 +317,10 @@ def _finding(kind: Kind, says: str, witnesses: Callable[[], Iterable[Witness]]) 
         found = tuple(islice(witnesses(), MOST_WITNESSES))
     except Undecided as undecided:
         return Finding(kind=kind, says=says, verdict=Verdict.UNDECIDED, because=(str(undecided),))
-    return Finding(kind=kind, says=says, verdict=Verdict.FAILS if found else Verdict.PROVED, witnesses=found)
+    because = ("others were not looked for",) if len(found) == MOST_WITNESSES else ()
+    return Finding(
+        kind=kind, says=says, verdict=Verdict.FAILS if found else Verdict.PROVED, witnesses=found, because=because
+    )
 
 
 def _confirm(one: Expression, facts: Facts) -> None:

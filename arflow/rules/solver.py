@@ -6,6 +6,7 @@ nothing is recorded. Pure: the same question has the same answer on every machin
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import z3
 
@@ -26,11 +27,19 @@ class Undecided(ArflowError):
     """It was not found out whether any account can have such facts: the question is too large; make rules simpler."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """That no more of `conditions` are true than the fact `fact` counts."""
+
+    conditions: Sequence[Expression]
+    fact: str
+
+
 class Solver:
     """Answers questions about the facts of one account, at one moment or at several.
 
     `known` are the facts that may be asked for, `named` every expression that will be asked with. Of several moments
-    only the facts in `moving` may be otherwise at one than at another.
+    only the facts in `moving` may be otherwise at one than at another; of a set its members, as in `tags:vip`.
     """
 
     def __init__(
@@ -51,25 +60,31 @@ class Solver:
         for moment in self._moments:
             self._solver.add(*self._ranges(moment), *(self._law(law, moment) for law in LAWS))
 
-    def find(self, *conditions: Expression) -> tuple[Facts, ...] | None:
+    def find(self, *conditions: Expression, counted: Counted | None = None) -> tuple[Facts, ...] | None:
         """Facts of which each condition is true at its moment; None when no account can have them. Raises Undecided."""
         self._solver.push()
         try:
-            self._solver.add(*(self._truth(condition, at) for at, condition in enumerate(conditions)))
+            self._solver.add(*self._asked(conditions, counted))
             if not self._is_possible():
                 return None
             return tuple(_facts({name: self._settled(name, at) for name in self._known}) for at in self._moments)
         finally:
             self._solver.pop()
 
-    def is_possible(self, *conditions: Expression) -> bool:
+    def is_possible(self, *conditions: Expression, counted: Counted | None = None) -> bool:
         """Whether any account can have facts of which each condition is true at its moment. Raises Undecided."""
         self._solver.push()
         try:
-            self._solver.add(*(self._truth(condition, at) for at, condition in enumerate(conditions)))
+            self._solver.add(*self._asked(conditions, counted))
             return self._is_possible()
         finally:
             self._solver.pop()
+
+    def _asked(self, conditions: Sequence[Expression], counted: Counted | None) -> Iterator[z3.ExprRef]:
+        yield from (self._truth(condition, at) for at, condition in enumerate(conditions))
+        if counted is not None and counted.conditions:
+            ones = [z3.If(self._truth(condition, 0), 1, 0) for condition in counted.conditions]
+            yield z3.Sum(ones) <= self._variable(counted.fact, 0)
 
     def _is_possible(self, *wishes: z3.ExprRef) -> bool:
         answer = self._solver.check(*wishes)
@@ -82,7 +97,7 @@ class Solver:
     def _variable(self, name: str, moment: int, member: str | None = None) -> z3.ExprRef:
         """What stands for a fact, or for a member of a set."""
         full = name if member is None else f"{name}:{member}"
-        if moment and name in self._moving:
+        if moment and full in self._moving:
             full = f"{moment}:{full}"
         is_truth = member is not None or self._known[name].type is FactType.BOOL
         return z3.Bool(full) if is_truth else z3.Int(full)

@@ -1,8 +1,7 @@
 """What time alone can still do to an account of which nothing is recorded any more: as conditions, for proofs. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from arflow.evolving import worked_out
 from arflow.rules.catalogue import CATALOGUE, FactType
@@ -11,8 +10,7 @@ from arflow.rules.firing import Firing, all_of, any_of, condition, guard, none_o
 from arflow.rules.policy import Rule
 from arflow.vocabulary import NEVER, EffectKind, State
 
-MOVING = frozenset({"state", "days_in_state", "days_since_notice", "notices_sent"})
-"""The facts that moves and letters change by themselves, while nothing is recorded."""
+_MOVING = frozenset({"state", "days_in_state", "days_since_notice", "notices_sent"})
 
 ARRIVED = condition("notices_failed == 0")
 """No letter failed."""
@@ -21,16 +19,19 @@ DID_NOT_ARRIVE = condition("notices_failed >= 1")
 """A letter failed; who has to wait for letters waits until somebody has been in contact."""
 
 _NOTHING_ELSE = condition(
-    "not on_hold and not has_open_promise and not has_open_dispute and not notice_pending and days_until_due == 36500"
+    "not on_hold and not has_open_promise and not notice_pending and days_until_due == 36500"
     " and call_attempts_7d == 0 and conversations_30d == 0 and broken_promises_90d == 0 and kept_promises_365d == 0"
     " and late_invoices_365d == 0 and average_days_late_365d == 0"
 )
-_COLLECTIBLE = condition("overdue_amount > 0 and unapplied_amount == 0")
+MATCHED = condition("unapplied_amount == 0")
+"""No money stands against no invoice."""
+
+LOOSE = condition("unapplied_amount > 0")
+"""Some money stands against no invoice."""
+
+_COLLECTIBLE = condition("overdue_amount > 0")
 _AGES_OF_DEBT = ("days_in_state", "days_in_episode", "days_overdue", "oldest_invoice_age")
 """The ages of an account of which something has been overdue for long."""
-
-_AT_ONCE = 3
-"""Of so many letters of one stay it is reckoned that all of them were counted."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +45,27 @@ class Stillness:
     clauses: Sequence[Comparison]
     fewest: Callable[[Rule], int]
 
-    def stuck(self, state: State, moves: Iterable[Rule], letters: Expression = ARRIVED) -> Expression:
-        """That time alone will do nothing more in `state`, if it can make `moves`, though something is collectible."""
-        acts = [rule for rule in self.firing.policy.rules_in(state) if rule.to is None]
-        again = [rule for rule in acts if rule.repeat_after_days is not None]
-        over = [rule for rule in acts if rule.repeat_after_days is None and _writes(rule)]
-        quiet = none_of((*moves, *again))
-        long = all_of(
-            self.only_time, *[self._is_past(name) for name in _AGES_OF_DEBT], self._is_old("days_since_notice")
-        )
-        return all_of(self.firing.stands_in(state), long, _COLLECTIBLE, letters, quiet, *self._counted(over))
+    def stuck(self, state: State, moves: Iterable[Rule], over: Sequence[Rule]) -> Expression:
+        """That time alone will do nothing more in `state`, if it can make `moves`, though something is collectible.
 
-    def _counted(self, letters: Sequence[Rule]) -> Iterator[Expression]:
-        """That acts that are over have sent their letters, each once its condition was true."""
-        for rule in letters:
-            yield any_of(_sent(self.fewest(rule) + 1), Not(part=rule.when))
-        for count in range(2, _AT_ONCE + 1):
-            for some in combinations(letters, count):
-                yield any_of(_sent(count), *[Not(part=rule.when) for rule in some])
+        The acts `over` fire once, and each has sent its letter of the episode, once its condition was true.
+        """
+        again = [rule for rule in self.firing.policy.rules_in(state) if rule.repeat_after_days is not None]
+        quiet = none_of((*moves, *again))
+        long = [self.only_time, *[self._is_past(name) for name in _AGES_OF_DEBT], self._is_old("days_since_notice")]
+        sent = [any_of(_sent(self.fewest(rule) + 1), Not(part=rule.when)) for rule in over]
+        return all_of(self.firing.stands_in(state), _COLLECTIBLE, quiet, *long, *sent)
+
+    def once(self, state: State) -> list[Rule]:
+        """The acts of `state` that write, and fire once."""
+        acts = [rule for rule in self.firing.policy.rules_in(state) if rule.to is None]
+        return [rule for rule in acts if rule.repeat_after_days is None and _writes(rule)]
+
+    @worked_out
+    def moving(self) -> frozenset[str]:
+        """The facts that rules and letters change by themselves, while nothing is recorded."""
+        effects = [effect for rule in self.firing.policy.rules for effect in rule.do]
+        return _MOVING | {f"tags:{one.name}" for one in effects if one.kind in (EffectKind.TAG, EffectKind.UNTAG)}
 
     def steps(self, state: State, to: State) -> list[Expression]:
         """The ways in which time alone leads an account from `state` to another one."""
@@ -71,7 +75,7 @@ class Stillness:
     @worked_out
     def only_time(self) -> Expression:
         """Nothing is recorded any more, and so long ago that no age will pass another number; but a stay may be new."""
-        ages = [name for name, spec in CATALOGUE.items() if spec.is_age and name not in MOVING]
+        ages = [name for name, spec in CATALOGUE.items() if spec.is_age and name not in _MOVING]
         return all_of(_NOTHING_ELSE, *[self._is_old(name) for name in ages])
 
     def _is_old(self, name: str) -> Expression:
@@ -80,7 +84,7 @@ class Stillness:
 
     def _is_past(self, name: str) -> Expression:
         named = [int(value) for clause in self.clauses if clause.fact == name for value in clause.values]
-        last = max([edge for edge in named if edge < NEVER], default=0)
+        last = max([edge for edge in named if edge != NEVER or not name.startswith("days_since_")], default=0)
         return Comparison(fact=name, op=">", values=(last,))
 
     @worked_out

@@ -42,13 +42,13 @@ def test_all_is_proved(nowhere: Command, careful: Path) -> None:
     assert (0, "") == (said.status, "\n".join(line for line in said.err.splitlines() if "unapplied" not in line))
     first, *_, last = said.out.splitlines()
     assert "proved     `no-court` (line 15): no rule leads to `escalated` while overdue_amount < 500.00" == first
-    assert "careful: 6 of 6 claims proved" == last
+    assert "careful: 7 of 7 claims proved" == last
 
 
 def test_the_standard_policy_is_proved(nowhere: Command) -> None:
     said = nowhere("policy", "prove", STANDARD, "--no-contact-while", '"represented" in tags')
     assert 0 == said.status
-    assert said.out.endswith("standard-usd: 10 of 10 claims proved\n")
+    assert said.out.endswith("standard-usd: 11 of 11 claims proved\n")
 
 
 def test_what_fails_is_a_no_and_shows_an_account(nowhere: Command, careful: Path) -> None:
@@ -57,10 +57,10 @@ def test_what_fails_is_a_no_and_shows_an_account(nowhere: Command, careful: Path
     said = nowhere("policy", "prove", *asked)
     assert 1 == said.status
     why = "no rule writes or calls while days_since_contact < 7"
-    assert f"{careful}: 1 of 8 claims are not proved; the first fails: {why}" == said.why()
+    assert f"{careful}: 1 of 9 claims are not proved; the first fails: {why}" == said.why()
     assert f"fails      {why}\n           rule `ring` (line 8) fires: an account in `reminded` with " in said.out
     facts = json.loads(nowhere("policy", "prove", *asked, "--format", "json").out)
-    assert (8, 7) == (facts["claims"], facts["proved"])
+    assert (9, 8) == (facts["claims"], facts["proved"])
     (failed,) = [finding for finding in facts["findings"] if finding["verdict"] == "fails"]
     (witness,) = failed["witnesses"]
     assert ("asked", "reminded", "ring") == (failed["kind"], witness["state"], witness["rule"])

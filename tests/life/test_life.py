@@ -172,3 +172,26 @@ def test_what_a_guard_keeps_back_leaves_once_another_policy_has_the_account() ->
             life.absorb([part("2026-01-06", "08:00", event)])
         life.run_until(utc("2026-01-08T00:00"))
         assert [("2026-01-06", "first"), ("2026-01-07", "second")] == effects(life)
+
+
+def test_while_nothing_is_overdue_by_the_policys_day_no_episode_is_told_of() -> None:
+    """A policy whose day begins sooner has begun one; the other one, which gets the account, asks by its own day."""
+    first = policy(
+        {"from": "current", "when": "days_overdue >= 99", "to": "reminded"},
+        applies_to='country == "US"',
+        calendar={"act_at": "00:01"},
+    )
+    other = policy(
+        {"from": "current", "when": 'promise_status == "open"', "to": "promised"},
+        policy="q",
+        never=[{"id": "n", "to": "promised", "when": "gross_overdue_amount == 0"}],
+        calendar={"act_at": "20:00", "act_until": "22:00"},
+    )
+    life = Life(Account(id="A", currency="USD"), World(policies=(first, other), evaluator=Reference()))
+    owed = {"event": "invoice", "id": "I1", "amount": "50.00", "due": "2026-01-05"}
+    life.absorb(
+        [part("2026-01-06", "12:00", owed, {"event": "promise", "id": "R", "amount": "100.00", "due": "2026-03-16"})]
+    )
+    assert life.account.parked is None
+    life.run_until(utc("2026-01-07T00:00"))
+    assert [("promised", "2026-01-06 20:00")] == [(one.to, f"{one.on} {one.clock:%H:%M}") for one in life.entries]

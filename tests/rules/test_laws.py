@@ -1,13 +1,20 @@
 """The laws that proofs lean on hold of all facts that random lives come to (`arflow/rules/laws.py`)."""
 
+import datetime as dt
 from collections.abc import Iterator
 
 import pytest
 
-from arflow.rules.laws import LAWS, AtMost, Law
+from arflow.accounts.entries import Account
+from arflow.accounts.events import parse
+from arflow.accounts.facts import Reading, snapshot
+from arflow.life.life import Life
+from arflow.life.records import Part, World
+from arflow.rules.catalogue import CATALOGUE
+from arflow.rules.laws import LAWS, MOST, AtMost, Law
 from arflow.rules.policy import Never, Policy
 from arflow.rules.reference import Reference, holds
-from arflow.vocabulary import Facts, State
+from arflow.vocabulary import NEVER, Facts, State
 from tests.life.stories import lived, random_story
 from tests.sizes import size
 
@@ -51,10 +58,36 @@ def is_kept(law: Law, facts: Facts) -> bool:
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_every_law_is_kept_by_lives(batch: int) -> None:
-    """And each is put to the test: its condition is met, and its other side is not always so."""
-    met = dict.fromkeys(LAWS, 0)
     for seed, facts in facts_of_lives(range(batch, EXAMPLES, BATCHES)):
         for law in LAWS:
             assert is_kept(law, facts), f"seed {seed}: {law.why}: {facts}"
-            met[law] += law.given is None or holds(law.given, facts)
-    assert all(met.values()), [law.why for law, count in met.items() if not count]
+
+
+def test_every_law_is_put_to_the_test() -> None:
+    """Its condition is met in lives, so that it says something of them."""
+    left = {law for law in LAWS if law.given is not None}
+    for _, facts in facts_of_lives(range(1_000)):
+        left -= {law for law in left if law.given is not None and holds(law.given, facts)}
+        if not left:
+            break
+    assert [law.why for law in left] == []
+
+
+def test_every_number_is_within_its_range() -> None:
+    """Also of the oldest and the farthest dates, and the largest amounts, that can be recorded."""
+    lines = [
+        {"event": "account", "date": "1900-01-01", "credit_limit": "0.01"},
+        {"event": "invoice", "date": "1900-01-01", "id": "I1", "amount": "9999999999999.99", "due": "1900-01-01"},
+        {"event": "invoice", "date": "1900-01-01", "id": "I2", "amount": "9999999999999.99", "due": "2200-12-31"},
+        {"event": "payment", "date": "1900-01-02", "id": "P1", "amount": "1.00"},
+        {"event": "contact", "date": "1900-01-02", "channel": "call"},
+    ]
+    events = [parse({"account": "A", **line}) for line in lines]
+    life = Life(Account(id="A", currency="USD"), World(policies=(), evaluator=Reference()))
+    life.absorb([Part(on=event.on, clock=event.clock, events=(event,)) for event in events])
+    facts = snapshot(life.account, dt.date(2200, 12, 31), Reading()).facts
+    assert facts.days_overdue > NEVER
+    for name, value in facts.items():
+        if isinstance(value, int) and not isinstance(value, bool):
+            assert 0 <= value <= MOST[CATALOGUE[name].type], name
+    assert [law.why for law in LAWS if not is_kept(law, facts)] == []

@@ -219,6 +219,18 @@ def test_with_jump_an_account_may_come_from_where_an_earlier_rule_leads() -> Non
         assert findings(read)[Kind.NEVER].verdict is verdict, mode
 
 
+def test_with_jump_a_harsher_move_may_lead_back_as_well() -> None:
+    """From `escalated` down to `called`, where the way up is passed over, since this very pass has come from there."""
+    back = "{id: back, from: escalated, when: days_overdue >= 1, to: called, why: W}"
+    up = "{id: up, from: called, when: days_overdue >= 30, to: escalated, why: W}"
+    down = "{id: down, from: called, when: days_overdue >= 30, to: reminded, why: W}"
+    never = "never: [{id: n, to: reminded, when: days_overdue >= 30 and not on_hold}]"
+    read = policy(back, up, down, more=f"catch_up: jump\n{never}")
+    found = findings(read)[Kind.NEVER]
+    assert found.verdict is Verdict.FAILS
+    assert all(comes_true(read, witness) for witness in found.witnesses)
+
+
 def test_who_is_written_to_or_called_can_be_asked() -> None:
     act = "{id: ring, from: called, when: days_overdue >= 3, do: [{call: q}], why: W}"
     stop = "{id: stop, from: called, when: '\"quiet\" in tags', to: current, why: W}"
@@ -226,7 +238,7 @@ def test_who_is_written_to_or_called_can_be_asked() -> None:
     assert findings(policy(act), claim)[Kind.ASKED].verdict is Verdict.FAILS
     found = findings(policy(act, stop), claim)[Kind.ASKED]
     assert found.witnesses[0].facts.days_in_state == 0  # the act comes before the next move, which stops it
-    assert findings(policy(act.replace("when: d", "when: days_in_state > 0 and d"), stop), claim)[
+    assert findings(policy(act.replace("when: d", "when: days_in_state > 2 and d"), stop), claim)[
         Kind.ASKED
     ].verdict is (Verdict.PROVED)
 
@@ -234,6 +246,12 @@ def test_who_is_written_to_or_called_can_be_asked() -> None:
 def test_a_claim_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(Refused, match=r"unknown fact `days_overdu` \(did you mean `days_overdue`\?\)"):
         asked(policy(PAID), None, "days_overdu > 3")
+
+
+def test_a_condition_that_no_account_meets_is_proved_and_said_to_be_so() -> None:
+    """It protects nobody: most likely it is a slip."""
+    found = findings(policy(PAID), (None, "overdue_amount == 0 and days_overdue > 3"))[Kind.ASKED]
+    assert (found.verdict, found.because) == (Verdict.PROVED, ("no account ever meets this condition",))
 
 
 def test_a_move_that_the_machine_refuses() -> None:
@@ -278,6 +296,16 @@ def test_who_owes_nothing_is_let_go() -> None:
     assert findings(policy(PAID))[Kind.PAID].verdict is Verdict.PROVED
 
 
+def test_who_owes_nothing_is_not_led_on_to_other_callers() -> None:
+    """The move that lets it go is true, but others come first, and one after the other lead round."""
+    contested = "has_open_dispute and overdue_amount == 0"
+    dispute = f"{{id: in-dispute, from: [reminded, called], when: {contested}, to: disputed, why: W}}"
+    old = "{id: too-old, from: disputed, when: has_open_dispute and dispute_age >= 14, to: called, why: W}"
+    found = findings(policy(dispute, old, PAID))[Kind.PAID]
+    assert [witness.rule.id for witness in found.witnesses if witness.rule] == ["in-dispute", "in-dispute", "too-old"]
+    assert findings(policy(PAID, dispute, old))[Kind.PAID].verdict is Verdict.PROVED
+
+
 LADDER = [
     PAID,
     (
@@ -315,6 +343,44 @@ def test_what_happens_once_is_no_help_for_good() -> None:
     assert findings(policy(*LADDER[:3], once))[Kind.FORGOTTEN].verdict is Verdict.FAILS
 
 
+def test_a_letter_that_was_counted_in_an_earlier_episode_is_none_of_this_one() -> None:
+    """Nothing leads a paid account out of `current`, so the act stays over, and the new episode has no letter."""
+    letter = "{id: letter, from: current, when: days_overdue >= 5, do: [{send: first-reminder}], why: W}"
+    phone = "{id: phone, from: current, when: days_overdue >= 20 and notices_sent >= 1, to: called, why: W}"
+    again = "{id: back, from: resolved, when: gross_overdue_amount > 0, to: current, why: W}"
+    found = findings(policy(PAID, again, phone, letter, LADDER[3], more="catch_up: one_step"))[Kind.FORGOTTEN]
+    assert [(w.facts.state, w.facts.notices_sent) for w in found.witnesses] == [("current", 0)]
+
+
+def test_any_number_of_letters_of_a_stay_is_counted() -> None:
+    letters = [
+        f"{{id: l{day}, from: reminded, when: days_overdue >= {day}, do: [{{send: first-reminder}}], why: W}}"
+        for day in (10, 20, 30, 40, 50)
+    ]
+    rules = [
+        *LADDER[:2],
+        "{id: phone, from: reminded, when: notices_sent >= 5, to: called, why: W}",
+        LADDER[3],
+        *letters,
+    ]
+    assert findings(policy(*rules, more="catch_up: one_step"))[Kind.FORGOTTEN].verdict is Verdict.PROVED
+
+
+def test_money_that_stands_against_no_invoice_must_not_end_it() -> None:
+    careful = [rule.replace(", to:", " and unapplied_amount == 0, to:") for rule in LADDER]
+    found = findings(policy(*careful, more="catch_up: one_step"))
+    assert (found[Kind.FORGOTTEN].verdict, found[Kind.UNMATCHED].verdict) == (Verdict.PROVED, Verdict.FAILS)
+    tell = "{id: tell, from: any, when: unapplied_amount > 0, do: [{notify: lead}], repeat_after_days: 7, why: W}"
+    assert findings(policy(*careful, tell, more="catch_up: one_step"))[Kind.UNMATCHED].verdict is Verdict.PROVED
+
+
+def test_another_dispute_must_not_end_it() -> None:
+    """One that covers something else, while the debt itself is collectible."""
+    rules = [rule.replace("when: days_overdue", "when: not has_open_dispute and days_overdue") for rule in LADDER]
+    found = findings(policy(*rules, more="catch_up: one_step"))[Kind.FORGOTTEN]
+    assert {witness.facts.has_open_dispute for witness in found.witnesses} == {True}
+
+
 def test_a_letter_that_failed_must_not_end_it() -> None:
     """Under `notice_required` harsher moves wait for somebody; so a rule must see to it that somebody is in contact."""
     found = findings(policy(*LADDER))[Kind.UNDELIVERED]
@@ -335,6 +401,21 @@ def test_nobody_goes_round_in_circles() -> None:
         ("reminded", "phone"), ("called", "down")
     ]  # fmt: skip
     assert findings(policy(*LADDER))[Kind.CIRCLE].verdict is Verdict.PROVED
+
+
+def test_an_open_dispute_may_lead_round_every_morning() -> None:
+    into = "{id: in-dispute, from: called, when: has_open_dispute and overdue_amount == 0, to: disputed, why: W}"
+    out = "{id: too-old, from: disputed, when: dispute_age >= 30, to: called, why: W}"
+    found = findings(policy(into, out))[Kind.CIRCLE]
+    assert [w.facts.state for w in found.witnesses] == ["called", "disputed"]
+
+
+def test_tags_that_rules_put_on_and_take_off_may_lead_round() -> None:
+    up = "{id: up, from: reminded, when: '\"tried\" not in tags', to: called, do: [{tag: tried}], why: W}"
+    down = "{id: down, from: called, when: '\"tried\" in tags', to: reminded, do: [{untag: tried}], why: W}"
+    assert findings(policy(up, down))[Kind.CIRCLE].verdict is Verdict.FAILS
+    by_people = [rule.replace("tag: tried", "tag: other") for rule in (up, down)]
+    assert findings(policy(*by_people))[Kind.CIRCLE].verdict is Verdict.PROVED
 
 
 def test_two_conditions_that_no_account_meets_in_turn_are_no_circle() -> None:

@@ -8,7 +8,7 @@ from arflow.rules.catalogue import CATALOGUE
 from arflow.rules.expressions import All, Expression, Not, parse
 from arflow.rules.laws import LAWS
 from arflow.rules.reference import holds
-from arflow.rules.solver import Solver
+from arflow.rules.solver import Counted, Solver
 from arflow.vocabulary import Facts
 from tests.random_policies import CATALOGUE_AND_ATTRIBUTES, LIVELY, random_expression
 from tests.rules.test_laws import facts_of_lives, is_kept
@@ -62,6 +62,10 @@ def test_what_it_proves_impossible_has_never_been() -> None:
         "gross_overdue_amount > 0 and overdue_amount == 0 and promised_amount == 0 and not has_open_dispute",
         "notices_failed > 2 and notices_sent <= 2",
         "on_hold and not on_hold",
+        "has_open_promise and days_to_promise == 36500",
+        "open_amount == 0 and credit_use_percent >= 1",
+        'promise_status == "partly_kept" and days_since_payment == 36500',
+        "notices_sent >= 1 and days_since_notice >= 7 and days_in_episode < 5",
     ],
 )
 def test_what_no_account_can_be(text: str) -> None:
@@ -102,6 +106,31 @@ def test_between_moments_only_what_moves_is_otherwise() -> None:
     answer = found(*both, moving=frozenset({"state", "days_in_state"}))
     assert answer is not None
     assert [(facts.state, facts.days_in_state) for facts in answer] == [("called", 3), ("reminded", 0)]
+
+
+def test_of_conditions_no_more_hold_than_a_fact_counts() -> None:
+    letters = [condition(f"days_overdue >= {day}") for day in (3, 10, 20, 30)]
+    asked = condition("days_overdue >= 25 and notices_sent < 3")
+    solver = Solver(CATALOGUE, [*letters, asked])
+    assert solver.find(asked, counted=Counted(conditions=letters, fact="notices_sent")) is None
+    answer = solver.find(asked, counted=Counted(conditions=letters[2:], fact="notices_sent"))
+    assert answer is not None
+    assert 1 == answer[0].notices_sent
+
+
+def test_days_can_be_more_than_what_stands_for_never() -> None:
+    """An invoice of 1901 is older."""
+    answer = found("days_overdue > 36500")
+    assert answer is not None
+    assert 36501 == answer[0].days_overdue
+
+
+def test_a_member_of_a_set_moves_alone() -> None:
+    both = ('"a" in tags and "b" in tags', '"a" not in tags and "b" in tags')
+    assert found(*both) is None
+    answer = found(*both, moving=frozenset({"tags:a"}))
+    assert answer is not None
+    assert [facts.tags for facts in answer] == [{"a", "b"}, {"b"}]
 
 
 def test_the_same_question_has_the_same_answer() -> None:
