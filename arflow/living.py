@@ -17,7 +17,7 @@ from arflow.accounts.entries import Account
 from arflow.clock import Now
 from arflow.evolving import evolve
 from arflow.life.life import Life
-from arflow.life.lives import Batch, Limit, Lived, PolicyChange, Script, payer_causes, payers_of
+from arflow.life.lives import Batch, Limit, Lived, PayerCause, PolicyChange, Script, payer_causes, payers_of
 from arflow.life.records import CashMark, Entry, LedgerHistory, Part, Results, World
 from arflow.rules.calendar import instant
 from arflow.rules.decide import Evaluator
@@ -31,6 +31,7 @@ from arflow.store.switch import Turn
 from arflow.vocabulary import State
 
 _ONE_DAY = dt.timedelta(days=1)
+_MOMENT = dt.timedelta(microseconds=1)
 _LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 _NOBODY = frozenset[str]()
 
@@ -84,6 +85,7 @@ class Living:
         self._policies: dict[int, tuple[Policy, ...]] = {}
         self._worlds: dict[int, World] = {}
         self._in_place: InPlace | None = None
+        self._unheard: dict[str, frozenset[str]] = {}
 
     def _read(self, ids: Sequence[str]) -> None:
         """Read the accounts, and what is recorded of them that they have not lived through."""
@@ -163,8 +165,19 @@ class Living:
             return lived
         if len(family) > 1:
             del self.applied[applied:]
-            lived = [self._live(stored, min(waiting)) for stored in family]
+            stop = min(waiting)
+            behind = self._kept_back([one.account for change, one in lived if change.is_paused], stop)
+            lived = [self._live(stored, stop - (stored.account.id in behind) * _MOMENT) for stored in family]
         return [(self._stopped(change, one.life), one) for change, one in lived]
+
+    def _kept_back(self, waiting: Sequence[Account], stop: dt.datetime) -> frozenset[str]:
+        """Those of whom nothing is heard yet at `stop`, where a family stands still: they stay a moment before it.
+
+        Whoever waits hears of nothing more, not even of what its payer does at that very instant, and would never hear
+        of it later: the causes of payers are kept nowhere. All others live through `stop`, for what they did then may
+        be why somebody waits; kept back as well, they would come there again and again, and no letter would leave.
+        """
+        return _NOBODY.union(*(self._unheard.get(one.id, _NOBODY) for one in waiting if one.last_instant == stop))
 
     def _stopped(self, change: Changed, life: Life) -> Changed:
         """Not due until a result is recorded; one that is dated ahead, across the date line, is taken in on its day."""
@@ -175,9 +188,12 @@ class Living:
         life = Life(self._with_payer(self._placed(stored)), self._world(stored.policy_seen))
         self._begin(life)
         script = self._script(life, stored)
+        told = tuple(script.payer)
         lived = script.run(self._own(stored, limit))
         if script.payer and not script.is_paused and limit == self.now.limit:
             script.run(script.payer[-1].at)  # its payer's day ends later than its own; its causes are not told twice
+        if told:
+            self._unheard[stored.account.id] = _unheard(told, len(told) - len(script.payer), life.account.last_instant)
         self._note_ledgers(stored, lived)
         self._note_applied(stored, script.done)
         due = _earliest(life.next_due(), script.next_cause(), self._later(life))
@@ -196,10 +212,11 @@ class Living:
         return changed, lived
 
     def _own(self, stored: Stored, limit: Limit) -> Limit:
-        """How far an account lives: to where it was, if the real clock went back, so what is said now counts."""
-        if self.now.at is None or not isinstance(limit, dt.datetime):
-            return limit
-        return max(limit, stored.account.last_instant)
+        """How far an account lives: never less far than it was, so that what it is told now counts.
+
+        It was farther if the real clock went back, or if a family stands still for one in whose zone it is earlier.
+        """
+        return max(limit, stored.account.last_instant) if isinstance(limit, dt.datetime) else limit
 
     def _begin(self, life: Life) -> None:
         """What comes before anything else: the end of a time without delivery, a placing, a retry."""
@@ -438,6 +455,12 @@ class Looking(Living):
         payers = sorted(payer for payer in named if payer)
         self.stored = found | remembered.load(self.connection, payers) if payers else found
         self.pending, self.later = {}, {}
+
+
+def _unheard(told: Sequence[PayerCause], taken: int, at: dt.datetime) -> frozenset[str]:
+    """The payers whose causes of the instant `at` are told and none of them taken, when `taken` of all of them are."""
+    heard = {cause.payer for cause in told[:taken] if cause.at == at}
+    return frozenset(cause.payer for cause in told[taken:] if cause.at == at) - heard
 
 
 def _blank(stored: Stored) -> Stored:

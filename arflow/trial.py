@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from arflow import clock, money
 from arflow.advance import Engineering, ahead_under, is_its_own, past_under
@@ -57,6 +57,7 @@ STEP, SEND, CALL, PARKED = EntryKind.STEP.value, "send", "call", EntryKind.PARKE
 _FIRST = (STEP, SEND, CALL)
 _TOLD = (EntryKind.STEP, EntryKind.EFFECT, EntryKind.PARKED)
 _BATCH = 100
+_READ_AT_ONCE = 1_000
 _GRACE_SECONDS = 30.0
 """How much longer than it was told a process may take: for the batch that it is at."""
 
@@ -146,6 +147,9 @@ class Question(Struct, frozen=True, kw_only=True):
     elsewhere: int
     """How many accounts stand in another state at the end."""
 
+    not_begun: int
+    """How many accounts have not begun by the end, so that nothing is told of them."""
+
     parked: tuple[Standing, ...]
     """Those that are parked at the end, by reason, with those that cannot be lived."""
 
@@ -196,6 +200,15 @@ class Trial(Struct, frozen=True, kw_only=True):
     of: int
     """How many there are in these currencies."""
 
+    most: int
+    """How many were asked for at most."""
+
+    too_large: int
+    """How many there are in families with more accounts than that, of which none is ever taken."""
+
+    smallest: int
+    """How many the smallest family has; 0 where there is none."""
+
     is_cut: bool
     """Whether they are fewer than were asked for, because its time was up."""
 
@@ -221,11 +234,18 @@ class Trial(Struct, frozen=True, kw_only=True):
             return f"There is no account in {where} to try it on."
         if self.accounts == self.of:
             return f"Tried on all {self.of:,} accounts in {where}."
+        if self.too_large == self.of:
+            room = f"{self.most:,} account{'' if self.most == 1 else 's'}"
+            return f"No family in {where} fits in {room}; ask for at least {self.smallest:,}."
         why = ", as many as its time was enough for" if self.is_cut else ""
         return (
             f"Tried on {self.accounts:,} of {self.of:,} accounts in {where}{why}: whole families, chosen evenly, the "
-            "same each time. All numbers are of these alone."
+            f"same each time{self._passed_over}. All numbers are of these alone."
         )
+
+    @property
+    def _passed_over(self) -> str:
+        return f"; {self.too_large:,} are in families too large to be taken" if self.too_large else ""
 
 
 def _in_order(key: tuple[str, str]) -> tuple[int, str, str]:
@@ -259,6 +279,7 @@ def tried(
     two = _Two(connection=connection, now=now, engineering=engineering, stands=stands, policy=policy, since=since)
     asked = ({"past": two.past(past)} if past else {}) | ({"ahead": two.ahead(ahead)} if ahead else {})
     families = _chosen(connection, currencies, most)
+    all_of_them, too_large, smallest = _sizes(connection, currencies, most)
     wanted, done = sum(size for _, size in families), 0
     for at in range(0, len(families), _BATCH):
         if done and seconds is not None and time.monotonic() - begun > seconds:
@@ -277,7 +298,10 @@ def tried(
         today=now.today,
         recorded_since=since,
         accounts=done,
-        of=_count(connection, currencies),
+        of=all_of_them,
+        most=most,
+        too_large=too_large,
+        smallest=smallest,
         is_cut=done < wanted,
         past=told.get("past"),
         ahead=told.get("ahead"),
@@ -342,21 +366,34 @@ def _periods(start: dt.date, until: dt.date, length: int) -> tuple[dt.date, ...]
 def _chosen(connection: Connection, currencies: Sequence[str], most: int) -> list[tuple[str, int]]:
     """The heads of families with up to `most` accounts in all, each with its size, in the order of their hashes.
 
-    So the first of them are as even a choice as all. A family that is too large for what is left is passed over.
+    So the first of them are as even a choice as all. A family that is too large for what is left is passed over, so
+    they are read until nothing is left, however many that are.
     """
     family = tables.account.c.family
-    sizes = select(family, func.count().label("size")).where(_is_in(currencies)).group_by(family)
+    fitting = _families(currencies).having(func.count() <= most).order_by(func.md5(family), family)
     found, left = list[tuple[str, int]](), most
-    for row in connection.execute(sizes.order_by(func.md5(family), family).limit(most)):
-        if row.size <= left:
-            found.append((row.family, row.size))
-            left -= row.size
+    with connection.execute(fitting, execution_options={"yield_per": _READ_AT_ONCE}) as rows:
+        for row in rows:
+            if row.size <= left:
+                found.append((row.family, row.size))
+                left -= row.size
+            if not left:
+                break
     return found
 
 
-def _count(connection: Connection, currencies: Sequence[str]) -> int:
-    query = select(func.count()).select_from(tables.account).where(_is_in(currencies))
-    return int(connection.execute(query).scalar_one())
+def _families(currencies: Sequence[str]) -> Select[tuple[str, int]]:
+    """Every family with its size."""
+    family = tables.account.c.family
+    return select(family, func.count().label("size")).where(_is_in(currencies)).group_by(family)
+
+
+def _sizes(connection: Connection, currencies: Sequence[str], most: int) -> tuple[int, int, int]:
+    """How many accounts there are, how many of them in families of more than `most`, and in the smallest family."""
+    size = _families(currencies).subquery().c.size
+    too_large = func.sum(size).filter(size > most)
+    row = connection.execute(select(func.sum(size), too_large, func.min(size))).one()
+    return int(row[0] or 0), int(row[1] or 0), int(row[2] or 0)
 
 
 def _is_in(currencies: Sequence[str]) -> ColumnElement[bool]:
@@ -416,12 +453,15 @@ class _Asked:
     lives: tuple[_Lives, _Lives]
     sides: tuple[_Side, _Side] = field(default_factory=lambda: (_Side(), _Side()))
     elsewhere: int = 0
+    not_begun: int = 0
     differing: list[Differing] = field(default_factory=list)
 
     def ask(self, connection: Connection, heads: Sequence[str]) -> None:
         """Live the families of `heads` under the one and the other."""
         now, tried = (self._seen(connection, heads, lives) for lives in self.lives)
-        for account in sorted(now.keys() & tried.keys()):
+        begun = sorted(now.keys() & tried.keys())
+        self.not_begun += len(accounts.members_of(connection, heads)) - len(begun)
+        for account in begun:
             one, other = now[account], tried[account]
             self._note(self.sides[0], one)
             self._note(self.sides[1], other)
@@ -485,6 +525,7 @@ class _Asked:
             ),
             states=_standing([*(state.value for state in State), ""], now.states, tried.states),
             elsewhere=self.elsewhere,
+            not_begun=self.not_begun,
             parked=_standing(sorted(now.parked.keys() | tried.parked.keys()), now.parked, tried.parked),
             differing=len(self.differing),
             accounts=tuple(with_most_money[:most]),
@@ -508,21 +549,28 @@ def _happening(entry: Entry) -> Happening:
 
 
 def _differing(account: str, now: _Seen, tried: _Seen) -> Differing:
-    """An account for which it makes a difference, with where it first does."""
-    same = 0
-    while now.keys[same : same + 1] == tried.keys[same : same + 1] != []:
-        same += 1
+    """An account for which it makes a difference, with what happens first under the one and not under the other."""
     known = now if now.currency else tried
     return Differing(
         account=account,
         currency=known.currency,
         overdue=money.show(known.overdue, known.currency) if known.currency else "",
         overdue_minor=known.overdue,
-        now=next(iter(now.happenings[same:]), None),
-        tried=next(iter(tried.happenings[same:]), None),
+        now=_first_alone(now, tried),
+        tried=_first_alone(tried, now),
         now_state=now.state,
         tried_state=tried.state,
     )
+
+
+def _first_alone(one: _Seen, other: _Seen) -> Happening | None:
+    """The first thing that happens to `one` and not to the `other`, or more often."""
+    left = Counter(other.keys)
+    for happening in one.happenings:
+        left[happening.key] -= 1
+        if left[happening.key] < 0:
+            return happening
+    return None
 
 
 # --- in a process of its own ------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """A trial lives accounts as production does: what it foretells comes true, and what was is what it says it was."""
 
 import datetime as dt
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -232,6 +233,77 @@ def test_what_its_time_was_not_enough_for_is_said(lived: Engine, monkeypatch: py
         made = tried(connection, standard("standard-usd"), REAL, past=5, ahead=0, seconds=0.0)
     assert (True, True) == (made.is_cut, 2 <= made.accounts < made.of)
     assert "as many as its time was enough for" in made.scope
+
+
+# --- small books ------------------------------------------------------------------------------------------------------
+
+PLAIN = """
+policy: plain
+currency: USD
+rules:
+  - {id: write, from: current, when: days_overdue >= 3, to: reminded, do: [{send: first-reminder}], why: Late.}
+"""
+MARKING = PLAIN.replace(
+    "rules:", "rules:\n  - {id: mark, from: current, when: days_overdue >= 1, do: [{tag: late}], why: L.}"
+)
+
+
+def tried_on(engine: Engine, folder: Path, lines: list[Line], **asked: Any) -> Trial:  # noqa: ANN401  # those of `tried`
+    """Marking what is late, tried on a small book that has lived until 20 March without."""
+    step(engine, dt.date(2026, 3, 1))
+    activate(engine, load_policy(PLAIN, file="plain"))
+    take_in(engine, write_events(folder / "e.jsonl", lines))
+    step(engine, dt.date(2026, 3, 20))
+    return trial_of(engine, load_policy(MARKING, file="marking"), **asked)
+
+
+def account(key: str, **more: object) -> Line:
+    return {"event": "account", "account": key, "date": "2026-03-02", "currency": "USD", **more}
+
+
+def invoice(key: str) -> Line:
+    return {"event": "invoice", "account": key, "date": "2026-03-02", "id": "I", "amount": "50.00", "due": "2026-03-10"}
+
+
+def test_what_happens_under_both_is_no_difference(engine: Engine, tmp_path: Path) -> None:
+    """Something more that is done first moves what follows to another place, but not to another day."""
+    made = tried_on(engine, tmp_path, [account("A"), invoice("A")], ahead=0)
+    assert made.past is not None
+    assert [(None, "tag late")] == [(one.now, one.tried.words) for one in made.past.accounts if one.tried]
+
+
+def test_a_family_that_is_too_large_is_told(engine: Engine, tmp_path: Path) -> None:
+    """With the number of accounts that would be enough, where none fits; else beside what was taken."""
+    family = [account("H"), *(account(f"K{at}", pays_through="H") for at in range(5))]
+    made = tried_on(engine, tmp_path, family, most=5)
+    assert (0, 6, 6, 6) == (made.accounts, made.of, made.too_large, made.smallest)
+    assert "No family in USD fits in 5 accounts; ask for at least 6." == made.scope
+    take_in(engine, write_events(tmp_path / "z.jsonl", [account("Z")]))
+    policy = load_policy(MARKING, file="marking")
+    some = trial_of(engine, policy, most=5)
+    assert (1, 7, 6) == (some.accounts, some.of, some.too_large)
+    assert "Tried on 1 of 7 accounts in USD" in some.scope
+    assert "6 are in families too large to be taken" in some.scope
+    assert "Tried on all 7 accounts in USD." == trial_of(engine, policy, most=7).scope
+
+
+def test_families_that_are_too_large_keep_nobody_out(engine: Engine, tmp_path: Path) -> None:
+    """However many of them come first by their hashes."""
+    names = sorted((f"N{at}" for at in range(20)), key=lambda name: hashlib.md5(name.encode()).hexdigest())  # noqa: S324  # as the choice has it
+    large = [account(f"{head}-{at}", pays_through=head) for head in names[:6] for at in range(4)]
+    made = tried_on(engine, tmp_path, [*map(account, names), *large], ahead=0, most=3)
+    assert (3, 44, 30) == (made.accounts, made.of, made.too_large)
+
+
+def test_an_account_that_has_not_begun_is_told_apart(engine: Engine, tmp_path: Path) -> None:
+    """Nothing can be said of it; one that begins in the days ahead is there at their end."""
+    lines = [account("A"), invoice("A"), account("B") | {"date": "2026-09-01"}, account("C") | {"date": "2026-03-25"}]
+    made = tried_on(engine, tmp_path, lines)
+    assert made.past is not None
+    assert made.ahead is not None
+    assert (3, 2, 1) == (made.accounts, made.past.not_begun, made.ahead.not_begun)
+    for question in (made.past, made.ahead):
+        assert made.accounts == question.not_begun + sum(one.now for one in question.states)
 
 
 # --- beside others, and what cannot be lived --------------------------------------------------------------------------

@@ -128,6 +128,8 @@ def _show_question(found: Question, period: str) -> None:
     _table("In all:", [_sum(one) for one in found.sums])
     states = [{"state": one.name or "(not lived)", "now": one.now, "tried": one.tried} for one in found.states]
     _table(f"Where they stand at the end; {found.elsewhere:,} stand elsewhere when it is tried:", states)
+    if found.not_begun:
+        click.echo(f"Not begun yet: {found.not_begun:,}.")
     parked = [{"parked because": one.name, "now": one.now, "tried": one.tried} for one in found.parked]
     if parked:
         _table(

@@ -11,6 +11,7 @@ from arflow.trial import UNKNOWABLE
 from tests.cli.books import POLICY, contents
 from tests.cli.conftest import Command
 from tests.cli.test_commands_doc import _fields, _first_column
+from tests.production import take_in, write_events
 
 pytestmark = pytest.mark.database
 
@@ -37,9 +38,10 @@ def test_what_would_have_happened_is_told(asked: Command, lived: Engine, sooner:
     assert (0, "") == (said.status, said.err)
     assert "Tried on all 2 accounts in USD." in said.out.splitlines()[0]
     assert UNKNOWABLE in said.out
-    assert (
-        "The past, 2025-12-01 to 2026-02-28, as if each had always been in force. Nothing was known before" in said.out
+    past = (
+        "The past, 2026-01-03 to 2026-02-28, as if each had always been in force. Nothing was known before 2026-01-04."
     )
+    assert past in said.out
     rows = [line.split() for line in said.out.splitlines()]
     assert ["step", "reminded", "to", "called", "1", "2", "1"] in rows
     assert "2026-01-26 reminded to called (rule second)" in said.out
@@ -84,6 +86,19 @@ def test_where_there_is_nothing_to_try_it_on_that_is_said(asked: Command, tmp_pa
     francs = POLICY.replace("currency: USD", "currency: CHF").replace("policy: bakery", "policy: alps")
     said = asked("policy", "simulate", written(tmp_path, francs))
     assert (0, True) == (said.status, "There is no account in CHF to try it on." in said.out)
+
+
+def test_what_cannot_be_told_of_is_counted(asked: Command, lived: Engine, sooner: Path, tmp_path: Path) -> None:
+    """Accounts that have not begun, and those in families too large to be taken."""
+    unborn: dict[str, object] = {"event": "account", "date": "2026-09-01", "currency": "USD"}
+    take_in(lived, write_events(tmp_path / "x.jsonl", [{**unborn, "account": "X"}]))
+    said = asked("policy", "simulate", sooner)
+    assert (0, 2) == (said.status, said.out.count("\nNot begun yet: 1.\n"))
+    family = [{**unborn, "account": name, "pays_through": "X"} for name in ("Y", "Z")]
+    take_in(lived, write_events(tmp_path / "y.jsonl", family))
+    few = asked("policy", "simulate", sooner, "--accounts", "2")
+    assert "Tried on 2 of 5 accounts in USD" in few.out
+    assert "; 3 are in families too large to be taken." in few.out
 
 
 def test_it_is_checked_first(asked: Command, nowhere: Command, tmp_path: Path) -> None:

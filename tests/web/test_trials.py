@@ -96,6 +96,28 @@ def test_where_there_is_no_account_to_try_it_on_that_is_said(book: Site) -> None
     )
 
 
+def test_where_no_family_fits_the_command_that_takes_more_is_named(
+    book: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "ACCOUNTS", 1)
+    swiss = {"event": "account", "date": "2026-02-20", "currency": "CHF"}
+    family = [{**swiss, "account": "X"}, {**swiss, "account": "Y", "pays_through": "X"}]
+    take_in(book.engine, write_events(tmp_path / "swiss.jsonl", family))
+    francs = POLICY.replace("currency: USD", "currency: CHF").replace("policy: bakery", "policy: alps")
+    save(book, francs)
+    page = Page(looked(book.user("petra", "policy_owner"), address(francs)).text)
+    assert [] == page.faults
+    words = " ".join(page.words.split())
+    assert "No family in CHF fits in 1 account; ask for at least 2. The command arflow policy simulate takes" in words
+
+
+def test_accounts_that_have_not_begun_are_told_apart(book: Site, tmp_path: Path) -> None:
+    unborn = {"event": "account", "account": "X", "date": "2026-09-01", "currency": "USD"}
+    take_in(book.engine, write_events(tmp_path / "later.jsonl", [unborn]))
+    page = looked(book.user("petra", "policy_owner"), address(SOONER)).text
+    assert 2 == page.count("Not begun yet: 1.")
+
+
 def test_while_the_clock_of_a_demo_runs_no_day_has_a_trial_of_its_own(site: Site) -> None:
     """It would be over before its trial is; the page tells the day of the one that it shows."""
     with site.engine.begin() as connection:
