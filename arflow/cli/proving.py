@@ -10,13 +10,16 @@ from arflow.cli.output import progress, said
 from arflow.cli.policy_commands import checked
 from arflow.counterexamples import as_record, told
 from arflow.errors import Refused, SaysNo
-from arflow.rules.findings import Finding, Verdict
+from arflow.rules.findings import Finding, Kind, Verdict
 from arflow.rules.policy import Policy
 from arflow.rules.proving import Asked, asked, prove
 from arflow.vocabulary import State
 
 MOST_TOLD = 5
 """How many accounts are told of one claim in a text; JSON has all of them."""
+
+_OF_EACH = len(set(Kind) - {Kind.NEVER, Kind.ASKED})
+"""How many claims are made of each policy, whatever is in it, at the most."""
 
 
 @click.command(
@@ -53,24 +56,23 @@ def prove_policy(*, file: Path, contacts: Sequence[str], moves: Sequence[tuple[s
     """
     read = checked(file)
     claims = [
-        *_asked(read, None, contacts),
-        *(claim for to, text in moves for claim in _asked(read, State(to), [text])),
+        *(_asked(read, None, text) for text in contacts),
+        *(_asked(read, State(to), text) for to, text in moves),
     ]
     found: list[Finding] = []
     with progress() as bar:
         for finding in prove(read, claims):
             found.append(finding)
-            bar.at("proving", len(found) / (len(read.never) + len(claims) + 6))
+            bar.at("proving", len(found) / (len(read.never) + len(claims) + _OF_EACH))
     _say(read, found, form)
     _refuse_unproved(file, found)
 
 
-def _asked(policy: Policy, to: State | None, conditions: Sequence[str]) -> Iterator[Asked]:
-    for text in conditions:
-        try:
-            yield asked(policy, to, text)
-        except Refused as refused:
-            raise Refused(f"the condition `{text}`: {refused.reason}") from None
+def _asked(policy: Policy, to: State | None, text: str) -> Asked:
+    try:
+        return asked(policy, to, text)
+    except Refused as refused:
+        raise Refused(f"the condition `{text}`: {refused.reason}") from None
 
 
 def _say(policy: Policy, found: Sequence[Finding], form: str) -> None:

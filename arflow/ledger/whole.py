@@ -204,6 +204,8 @@ def accounts_left_out(connection: Connection) -> Iterator[list[str]]:
 
 _OURS = """SELECT DISTINCT account_id, identity FROM event JOIN import_file ON import_file.id = import_id
     WHERE account_id = ANY(:ids) AND kind = 'invoice' AND profile = ANY(:profiles)"""
+_PRESENT_OF = "SELECT account_id, invoice_id FROM present WHERE account_id = ANY(:ids)"
+_GUESSED_OF = "SELECT account_id, payment FROM guessed WHERE account_id = ANY(:ids)"
 
 
 def of_accounts(
@@ -215,10 +217,7 @@ def of_accounts(
     if not chosen:
         return {}
     ours = _by_account(connection, _OURS, chosen, profiles=list(file.profiles))
-    present, guessed = (
-        _by_account(connection, f"SELECT account_id, {key} FROM {table} WHERE account_id = ANY(:ids)", chosen)  # noqa: S608  # our own words
-        for table, key in (("present", "invoice_id"), ("guessed", "payment"))
-    )
+    present, guessed = (_by_account(connection, query, chosen) for query in (_PRESENT_OF, _GUESSED_OF))
     return {
         key: Found(ours=frozenset(ours[key]), present=frozenset(present[key]), guesses=frozenset(guessed[key]))
         for key in chosen

@@ -4,7 +4,7 @@ What is proved holds of all facts that the laws of `laws.py` allow, at the momen
 decided may leave later, and is looked at again. A claim fails by an account of which the facts are named. Pure.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -138,12 +138,12 @@ class _Prover:
 
     def _kept(self, state: State) -> Iterator[Witness]:
         """How an account of which nothing is overdue stays in `state`, or is led on."""
-        yield from self._standing([self._unpaid_for(state)])
-        for rule in self._firing.moves(state):
-            if rule.to in _CHASED:
-                facts = self._find(all_of(self._firing.fires_in(rule, state), guard(rule), _NOTHING_OVERDUE))
-                if facts is not None:
-                    yield Witness(facts=facts, rule=rule)
+        led_on = [rule for rule in self._firing.moves(state) if rule.to in _CHASED]
+        ways: list[tuple[Rule | None, Expression]] = [
+            (None, self._unpaid_for(state)),
+            *((one, all_of(self._firing.fires_in(one, state), guard(one), _NOTHING_OVERDUE)) for one in led_on),
+        ]
+        yield from (Witness(facts=facts, rule=rule) for rule, way in ways if (facts := self._find(way)))
 
     def _unpaid_for(self, state: State) -> Expression:
         """That nothing is overdue, and no move that never waits leads out of `state`."""
@@ -195,18 +195,22 @@ class _Prover:
     ) -> Facts | None:
         """An account that stands still for good in `state`."""
         moves = self._firing.milder_moves(state) if waits else self._firing.moves(state)
-        over = self._over(state)
+        over = self._over[state]
         stuck = all_of(self._still.stuck(state, moves, over), self._still.is_untagged, size, loose, letters)
         return self._find(stuck, Counted(conditions=[rule.when for rule in over], fact="notices_sent"))
 
-    def _over(self, state: State) -> list[Rule]:
-        """The acts of `state` that write once, and of which the episode that runs has counted the letter.
+    @worked_out
+    def _over(self) -> Mapping[State, list[Rule]]:
+        """The acts of each state that write once, and of which the episode that runs has counted the letter.
 
         It has not where an account stays when its episode ends, nor where they write outside of one.
         """
-        if self._can(self._unpaid_for(state)) or state is State.RESOLVED:
-            return []
-        return [rule for rule in self._still.once(state) if not self._can(all_of(rule.when, _NOTHING_OVERDUE))]
+        found: dict[State, list[Rule]] = {}
+        for state in _BY_RULES:
+            stays = state is State.RESOLVED or self._can(self._unpaid_for(state))
+            once = [] if stays else self._still.once(state)
+            found[state] = [rule for rule in once if not self._can(all_of(rule.when, _NOTHING_OVERDUE))]
+        return found
 
     def _by_people(self) -> Iterator[str]:
         """The states in which a debt stands still to which no rule leads, only people who take an account back."""
@@ -222,13 +226,6 @@ class _Prover:
                 if amount > 1 and self._stuck(state, is_just_below, MATCHED, ARRIVED):
                     yield f"one of {money.show(amount - 1, self.policy.currency)} can, in `{state}`"
                     return
-
-    def _standing(self, conditions: Iterable[Expression]) -> Iterator[Witness]:
-        """An account of which a condition is true, for each of which there is one."""
-        for one in conditions:
-            facts = self._find(one)
-            if facts is not None:
-                yield Witness(facts=facts)
 
     def circle(self) -> Finding:
         """Whether no account comes back to where it was while nothing is recorded."""

@@ -6,6 +6,7 @@ nothing is recorded. Pure: the same question has the same answer on every machin
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import z3
@@ -62,21 +63,23 @@ class Solver:
 
     def find(self, *conditions: Expression, counted: Counted | None = None) -> tuple[Facts, ...] | None:
         """Facts of which each condition is true at its moment; None when no account can have them. Raises Undecided."""
-        self._solver.push()
-        try:
-            self._solver.add(*self._asked(conditions, counted))
+        with self._asking(conditions, counted):
             if not self._is_possible():
                 return None
             return tuple(_facts({name: self._settled(name, at) for name in self._known}) for at in self._moments)
-        finally:
-            self._solver.pop()
 
-    def is_possible(self, *conditions: Expression, counted: Counted | None = None) -> bool:
+    def is_possible(self, *conditions: Expression) -> bool:
         """Whether any account can have facts of which each condition is true at its moment. Raises Undecided."""
+        with self._asking(conditions):
+            return self._is_possible()
+
+    @contextmanager
+    def _asking(self, conditions: Sequence[Expression], counted: Counted | None = None) -> Iterator[None]:
+        """Within, only facts are looked at of which the conditions are true."""
         self._solver.push()
         try:
             self._solver.add(*self._asked(conditions, counted))
-            return self._is_possible()
+            yield
         finally:
             self._solver.pop()
 

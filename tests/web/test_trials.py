@@ -1,7 +1,6 @@
 """A version tried on the accounts: worked out beside the pages, told with a picture and tables as its twins."""
 
 import datetime as dt
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from arflow.trial import Order
 from arflow.web.policies import trials
 from tests.cli.books import FIRST_DAY, LEDGER, POLICY, invoice
 from tests.production import activate, step, take_in, write_events
+from tests.servers import until
 from tests.web.conftest import Live, Site, Visitor, look_at, violations
 from tests.web.pagecheck import Page
 
@@ -51,13 +51,15 @@ def address(source: str) -> str:
 
 def looked(visitor: Visitor, path: str) -> TestResponse:
     """The page, once what it shows has been worked out."""
-    for _ in range(60):
-        answer = visitor.get(path)
-        if answer.status_code != 202:
-            return answer
-        assert "Look again" in answer.text
-        time.sleep(0.2)
-    raise TimeoutError(path)
+    answers: list[TestResponse] = []
+
+    def is_there() -> bool:
+        answers.append(visitor.get(path))
+        return answers[-1].status_code != 202
+
+    until(is_there, 60)
+    assert all("Look again" in answer.text for answer in answers[:-1])
+    return answers[-1]
 
 
 def test_a_version_is_tried_beside_the_active_one(book: Site, monkeypatch: pytest.MonkeyPatch) -> None:
