@@ -22,10 +22,11 @@ from arflow.life.records import CashMark, Entry, LedgerHistory, Part, Results, W
 from arflow.rules.calendar import instant
 from arflow.rules.decide import Evaluator
 from arflow.rules.policy import Policy
-from arflow.store import accounts, cash, events, fuse, journal, policies, remembered, switch
+from arflow.store import events, journal, policies, reading, remembered
 from arflow.store.accounts import Changed, Stored
 from arflow.store.events import StoredEvent
 from arflow.store.fuse import Fuse
+from arflow.store.reading import Present
 from arflow.store.rows import Row
 from arflow.store.switch import Turn
 from arflow.vocabulary import State
@@ -61,18 +62,20 @@ class InPlace(Struct, frozen=True, kw_only=True):
 class Living:
     """The accounts of one transaction, with everything that was read for them at once."""
 
+    meets_everybody = True
+    """Whether people are read of all accounts."""
+
     def __init__(self, connection: Connection, ids: Sequence[str], now: Now, engineering: Engineering) -> None:
         self.connection, self.now, self.engineering = connection, now, engineering
-        self._read(ids)
-        self.activations = policies.activations(connection)
+        present = self._read(ids)
+        self.activations = present.activations
         self.policy_names = {activation.version: activation.name for activation in self.activations}
         self._latest_activation = max((activation.id for activation in self.activations), default=0)
         self.applied: list[int] = []
         self.retried: dict[str, str] = {}
         self.placed: dict[str, tuple[State, str, str]] = {}
-        self.switch = switch.latest(connection)
-        self.fuses = fuse.every(connection)
-        self._cash: tuple[CashMark, ...] | None = cash.marks(connection)
+        self.switch, self.fuses = present.switch, present.fuses
+        self._cash: tuple[CashMark, ...] | None = present.marks
         self._real = engineering.delivery == "recorded"
         self._delivering = not self._real or (self.switch is not None and self.switch.is_on)
         self._results = Results.AWAITED if self._real and now.at is None else Results.COME_LATER
@@ -87,15 +90,11 @@ class Living:
         self._in_place: InPlace | None = None
         self._unheard: dict[str, frozenset[str]] = {}
 
-    def _read(self, ids: Sequence[str]) -> None:
-        """Read the accounts, and what is recorded of them that they have not lived through."""
-        self.pending = events.pending(self.connection, ids, self.now.last_day)
-        self.later = events.next_pending(self.connection, ids, self.now.last_day)
-        self.stored = accounts.load(self.connection, ids, self._whose_people())
-
-    def _whose_people(self) -> Sequence[str] | None:
-        """Of which accounts people are read; None: of all."""
-        return None
+    def _read(self, ids: Sequence[str]) -> Present:
+        """Read the accounts, and what is recorded of them that they have not lived through; gives what holds now."""
+        found = reading.load(self.connection, ids, self.now.last_day, everybody=self.meets_everybody)
+        self.stored, self.pending, self.later = found.stored, found.pending, found.later
+        return found.present
 
     def forget(self) -> None:
         """Take every account back to its beginning, with everything recorded still to come, each at its own moment."""
@@ -439,8 +438,7 @@ class Living:
 class Advancing(Living):
     """The accounts of one transaction that live on: people are read of those only whom an event may give others."""
 
-    def _whose_people(self) -> Sequence[str]:
-        return sorted(self.pending)
+    meets_everybody = False
 
 
 class Looking(Living):
@@ -449,12 +447,13 @@ class Looking(Living):
     Those through which they pay are read as well, and none anew that stands as it did when it was last looked at.
     """
 
-    def _read(self, ids: Sequence[str]) -> None:
+    def _read(self, ids: Sequence[str]) -> Present:
         found = remembered.load(self.connection, ids)
         named = {stored.account.pays_through for stored in found.values()} - set(found)
         payers = sorted(payer for payer in named if payer)
         self.stored = found | remembered.load(self.connection, payers) if payers else found
         self.pending, self.later = {}, {}
+        return reading.present(self.connection)
 
 
 def _unheard(told: Sequence[PayerCause], taken: int, at: dt.datetime) -> frozenset[str]:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from arflow.accounts.entries import Account, Ledger, Parked
 from arflow.errors import Conflict
 from arflow.evolving import evolve
-from arflow.store import bulk, database, tables
+from arflow.store import bulk, database, tables, together
 from arflow.store.rows import (
     PARTS,
     Parts,
@@ -42,6 +42,7 @@ from arflow.store.rows import (
     gone,
     parked_row,
 )
+from arflow.store.together import Rows
 
 _READ_ORDER: Mapping[Table, tuple[str, ...]] = MappingProxyType(
     {
@@ -162,39 +163,44 @@ def _texts_of(document: BindParameter[str]) -> ColumnElement[str]:
     return func.json_array_elements_text(cast(document, JSON))
 
 
-def load(connection: Connection, ids: Sequence[str], people_of: Sequence[str] | None = None) -> dict[str, Stored]:
-    """The accounts `ids`, with nobody's people but those of `people_of` when that is given: no rule looks at people."""
-    given = {"ids": json.dumps(list(ids))}
-    found = connection.execute(_accounts(), given)
-    names = tuple(found.keys())
-    own = [dict(zip(names, row, strict=True)) for row in found.all()]
-    parts: dict[str, Parts] = defaultdict(lambda: Parts(**{table.name: [] for table in PARTS}))
-    for table in PARTS:
-        wanted = people_of if table is tables.person else None
-        if wanted is None or wanted:
-            part = attrgetter(table.name)
-            which = given if wanted is None else {"ids": json.dumps(list(wanted))}
-            for read in connection.execute(_parts(table), which).all():
-                part(parts[read[0]]).append(read)
-    return {row["id"]: _stored(row, parts[row["id"]]) for row in own}
+def load(connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
+    """The accounts `ids`, as they stand."""
+    answers = together.ask(connection, _everything(), {"ids": json.dumps(list(ids))})
+    return stored_of(answers[0], dict(zip(PARTS, answers[1:], strict=True)))
 
 
-def _asked() -> Select[Any]:
-    """The ids that a JSON document names."""
+@cache
+def _everything() -> str:
+    return together.written(own_rows(), *(parts_of(table) for table in PARTS))
+
+
+def stored_of(own: Rows, parts: Mapping[Table, Rows]) -> dict[str, Stored]:
+    """Accounts made of their `own_rows`, and of what `parts_of` each table says of them."""
+    names = [column.name for column in tables.account.columns]
+    sorted_out: dict[str, Parts] = defaultdict(lambda: Parts(**{table.name: [] for table in PARTS}))
+    for table, rows in parts.items():
+        part = attrgetter(table.name)
+        for row in rows:
+            part(sorted_out[row[0]]).append(row)
+    found = (dict(zip(names, row, strict=True)) for row in own)
+    return {row["id"]: _stored(row, sorted_out[row["id"]]) for row in found}
+
+
+def asked() -> Select[Any]:
+    """The ids that the parameter `ids` names, a JSON document."""
     return select(_texts_of(bindparam("ids", type_=Text)))
 
 
-@cache
-def _accounts() -> Select[Any]:
-    return select(tables.account).where(tables.account.c.id.in_(_asked()))
+def own_rows() -> Select[Any]:
+    """The own rows of the accounts that are `asked` for."""
+    return select(tables.account).where(tables.account.c.id.in_(asked()))
 
 
-@cache
-def _parts(table: Table) -> Select[Any]:
+def parts_of(table: Table) -> Select[Any]:
     """What is read of a table of parts, in the order in which they were recorded."""
     columns = [table.c[name] for name in ("account_id", *PARTS[table])]
     order = [table.c[name] for name in _READ_ORDER[table]]
-    return select(*columns).where(table.c.account_id.in_(_asked())).order_by(*order)
+    return select(*columns).where(table.c.account_id.in_(asked())).order_by(*order)
 
 
 def _stored(row: Row, parts: Parts) -> Stored:

@@ -10,9 +10,11 @@ from arflow.store import accounts, desk_tables
 
 def marks(connection: Connection) -> tuple[CashMark, ...]:
     """Every word that payments were complete, the earliest first."""
-    table = desk_tables.cash_mark
-    rows = connection.execute(select(table.c.known_at, table.c.known_on, table.c.through).order_by(table.c.id))
-    return tuple(CashMark(**row) for row in rows.mappings())
+    return tuple(CashMark(**row) for row in connection.execute(MARKS).mappings())
+
+
+_MARK = desk_tables.cash_mark
+MARKS = select(_MARK.c.known_at, _MARK.c.known_on, _MARK.c.through).order_by(_MARK.c.id)
 
 
 def latest(connection: Connection) -> int | None:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Connection,
+    Date,
     Select,
     any_,
     bindparam,
@@ -28,9 +29,10 @@ from arflow.accounts.timeline import references_first
 from arflow.errors import Refused
 from arflow.life.records import Part
 from arflow.store import bulk, tables
-from arflow.store.accounts import listed
+from arflow.store.accounts import asked, listed
 from arflow.store.jsontext import text_of
 from arflow.store.rows import Row
+from arflow.store.together import Rows
 
 
 class StoredEvent(Struct, frozen=True, kw_only=True):
@@ -94,30 +96,50 @@ def payers_of(connection: Connection, ids: Sequence[str]) -> set[str]:
     return set(connection.execute(query.where(payer.is_not(None))).scalars())
 
 
-def pending(connection: Connection, ids: Sequence[str], upto: dt.date) -> dict[str, list[StoredEvent]]:
-    """The events that are not applied yet and dated up to `upto`; of an account that is still to come, all of them."""
+def pending() -> Select[Any]:
+    """The events of the accounts that are `asked` for that are not applied yet and dated up to `upto`.
+
+    Of an account that is still to come, all of them.
+    """
     table, account = tables.event, tables.account
     unborn = select(account.c.id).where(account.c.id == table.c.account_id, ~account.c.born).exists()
-    query = select(table).where(table.c.account_id.in_(listed(ids)), ~table.c.applied, (table.c.on <= upto) | unborn)
-    return _fetched(connection, query)
+    query = select(table).where(table.c.account_id.in_(asked()), ~table.c.applied, (table.c.on <= _UPTO) | unborn)
+    return query.order_by(*_IN_ORDER)
 
 
-def next_pending(connection: Connection, ids: Sequence[str], after: dt.date) -> dict[str, tuple[dt.date, dt.time]]:
-    """The local date and time of the first event of each account that is not applied yet and dated after `after`."""
+def pending_of(rows: Rows) -> dict[str, list[StoredEvent]]:
+    """What the rows of `pending` say, account by account."""
+    names = [column.name for column in tables.event.columns]
+    return _by_account(dict(zip(names, row, strict=True)) for row in rows)
+
+
+def next_pending() -> Select[Any]:
+    """The first event of each account that is `asked` for that is not applied yet and dated after `upto`."""
     table = tables.event
-    query = (
+    return (
         select(table.c.account_id, table.c.on, table.c.clock)
         .ext(distinct_on(table.c.account_id))
-        .where(table.c.account_id.in_(listed(ids)), ~table.c.applied, table.c.on > after)
+        .where(table.c.account_id.in_(asked()), ~table.c.applied, table.c.on > _UPTO)
         .order_by(table.c.account_id, table.c.on, table.c.clock)
     )
-    return {row.account_id: (row.on, row.clock) for row in connection.execute(query)}
+
+
+def next_of(rows: Rows) -> dict[str, tuple[dt.date, dt.time]]:
+    """What the rows of `next_pending` say: a local date and time for each account that has one."""
+    return {account: (on, at) for account, on, at in rows}
+
+
+_UPTO = bindparam("upto", type_=Date)
+_IN_ORDER = (tables.event.c.on, tables.event.c.clock, tables.event.c.id)
 
 
 def _fetched(connection: Connection, query: Select[Any]) -> dict[str, list[StoredEvent]]:
-    table = tables.event
+    return _by_account(connection.execute(query.order_by(*_IN_ORDER)).mappings())
+
+
+def _by_account(rows: Iterable[Mapping[Any, Any]]) -> dict[str, list[StoredEvent]]:
     found: dict[str, list[StoredEvent]] = defaultdict(list)
-    for row in connection.execute(query.order_by(table.c.on, table.c.clock, table.c.id)).mappings():
+    for row in rows:
         found[row["account_id"]].append(from_row(row))
     return found
 

@@ -82,8 +82,10 @@ def blow(connection: Connection, day: Day, number: int, ceiling: int) -> None:
 
 def every(connection: Connection) -> list[Fuse]:
     """Every fuse that ever blew, in order; few ever do."""
-    rows = connection.execute(select(blown_fuse).order_by(blown_fuse.c.id)).mappings()
-    return [Fuse(**row) for row in rows]
+    return [Fuse(**row) for row in connection.execute(FUSES).mappings()]
+
+
+FUSES = select(blown_fuse).order_by(blown_fuse.c.id)
 
 
 def is_blown() -> ColumnElement[bool]:

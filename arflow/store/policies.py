@@ -90,10 +90,10 @@ def activate(
 
 def activations(connection: Connection) -> list[Activation]:
     """Every activation, in order."""
-    table = tables.policy_activation
-    names = ("id", "name", "version", "message", "actor", "at", "known_at", "known_on")
-    query = select(*(table.c[name] for name in names)).order_by(table.c.id)
-    return [Activation(**row) for row in connection.execute(query).mappings()]
+    return [Activation(**row) for row in connection.execute(ACTIVATIONS).mappings()]
+
+
+ACTIVATIONS = select(tables.policy_activation).order_by(tables.policy_activation.c.id)
 
 
 def latest_activation(connection: Connection) -> int:

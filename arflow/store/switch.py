@@ -38,7 +38,10 @@ def turns(connection: Connection, limit: int = 50, *, before: int | None = None)
 
 def latest(connection: Connection) -> Turn | None:
     """The last turn; None when nobody has ever turned it."""
-    return next(iter(turns(connection, 1)), None)
+    return next((Turn(**row) for row in connection.execute(LATEST).mappings()), None)
+
+
+LATEST = select(desk_tables.delivery_switch).order_by(desk_tables.delivery_switch.c.id.desc()).limit(database.up_to(1))
 
 
 def is_on(connection: Connection) -> bool:

@@ -23,6 +23,7 @@ from arflow.ledger import importing
 from arflow.ledger.importing import Options
 from arflow.mail import Folder, Mail
 from arflow.store import database
+from arflow.store.together import APART
 from tests import herd
 from tests.conftest import copied_database
 from tests.production import activate, run, turn, write_events
@@ -94,7 +95,7 @@ def heard(engine: Engine) -> Iterator[Asked]:
     asked: Asked = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:  # noqa: ANN401
-        asked.append((statement, parameters))
+        asked.extend((one, parameters) for one in statement.split(APART))
 
     event.listen(engine, "before_cursor_execute", note)
     try:
