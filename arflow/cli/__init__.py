@@ -10,7 +10,7 @@ import sys
 import click
 
 from arflow.cli.commands import cli
-from arflow.cli.output import on_one_line
+from arflow.cli.output import complain
 from arflow.errors import ArflowError
 
 WRONG_INPUT, STOPPED = 2, 130
@@ -54,5 +54,5 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _say(text: str, status: int) -> int:
-    click.echo(f"arflow: {on_one_line(' '.join(text.splitlines()))}", err=True)
+    complain(text)
     return status

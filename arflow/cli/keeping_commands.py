@@ -15,7 +15,7 @@ from arflow import anchors, clock, config, forecast, queues
 from arflow import archive as archives
 from arflow.cli.arguments import DATE, FILE, examples, text_format
 from arflow.cli.opened import engineering, opened, unprepared
-from arflow.cli.output import Bar, on_one_line, progress, said
+from arflow.cli.output import Bar, complain, progress, said
 from arflow.desk import users, worklist
 from arflow.errors import ArflowError, Refused, SaysNo
 from arflow.queues import RedisRefused
@@ -176,7 +176,7 @@ def _anchor(engine: Engine, home: Path) -> str:
         return anchors.write(engine, home) or ""
     except (ArflowError, DBAPIError, OSError) as error:
         with suppress(OSError):  # standard error may be on the full disk
-            click.echo(on_one_line(f"arflow: without a new anchor: {_told(error)}"), err=True)
+            complain(f"without a new anchor: {_told(error)}")
         return _last_line(anchors.file_of(home))
 
 

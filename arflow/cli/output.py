@@ -47,6 +47,11 @@ def said(text: str, facts: Mapping[str, object], form: str) -> None:
     click.echo(json.dumps(facts, ensure_ascii=False, indent=2) if form == "json" else lines)
 
 
+def complain(text: str) -> None:
+    """Say on standard error what is wrong, in one line."""
+    click.echo(f"arflow: {on_one_line(' '.join(text.splitlines()))}", err=True)
+
+
 def on_one_line(text: str) -> str:
     """`text` without what would end the line or steer a terminal: a name is somebody else's, and may hold anything."""
     return "".join("?" if unicodedata.category(char) in _STEERING else char for char in text)

@@ -7,13 +7,14 @@ import click
 
 from arflow.cli.arguments import FILE, examples, text_format
 from arflow.cli.loading import Listing, Loaded, Place
-from arflow.cli.output import on_one_line, said
+from arflow.cli.output import complain, on_one_line, said
 from arflow.errors import Refused, SaysNo
 from arflow.examples import Failure, failures
 from arflow.rules.engine import DurableRules
 from arflow.rules.loader import MAX_BYTES, load_policy
 from arflow.rules.policy import Policy
 from arflow.rules.prove_compile import prove_compile
+from arflow.rules.refusals import refusals
 from arflow.rules.templates import KNOWN
 
 
@@ -41,9 +42,16 @@ def policy() -> None:
 @click.argument("file", type=FILE)
 @text_format
 def check(*, file: Path, form: str) -> None:
-    """Check a policy: its language, its limits, and that its rules compile."""
-    read = checked(file)
-    _say_checked(file, read, form)
+    """Check a policy: its language, its limits, and that its rules compile.
+
+    What is wrong is said a line each, all of it.
+    """
+    *others, last = refusals(_text(file), file=str(file), templates=KNOWN) or [None]
+    for refused in others:
+        complain(str(refused))
+    if last is not None:
+        raise last
+    _say_checked(file, checked(file), form)
 
 
 @click.command("test", epilog=examples("arflow policy test trade-us.yaml"))
@@ -66,12 +74,16 @@ def checked(file: Path) -> Policy:
 
 def read_policy(file: Path) -> Policy:
     """The policy in `file`, which may not compile. Raises Refused."""
+    return load_policy(_text(file), file=str(file), templates=KNOWN)
+
+
+def _text(file: Path) -> bytes:
+    """What stands in `file`, as far as a policy may be long."""
     try:
         with file.open("rb") as opened_file:
-            text = opened_file.read(MAX_BYTES + 1)
+            return opened_file.read(MAX_BYTES + 1)
     except OSError as error:
         raise Refused(f"cannot be read: {error.strerror}", file=str(file)) from None
-    return load_policy(text, file=str(file), templates=KNOWN)
 
 
 def refuse_failed(file: Path, read: Policy, failed: list[Failure]) -> None:

@@ -22,7 +22,7 @@ _BY_CURRENCY = (f"more decimals than {CURRENCY}", f"keeps ({money.show(money.LAR
 """What only a currency has an opinion on."""
 
 
-def refusals(text: str, *, file: str, templates: Collection[str] | None = None) -> tuple[Refused, ...]:
+def refusals(text: str | bytes, *, file: str, templates: Collection[str] | None = None) -> tuple[Refused, ...]:
     """Why `load_policy` refuses `text`, by line; empty when it does not.
 
     Of a text that is no YAML, and of an expression, the first thing only: what comes after it cannot be read.

@@ -62,6 +62,16 @@ def test_a_policy_with_an_error_is_refused(nowhere: Command, tmp_path: Path) -> 
     assert "did you mean `days_overdue`?" in why
 
 
+def test_all_that_is_wrong_is_told_a_line_each(nowhere: Command, tmp_path: Path) -> None:
+    wrong = POLICY.replace("days_overdue >= 10", "day_overdue >= 10").replace("currency: USD", "currency: USDD")
+    file = _file(tmp_path, wrong)
+    said = nowhere("policy", "check", file)
+    assert (2, "") == (said.status, said.out)
+    first, second = said.err.splitlines()
+    assert first.startswith(f"arflow: {file} line 3: ")
+    assert second.startswith(f"arflow: {file} line 7: ")
+
+
 def test_examples_that_pass(nowhere: Command, bakery: Path) -> None:
     said = nowhere("policy", "test", bakery)
     assert (0, "bakery: 1 of 1 examples pass\n", "") == (said.status, said.out, said.err)
