@@ -8,8 +8,9 @@ from functools import partial
 
 from sqlalchemy import Connection, Engine
 
-from arflow.reports import sweeps
+from arflow.reports import blocks, sweeps
 from arflow.reports.ageing import Ageing
+from arflow.reports.blocks import Blocks
 from arflow.reports.days import today
 from arflow.reports.flow import Flow, Moves, flow, moves
 from arflow.reports.listed import Asked, Behind, behind
@@ -37,26 +38,16 @@ _pipeline, _ageing, _owners = Shared(pipeline_of), Shared(ageing_of), Shared(pre
 _SLOWLY = 600
 """For how many times as long as they took such figures are shown: they take long, and change little in an hour."""
 
-_BLOCK = 1_000
-"""How many lines of a list are read at once; one that is put in order is looked through page by page."""
 
-_PATIENCE = 3.0
-"""For how many seconds a page waits for a list."""
-
-_MOST_LISTS = 32
-
-
-def _behind(connection: Connection, part: tuple[Asked, int]) -> list[Behind]:
-    """A block of a list, from a line on, and one line more: a page at its end looks whether there are others."""
-    asked, first = part
-    return [behind(connection, asked, offset=first, limit=_BLOCK + 1)]
+def _behind(connection: Connection, asked: Asked, offset: int, limit: int) -> Behind:
+    return behind(connection, asked, offset=offset, limit=limit)
 
 
 def _flow(connection: Connection, days: tuple[dt.date, dt.date]) -> list[tuple[list[Flow], list[Moves]]]:
     return [(flow(connection, *days), moves(connection, *days))]
 
 
-_lists, _flows = Shared(_behind, most_kept=_MOST_LISTS), Shared(_flow)
+_lists, _flows = Blocks(_behind), Shared(_flow)
 _trends = {days: Shared(partial(trend, days=days), _SLOWLY) for days in PERIODS}
 _works = {days: Shared(partial(work, days=days), _SLOWLY) for days in PERIODS}
 
@@ -75,20 +66,18 @@ def ageing_shown(connection: Connection, day: dt.date) -> Told[Ageing]:
 
 def flow_shown(connection: Connection, start: dt.date, until: dt.date) -> Told[tuple[list[Flow], list[Moves]]] | None:
     """The flow between the ends of two days and its steps, for a page; None while they are still being worked out."""
-    return _flows.ask_within(connection, (start, until), _PATIENCE)
+    return _flows.ask_within(connection, (start, until), blocks.PATIENCE)
 
 
 def behind_shown(connection: Connection, asked: Asked, offset: int, limit: int) -> Told[Behind] | None:
     """A part of a list, for a page; None while it is still being worked out."""
     if not is_large(connection):
         return Told(lines=[behind(connection, asked, offset=offset, limit=limit)])
-    first = offset // _BLOCK * _BLOCK
-    told = _lists.ask_within(connection, (asked, first), _PATIENCE)
-    if told is None:
+    part = _lists.ask(connection, asked, offset)
+    if part is None:
         return None
-    block, at = told.lines[0], offset - first
-    part = Behind(lines=block.lines[at : at + limit], totals=block.totals)
-    return Told(lines=[part], age=told.age)
+    found = Behind(lines=part.block.lines[part.place :][:limit], totals=part.block.totals)
+    return Told(lines=[found], age=part.age)
 
 
 def owners_shown(connection: Connection) -> Told[Owned]:

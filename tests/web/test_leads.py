@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from arflow.desk.worklist import Worklist
 from arflow.reports import sweeps
-from arflow.reports.shared import Shared
+from arflow.reports.blocks import Blocks
 from arflow.reports.sweeps import SWEEPING
 from arflow.web.bars import LABELS, LENGTH, picture
 from arflow.web.paging import paged
@@ -310,8 +310,7 @@ def test_lists_of_a_large_company_are_those_of_a_small_one_once_they_are_there(
     shown = accounts_in(lena.get(path).text)
     assert shown
     grown(book.engine)
-    for module in ("reports.book", "web.callers.lists"):
-        monkeypatch.setattr(f"arflow.{module}._PATIENCE", 0.0)
+    monkeypatch.setattr("arflow.reports.blocks.PATIENCE", 0.0)
     page = lena.get(path)
     assert (202, True) == (page.status_code, f'href="{html.escape(path)}"' in page.text)
     until(lambda: lena.get(path).status_code == 200, seconds=20)
@@ -327,9 +326,8 @@ def test_a_large_list_goes_on_beyond_what_was_looked_up_at_once(book: Site, monk
         assert len(wanted) > 4
         with monkeypatch.context() as small:
             grown(book.engine)
-            for name in ("arflow.reports.book", "arflow.web.callers.lists"):
-                small.setattr(f"{name}._BLOCK", 2)
-                small.setattr(f"{name}._PATIENCE", 20.0)
+            small.setattr("arflow.reports.blocks.LINES", 2)
+            small.setattr("arflow.reports.blocks.PATIENCE", 20.0)
             small.setattr("arflow.web.leads.behind.paged", partial(paged, size=1))
             small.setattr("arflow.web.callers.lists.SIZE", 1)
             found, page = [], path
@@ -345,13 +343,13 @@ def test_what_is_refused_on_a_list_that_is_not_there_yet_is_said(book: Site, mon
     """With what was typed, and without what the page had put there itself."""
     lena, ends = book.user("lena", "lead"), threading.Event()
 
-    def work(*_: object) -> list[Worklist]:
+    def read(*_: object) -> Worklist:
         ends.wait(20)
-        return []
+        return Worklist(places=(), currencies=())
 
     grown(book.engine)
-    monkeypatch.setattr("arflow.web.callers.lists._PATIENCE", 0.0)
-    monkeypatch.setattr("arflow.web.callers.lists._of_all", Shared(work))
+    monkeypatch.setattr("arflow.reports.blocks.PATIENCE", 0.0)
+    monkeypatch.setattr("arflow.web.callers.lists._of_all", Blocks(read))
     form = {"owner": "lena", "seen": '{"A1": ""}'}
     refused: Sequence[tuple[dict[str, str], int, str]] = (
         ({"accounts": "ghost"}, 404, "there is no account"),

@@ -21,7 +21,8 @@ from arflow.desk.users import User
 from arflow.desk.worklist import Place, Which, Worklist
 from arflow.outlook import Outlook
 from arflow.recording import Assigned
-from arflow.reports.shared import Shared, is_large
+from arflow.reports.blocks import Blocks
+from arflow.reports.shared import is_large
 from arflow.vocabulary import Facts
 from arflow.web.forms import Reading
 from arflow.web.pages import Pages
@@ -35,12 +36,6 @@ SIZE = 25
 MOST_AT_ONCE = 100
 MOST_NAMED = 10
 """How many accounts that were not assigned are named."""
-_BLOCK, _MOST_PARTS = 1_000, 32
-"""How many accounts of all are put in order at once, for whoever pages through them, and of how many such parts."""
-
-_PATIENCE = 3.0
-"""For how many seconds a page waits for them."""
-
 MOST_PLANNED = 50
 """How many follow-ups that are still to come one sees; the next come first."""
 _LEADS = {"lead", "admin"}
@@ -99,28 +94,24 @@ class _Underway(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class _Whole:
-    """A part of all accounts, or of what is overdue of them, as somebody sees them: from line number `first` on."""
+    """All accounts, or what is overdue of them, as somebody sees them."""
 
     user: User
     is_overdue: bool
     currency: str
-    first: int
 
 
 def _narrowed(which: Which, now: Now, *, is_overdue: bool) -> Which:
     return which & worklist.overdue(now.today) if is_overdue else which
 
 
-def _put_in_order(connection: Connection, part: _Whole) -> list[Worklist]:
-    """A block of them, and one more: a page at its end looks whether there are others."""
+def _put_in_order(connection: Connection, whole: _Whole, offset: int, limit: int) -> Worklist:
     now = clock.read(connection)
-    which = _narrowed(worklist.everything(), now, is_overdue=part.is_overdue)
-    return [
-        worklist.page(connection, part.user, which, now, currency=part.currency, offset=part.first, limit=_BLOCK + 1)
-    ]
+    which = _narrowed(worklist.everything(), now, is_overdue=whole.is_overdue)
+    return worklist.page(connection, whole.user, which, now, currency=whole.currency, offset=offset, limit=limit)
 
 
-_of_all = Shared(_put_in_order, most_kept=_MOST_PARTS)
+_of_all = Blocks(_put_in_order)
 
 
 def _whole_shown(currency: str, offset: int, limit: int, *, is_overdue: bool) -> tuple[Worklist, float]:
@@ -129,13 +120,10 @@ def _whole_shown(currency: str, offset: int, limit: int, *, is_overdue: bool) ->
         now = clock.read(connection())
         which = _narrowed(worklist.everything(), now, is_overdue=is_overdue)
         return _reading(which, now)(currency, offset, limit)
-    first = offset // _BLOCK * _BLOCK
-    part = _Whole(user=current_user(), is_overdue=is_overdue, currency=currency, first=first)
-    told = _of_all.ask_within(connection(), part, _PATIENCE)
-    if told is None:
+    part = _of_all.ask(connection(), _Whole(user=current_user(), is_overdue=is_overdue, currency=currency), offset)
+    if part is None:
         raise _Underway
-    block = told.lines[0]
-    return replace(block, places=block.places[offset - first :][:limit]), told.age
+    return replace(part.block, places=part.block.places[part.place :][:limit]), part.age
 
 
 def _asks(name: str) -> bool:
