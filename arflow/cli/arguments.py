@@ -34,6 +34,12 @@ class _Text(click.ParamType[str]):
         return text
 
 
+class Count(click.IntRange):
+    """A whole number within a range; the library would call what is none "not a valid integer range"."""
+
+    name = "integer"
+
+
 DATE = _Date()
 TEXT = _Text()
 FILE = click.Path(path_type=Path)

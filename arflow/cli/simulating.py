@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from arflow import clock, trial
-from arflow.cli.arguments import FILE, examples
+from arflow.cli.arguments import FILE, Count, examples
 from arflow.cli.opened import engineering, opened
 from arflow.cli.output import on_one_line, progress, show
 from arflow.cli.policy_commands import checked
@@ -31,28 +31,28 @@ _KINDS = (("messages", trial.SEND), ("calls", trial.CALL), ("steps", trial.STEP)
 @click.argument("file", type=FILE)
 @click.option(
     "--past",
-    type=click.IntRange(0, _MOST_DAYS),
+    type=Count(0, _MOST_DAYS),
     default=trial.PAST,
     show_default=True,
     help="How many days until today are counted; 0 leaves the past out.",
 )
 @click.option(
     "--ahead",
-    type=click.IntRange(0, _MOST_DAYS),
+    type=Count(0, _MOST_DAYS),
     default=trial.AHEAD,
     show_default=True,
     help="How many days after today are looked ahead; 0 leaves that out.",
 )
 @click.option(
     "--accounts",
-    type=click.IntRange(1, _MOST_ACCOUNTS),
+    type=Count(1, _MOST_ACCOUNTS),
     default=trial.ACCOUNTS,
     show_default=True,
     help="On how many accounts it is tried at most.",
 )
 @click.option(
     "--differences",
-    type=click.IntRange(0, _MOST_ACCOUNTS),
+    type=Count(0, _MOST_ACCOUNTS),
     default=trial.DIFFERENCES,
     show_default=True,
     help="How many of the accounts for which it makes a difference are listed.",
