@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, select, text, update
 
-from arflow import advance, clock, trial
+from arflow import advance, clock
 from arflow.accounts.events import parse
 from arflow.advance import ahead_under, deliver_results, past_under
 from arflow.life.life import Life
@@ -22,7 +22,9 @@ from arflow.rules.loader import load_policy
 from arflow.rules.policy import Policy
 from arflow.sample import generate
 from arflow.store import accounts, database
-from arflow.trial import PARKED, Trial, tried
+from arflow.trial import families, trying
+from arflow.trial.told import PARKED, Trial
+from arflow.trial.trying import tried
 from tests.cli.books import FIRST_DAY, LAST_DAY, LEDGER, POLICY, contents
 from tests.conftest import copied_database
 from tests.production import POLICIES, STANDARD, activate, run, standard, step, take_in, turn, write_events
@@ -211,12 +213,12 @@ def test_a_part_of_the_accounts_is_the_same_each_time_and_says_so(lived: Engine)
 def test_families_are_whole(lived: Engine) -> None:
     """Whatever the part: an account and the one it pays through are both in it, or neither is."""
     with lived.connect() as connection:
-        families = trial._chosen(connection, ["USD"], 1000)
-        assert max(size for _, size in families) > 1
-        for most in range(1, sum(size for _, size in families)):
-            chosen = trial._chosen(connection, ["USD"], most)
+        all_of_them = families.chosen(connection, ["USD"], 1000)
+        assert max(size for _, size in all_of_them) > 1
+        for most in range(1, sum(size for _, size in all_of_them)):
+            chosen = families.chosen(connection, ["USD"], most)
             assert sum(size for _, size in chosen) <= most
-            assert set(chosen) <= set(families)
+            assert set(chosen) <= set(all_of_them)
 
 
 def test_only_accounts_in_its_currency_are_looked_at(lived: Engine) -> None:
@@ -228,7 +230,7 @@ def test_only_accounts_in_its_currency_are_looked_at(lived: Engine) -> None:
 
 
 def test_what_its_time_was_not_enough_for_is_said(lived: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "_BATCH", 2)
+    monkeypatch.setattr(trying, "_BATCH", 2)
     with database.one_moment(lived) as connection:
         made = tried(connection, standard("standard-usd"), REAL, past=5, ahead=0, seconds=0.0)
     assert (True, True) == (made.is_cut, 2 <= made.accounts < made.of)

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import click
 
-from arflow import clock, trial
+from arflow import clock
 from arflow.cli.arguments import FILE, Count, examples
 from arflow.cli.opened import engineering, opened
 from arflow.cli.output import on_one_line, progress, show
 from arflow.cli.policy_commands import checked
 from arflow.reports.sheets import Record
 from arflow.store import database
-from arflow.trial import Differing, Happening, Question, Sum, Trial
+from arflow.trial import told, trying
+from arflow.trial.told import Differing, Happening, Question, Sum, Trial
 
 _MOST_DAYS, _MOST_ACCOUNTS = 3_660, 10_000_000
 _MOST_REASONS = 10
-_KINDS = (("messages", trial.SEND), ("calls", trial.CALL), ("steps", trial.STEP), ("parkings", trial.PARKED))
+_KINDS = (("messages", told.SEND), ("calls", told.CALL), ("steps", told.STEP), ("parkings", told.PARKED))
 
 
 @click.command(
@@ -32,28 +33,28 @@ _KINDS = (("messages", trial.SEND), ("calls", trial.CALL), ("steps", trial.STEP)
 @click.option(
     "--past",
     type=Count(0, _MOST_DAYS),
-    default=trial.PAST,
+    default=trying.PAST,
     show_default=True,
     help="How many days until today are counted; 0 leaves the past out.",
 )
 @click.option(
     "--ahead",
     type=Count(0, _MOST_DAYS),
-    default=trial.AHEAD,
+    default=trying.AHEAD,
     show_default=True,
     help="How many days after today are looked ahead; 0 leaves that out.",
 )
 @click.option(
     "--accounts",
     type=Count(1, _MOST_ACCOUNTS),
-    default=trial.ACCOUNTS,
+    default=trying.ACCOUNTS,
     show_default=True,
     help="On how many accounts it is tried at most.",
 )
 @click.option(
     "--differences",
     type=Count(0, _MOST_ACCOUNTS),
-    default=trial.DIFFERENCES,
+    default=trying.DIFFERENCES,
     show_default=True,
     help="How many of the accounts for which it makes a difference are listed.",
 )
@@ -73,7 +74,7 @@ def simulate(*, file: Path, past: int, ahead: int, accounts: int, differences: i
     """
     policy = checked(file)
     with opened() as engine, progress() as bar, database.one_moment(engine) as connection:
-        made = trial.tried(
+        made = trying.tried(
             connection,
             policy,
             engineering(clock.read(connection)),
@@ -94,7 +95,7 @@ def simulate(*, file: Path, past: int, ahead: int, accounts: int, differences: i
 
 def _show(made: Trial) -> None:
     click.echo(on_one_line(f"{made.policy}, version {made.version[:12]}, {_beside(made)}. {made.scope}"))
-    click.echo(trial.UNKNOWABLE)
+    click.echo(told.UNKNOWABLE)
     if not made.accounts:
         return
     if made.past:

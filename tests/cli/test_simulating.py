@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from arflow.trial import UNKNOWABLE
+from arflow.trial.told import UNKNOWABLE
 from tests.cli.books import POLICY, contents
 from tests.cli.conftest import Command
 from tests.cli.test_commands_doc import _fields, _first_column

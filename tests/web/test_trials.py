@@ -7,11 +7,12 @@ import pytest
 from playwright.sync_api import expect
 from werkzeug.test import TestResponse
 
-from arflow import clock, trial
+from arflow import clock
 from arflow.errors import NotNow
 from arflow.rules.loader import load_policy
 from arflow.store import policies
-from arflow.trial import Order
+from arflow.trial import apart
+from arflow.trial.apart import Order
 from arflow.web.policies import trials
 from tests.cli.books import FIRST_DAY, LEDGER, POLICY, invoice
 from tests.production import activate, step, take_in, write_events
@@ -136,7 +137,7 @@ def test_a_trial_that_comes_to_no_end_says_so(book: Site, monkeypatch: pytest.Mo
     def never(order: Order) -> None:
         raise NotNow(f"{order.seconds:g} seconds were not enough to try even a few accounts")
 
-    monkeypatch.setattr(trial, "in_process", never)
+    monkeypatch.setattr(apart, "in_process", never)
     page = looked(book.user("petra", "policy_owner"), address(SOONER))
     assert 200 == page.status_code
     assert "45 seconds were not enough to try even a few accounts. The command" in page.text

@@ -1,7 +1,8 @@
 """A version tried on the accounts that there are: what it would have done, and what it will do if it is activated.
 
-Living a thousand accounts four times takes seconds to a minute, so it is done in a process of its own (`arflow.trial`),
-once for everybody who looks at the same version on the same business day, and one after the other.
+Living a thousand accounts four times takes seconds to a minute, so it is done in a process of its own
+(`arflow.trial.apart`), once for everybody who looks at the same version on the same business day, and one after the
+other.
 """
 
 import datetime as dt
@@ -12,12 +13,14 @@ from http import HTTPStatus
 from flask import render_template
 from sqlalchemy import Connection
 
-from arflow import clock, trial
+from arflow import clock
 from arflow.errors import NotNow
 from arflow.reports import days
 from arflow.reports.shared import Shared, Told
 from arflow.store import policies
-from arflow.trial import CALL, PARKED, SEND, STEP, Order, Question, Sum, Trial
+from arflow.trial import apart
+from arflow.trial.apart import Order
+from arflow.trial.told import CALL, PARKED, SEND, STEP, UNKNOWABLE, Question, Sum, Trial
 from arflow.web import bars
 from arflow.web.pages import Pages
 from arflow.web.policies import starts
@@ -69,7 +72,7 @@ def _answered(connection: Connection, asked: Asked) -> Sequence[Answer]:
     url = connection.engine.url.render_as_string(hide_password=False)
     connection.close()  # the process has one of its own; this one need not wait for it
     try:
-        return [Answer(trial=trial.in_process(Order(url=url, version=asked.version, most=ACCOUNTS, seconds=SECONDS)))]
+        return [Answer(trial=apart.in_process(Order(url=url, version=asked.version, most=ACCOUNTS, seconds=SECONDS)))]
     except NotNow as trouble:
         return [Answer(trouble=str(trouble))]
 
@@ -95,7 +98,7 @@ def tried(version: str) -> str | tuple[str, HTTPStatus]:
         age=told.age,
         answer=answer,
         trial=answer.trial,
-        unknowable=trial.UNKNOWABLE,
+        unknowable=UNKNOWABLE,
         shown=list(_questions(answer.trial)) if answer.trial and answer.trial.accounts else [],
     )
 
