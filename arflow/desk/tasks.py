@@ -212,8 +212,17 @@ def _change(connection: Connection, number: int, **values: object) -> None:
 
 def finish_due(connection: Connection, account: str, *, by: str, today: dt.date) -> None:
     """Mark the follow-ups of an account that are due up to `today` as done: a call was made."""
-    due = (_task.c.account_id == account, _task.c.kind == "follow_up", _task.c.due_on <= today)
-    connection.execute(update(_task).where(*due, _task.c.done_at.is_(None)).values(done_at=func.now(), done_by=by))
+    _finish_those(connection, account, _task.c.due_on <= today, by)
+
+
+def finish_saying(connection: Connection, account: str, text: str, *, by: str) -> None:
+    """Mark the follow-ups of an account that say `text` as done: what they are about is settled."""
+    _finish_those(connection, account, _task.c.text == text, by)
+
+
+def _finish_those(connection: Connection, account: str, which: ColumnElement[bool], by: str) -> None:
+    theirs = (_task.c.account_id == account, _task.c.kind == "follow_up", _task.c.done_at.is_(None))
+    connection.execute(update(_task).where(*theirs, which).values(done_at=func.now(), done_by=by))
 
 
 def go_with_accounts(connection: Connection, ids: Sequence[str]) -> None:

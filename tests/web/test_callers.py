@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from arflow.advance import turn_delivery
+from arflow.desk import tasks
 from arflow.rules.loader import load_policy
 from arflow.web.callers import account_page, lists
 from tests.desk.books import TODAY, go_to, lent_book, look
@@ -312,6 +313,35 @@ def test_promises_and_disputes_without_a_call(site: Site, cara: Visitor) -> None
     assert 403 == cara.post("/accounts/do/dispute-closed/A2", closing | marks(cara, "A2")).status_code
     assert 303 == lena.post("/accounts/do/dispute-closed/A2", closing | marks(lena, "A2")).status_code
     assert "resolved" == state(site, "A2")
+
+
+LOOK_INTO = "Look into the dispute of invoice A1-1"
+
+
+@pytest.mark.parametrize("form", ["dispute", "call"])
+def test_a_dispute_is_looked_into_by_a_day_and_that_ends_with_it(site: Site, cara: Visitor, form: str) -> None:
+    """A week ahead, unless somebody says otherwise; it stays while another dispute of the invoice is open."""
+    lena = site.user("lena", "lead")
+    assert re.search(f'name="dispute_by"[^>]* value="{days(9)}"', cara.get(PAGE.format("A1")).text)  # a Monday
+    said = {"dispute_invoice": "A1-1", "dispute_code": "QUALITY", "dispute_amount": "10.00", "dispute_by": days(5)}
+    said |= {"outcome": "disputes", "direction": "in"} if form == "call" else {}
+    late = cara.post(f"/accounts/do/{form}/A1", said | marks(cara) | {"dispute_by": days(-1)})
+    assert (422, True) == (late.status_code, "is in the past" in late.text)
+    assert 303 == cara.post(f"/accounts/do/{form}/A1", said | marks(cara)).status_code
+    assert [(LOOK_INTO, days(5), "cara")] == to_do(site)
+    assert 303 == cara.post("/accounts/do/dispute/A1", said | marks(cara) | {"dispute_by": ""}).status_code
+    assert 1 == len(to_do(site))
+    for dispute, left in (("desk-1", 1), ("desk-2", 0)):
+        closing = {"dispute": dispute, "outcome": "rejected"}
+        assert 303 == lena.post("/accounts/do/dispute-closed/A1", closing | marks(lena)).status_code
+        assert left == len(to_do(site))
+
+
+def to_do(site: Site) -> list[tuple[str, str, str]]:
+    """What is still to be done about A1, by when, by whom."""
+    with site.engine.connect() as connection:
+        found = tasks.open_of(connection, ["A1"]).get("A1", [])
+    return [(one.text, one.due_on.isoformat(), one.assignee) for one in found]
 
 
 def test_holds_escalation_tags(site: Site, cara: Visitor) -> None:

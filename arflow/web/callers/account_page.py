@@ -28,7 +28,7 @@ TIMELINE_SIZE = 25
 MOST_ROWS = 100
 """How many invoices and tasks the page shows; the oldest come first."""
 
-_FOLLOW_UP = dt.timedelta(days=3)
+_FOLLOW_UP, _LOOK_INTO = dt.timedelta(days=3), dt.timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,8 @@ def _shown(one: Outlook) -> str:
         topics=TOPICS,
         names=assignments.shown_names(connection(), _named(one, explained, told, open_tasks)),
         assignees=assignments.assignees(connection()) if current_user().is_any_of("lead", "admin") else [],
-        follow_up_on=follow_up_day(one),
+        follow_up_on=working_day_in(one, _FOLLOW_UP),
+        look_into_by=working_day_in(one, _LOOK_INTO),
         outcomes=outcomes,
         reasons=reasons.LABELS,
         reason_shown=reasons.shown,
@@ -164,9 +165,9 @@ def view_of(one: Outlook) -> View:
     )
 
 
-def follow_up_day(one: Outlook) -> dt.date:
-    """The day that a form proposes for the next try: the first working day in three days or later."""
-    day, calendar = one.today + _FOLLOW_UP, one.life.calendar()
+def working_day_in(one: Outlook, days: dt.timedelta) -> dt.date:
+    """The day that a form proposes for the next try, or for a dispute: the first working day in so many days."""
+    day, calendar = one.today + days, one.life.calendar()
     while not calendar.is_working_day(day):
         day += dt.timedelta(days=1)
     return day

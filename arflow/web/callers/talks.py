@@ -46,6 +46,8 @@ def _agreed(read: Reading, one: Outlook, follows: str) -> list[Content]:
 
 
 def _follow_up(read: Reading, one: Outlook, follows: str) -> FollowUp | None:
+    if follows == "dispute":
+        return looking_into(read, one)
     if follows != "follow_up":
         return None
     day = planned_day(read, "follow_up_on", one.today)
@@ -90,6 +92,14 @@ def disputed(read: Reading, one: Outlook) -> list[Content]:
     return found
 
 
+def looking_into(read: Reading, one: Outlook) -> FollowUp | None:
+    """By when somebody looks into the dispute that a form holds; None where that is left empty."""
+    invoice = read.text("dispute_invoice")
+    if not read.text("dispute_by") or not invoice:
+        return None
+    return FollowUp(due_on=planned_day(read, "dispute_by", one.today), text=actions.looking_into(invoice))
+
+
 @form_of("promise")
 def promise(account_id: str) -> ResponseReturnValue:
     """A promise that did not come in a call."""
@@ -111,9 +121,9 @@ def promise_cancelled(account_id: str) -> ResponseReturnValue:
 def dispute(account_id: str) -> ResponseReturnValue:
     """A dispute that did not come in a call."""
     one, read = look(account_id), Reading()
-    contents = disputed(read, one)
+    contents, follow_up = disputed(read, one), looking_into(read, one)
     read.check()
-    return done(one, Doing(contents=tuple(contents)), read, "Dispute recorded.")
+    return done(one, Doing(contents=tuple(contents), follow_up=follow_up), read, "Dispute recorded.")
 
 
 @form_of("dispute-closed", roles={"lead", "admin"})
