@@ -91,6 +91,7 @@ def _write(connection: Connection, living: Living, changes: Sequence[tuple[Chang
     accounts.save(connection, [_ended(change, rows) for (change, _), rows in zip(changes, added, strict=True)])
     given = [change.account.id for change, _ in changes if change.account.owner != change.before.account.owner]
     tasks.go_with_accounts(connection, given)
+    tasks.end_with_disputes(connection, [pair for change, _ in changes for pair in _settled(change)])
     journal.append(connection, [row for rows in added for row in rows])
     leaving = [
         Leaving(
@@ -108,6 +109,14 @@ def _write(connection: Connection, living: Living, changes: Sequence[tuple[Chang
 def _ended(change: Changed, rows: Sequence[Row]) -> Changed:
     """The change with the end of its journal, once `rows` are added to it."""
     return replace(change, journal_length=rows[-1]["seq"], journal_head=rows[-1]["hash"]) if rows else change
+
+
+def _settled(change: Changed) -> Iterator[tuple[str, str]]:
+    """The invoices of the account that were in dispute and are not any more."""
+    before, after = change.before.account.ledger, change.account.ledger
+    if before is not after:
+        for invoice in {one.invoice for one in before.open_disputes} - {one.invoice for one in after.open_disputes}:
+            yield change.account.id, invoice
 
 
 def drain(engine: Engine, engineering: Engineering, now: Now | None = None, limit: int = BATCH) -> Advanced | None:

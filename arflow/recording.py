@@ -68,8 +68,6 @@ def _write_down(
         notes.add(connection, account, doing.note, author=actor, on=today, about=about)
     if doing.settles_follow_ups:
         tasks.finish_due(connection, account, by=actor, today=today)
-    if doing.settles:
-        tasks.finish_saying(connection, account, doing.settles, by=actor)
     if doing.follow_up is not None:
         planned, keeper = doing.follow_up, access.keeper(connection, user, account)
         tasks.follow_up(

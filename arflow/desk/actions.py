@@ -40,8 +40,7 @@ class FollowUp:
 class Doing:
     """What a form comes to: events, kinds of events of a later date that it takes back, a note, a follow-up.
 
-    The note is about the first event, if there is any. `settles_follow_ups`: those that were due are done with it;
-    `settles`: those that say this are, due or not.
+    The note is about the first event, if there is any. `settles_follow_ups`: those that were due are done with it.
     """
 
     contents: tuple[Content, ...] = ()
@@ -49,7 +48,6 @@ class Doing:
     note: str = ""
     follow_up: FollowUp | None = None
     settles_follow_ups: bool = False
-    settles: str = ""
 
 
 # --- calls ------------------------------------------------------------------------------------------------------------
@@ -176,11 +174,6 @@ def dispute(account: Account, *, invoice: str, amount: int | None, code: str, te
     return content | {"amount": money.show(amount, account.currency)}
 
 
-def looking_into(invoice: str) -> str:
-    """What the follow-up of a dispute says is to be done."""
-    return f"Look into the dispute of invoice {invoice}"
-
-
 def dispute_closed(account: Account, key: str, *, outcome: str, credit: int | None) -> Doing:
     """A dispute that is settled; `credit` belongs to `partly_upheld` and to nothing else."""
     found = account.ledger.disputes.get(key)
@@ -193,15 +186,13 @@ def dispute_closed(account: Account, key: str, *, outcome: str, credit: int | No
     if outcome != "partly_upheld" and credit is not None:
         raise Refused("leave it empty: an amount is credited only to a dispute that is partly upheld")
     content: Content = {"event": "dispute_closed", "id": key, "outcome": outcome}
-    others = [one for one in account.ledger.open_disputes if one.invoice == found.invoice and one.id != key]
-    settles = "" if others else looking_into(found.invoice)
     if credit is None:
-        return Doing(contents=(content,), settles=settles)
+        return Doing(contents=(content,))
     still_open = account.ledger.invoices[found.invoice].open
     most = still_open if found.amount is None else min(found.amount, still_open)
     if not 0 < credit <= most:
         raise Refused(f"at most {wording.amount(most, account.currency)} of it is in dispute and open")
-    return Doing(contents=({**content, "credit": money.show(credit, account.currency)},), settles=settles)
+    return Doing(contents=({**content, "credit": money.show(credit, account.currency)},))
 
 
 # --- holds, escalation, tags, owners ----------------------------------------------------------------------------------

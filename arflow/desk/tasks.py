@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, tuple_, update
 
 from arflow.clock import Now
 from arflow.desk import access, users, wording
@@ -212,17 +212,24 @@ def _change(connection: Connection, number: int, **values: object) -> None:
 
 def finish_due(connection: Connection, account: str, *, by: str, today: dt.date) -> None:
     """Mark the follow-ups of an account that are due up to `today` as done: a call was made."""
-    _finish_those(connection, account, _task.c.due_on <= today, by)
+    due = (_task.c.account_id == account, _task.c.kind == "follow_up", _task.c.due_on <= today)
+    connection.execute(update(_task).where(*due, _task.c.done_at.is_(None)).values(done_at=func.now(), done_by=by))
 
 
-def finish_saying(connection: Connection, account: str, text: str, *, by: str) -> None:
-    """Mark the follow-ups of an account that say `text` as done: what they are about is settled."""
-    _finish_those(connection, account, _task.c.text == text, by)
+def looking_into(invoice: str) -> str:
+    """What the follow-up of a dispute says is to be done."""
+    return f"Look into the dispute of invoice {invoice}"
 
 
-def _finish_those(connection: Connection, account: str, which: ColumnElement[bool], by: str) -> None:
-    theirs = (_task.c.account_id == account, _task.c.kind == "follow_up", _task.c.done_at.is_(None))
-    connection.execute(update(_task).where(*theirs, which).values(done_at=func.now(), done_by=by))
+def end_with_disputes(connection: Connection, settled: Sequence[tuple[str, str]]) -> None:
+    """Mark the follow-ups of disputes as done, each of an account and an invoice of which none is open any more.
+
+    It is the same whoever closed them: a person or an import.
+    """
+    if settled:
+        said = [(account, looking_into(invoice)) for account, invoice in settled]
+        theirs = (_task.c.kind == "follow_up", tuple_(_task.c.account_id, _task.c.text).in_(said))
+        connection.execute(update(_task).where(*theirs, _task.c.done_at.is_(None)).values(done_at=func.now()))
 
 
 def go_with_accounts(connection: Connection, ids: Sequence[str]) -> None:

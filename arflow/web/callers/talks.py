@@ -97,7 +97,7 @@ def looking_into(read: Reading, one: Outlook) -> FollowUp | None:
     invoice = read.text("dispute_invoice")
     if not read.text("dispute_by") or not invoice:
         return None
-    return FollowUp(due_on=planned_day(read, "dispute_by", one.today), text=actions.looking_into(invoice))
+    return FollowUp(due_on=planned_day(read, "dispute_by", one.today), text=tasks.looking_into(invoice))
 
 
 @form_of("promise")
