@@ -128,14 +128,14 @@ def known(version: str) -> Checked | None:
 def check(source: str, seconds: float = SECONDS) -> Checked:
     """All that is to be said of the document `source`, found within about `seconds`."""
     version = version_of(source)
-    if version not in _kept:
+    found = _kept.get(version)
+    if found is None:
         found = _in_turn(_Question(source=source), seconds)
-        if not found.is_over:
-            return found
-        if len(_kept) >= _MOST_KEPT:
-            _kept.clear()
-        _kept[version] = found
-    return _kept[version]
+        if found.is_over:
+            if len(_kept) >= _MOST_KEPT:
+                _kept.clear()
+            _kept[version] = found
+    return found
 
 
 def answer(source: str, to: State | None, text: str, seconds: float = SECONDS) -> Proof:

@@ -95,7 +95,10 @@ def read(connection: Connection) -> Now:
 
 
 def step_to(connection: Connection, day: dt.date) -> Now:
-    """Step the clock to the end of `day`. Raises Refused when it would go back, or when the clock is the real one."""
+    """Step the clock to the end of `day`.
+
+    Raises Refused when it would go back, or when the clock is the real one and there are accounts already.
+    """
     present = connection.execute(select(tables.clock.c.day).with_for_update()).scalar()
     if present is None and connection.execute(select(func.count()).select_from(tables.account)).scalar():
         raise Refused(

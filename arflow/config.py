@@ -39,8 +39,8 @@ class Settings:
     """`home` holds the embedded servers' data, mail folder and logs; the URLs name real servers instead."""
 
     home: Path
-    database_url: str | None = None
-    redis_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)
+    redis_url: str | None = field(default=None, repr=False)
     smtp_url: str | None = field(default=None, repr=False)
     smtp_seconds: int = 30
     mail_from: str = ""

@@ -7,6 +7,7 @@ payer first, and on a stepped clock none of it outruns another that waits for th
 import datetime as dt
 import itertools
 from collections.abc import Callable, Container, Iterator, Sequence
+from functools import cached_property
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -429,9 +430,14 @@ class Living:
         entries = [*self._corrections(stored, lived), *lived.entries]
         return journal.chained(entries, stored.journal_length, stored.journal_head)
 
+    @cached_property
+    def _applied_rows(self) -> frozenset[int]:
+        """What was applied, once all have lived."""
+        return frozenset(self.applied)
+
     def _corrections(self, stored: Stored, lived: Lived) -> Iterator[Entry]:
         for event in self.pending.get(stored.account.id, ()):
-            if event.was is not None and event.row in self.applied:
+            if event.was is not None and event.row in self._applied_rows:
                 yield causes.correction(event, lived.life)
 
 

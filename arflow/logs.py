@@ -7,6 +7,7 @@ database repeats in it the values that it was given; its kind, its SQLSTATE and 
 import logging
 import re
 import sys
+import threading
 from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
 from logging.handlers import RotatingFileHandler
@@ -24,7 +25,7 @@ BYTES, KEPT = 5_000_000, 3
 _OURS = ("arflow", "workers", "__main__")
 """Whose ordinary doings are logged; of libraries only what they warn of is."""
 
-_PASSWORD = re.compile(r"(?<=://)[^\s/@]*@")
+_PASSWORD = re.compile(r"(?<=://)[^\s/@]*@|(?<=[?&])(?:password|passfile|sslpassword)=[^\s&]*", re.IGNORECASE)
 _FRAMES = 12
 
 Event = MutableMapping[str, object]
@@ -50,6 +51,7 @@ def setup(process: str, folder: Path | None = None, *, is_watched: bool = False)
         cache_logger_on_first_use=True,
     )
     sys.excepthook = _told if is_watched else _uncaught
+    threading.excepthook = _uncaught_in_thread
 
 
 def log(name: str) -> structlog.stdlib.BoundLogger:
@@ -170,6 +172,11 @@ def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackT
     if issubclass(kind, KeyboardInterrupt):
         return
     logging.getLogger("arflow").error("ended by a mistake", exc_info=(kind, error, trace))
+
+
+def _uncaught_in_thread(told: threading.ExceptHookArgs) -> None:
+    if told.exc_value is not None and not issubclass(told.exc_type, SystemExit):
+        sys.excepthook(told.exc_type, told.exc_value, told.exc_traceback)
 
 
 def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -211,7 +211,7 @@ class Folder:
         except OSError as error:
             reason = f"the letter could not be written to {self.path}: {error.strerror or error}"
             return Result(fate=Fate.AGAIN, reason=reason, is_down=True)
-        self._changed.add(folder)
+        self._changed.update((folder, self.path))  # that of a new day is a name, too
         return ACCEPTED
 
     def keys(self, limit: int) -> list[str]:

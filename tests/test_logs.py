@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator, Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -21,6 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     monkeypatch.setattr("sys.excepthook", None)
+    monkeypatch.setattr("threading.excepthook", None)
     logs.setup("tested", tmp_path / "logs")
     yield tmp_path / "logs"
     for handler in root.handlers:
@@ -45,6 +47,21 @@ def test_a_line_says_who_when_and_what(folder: Path) -> None:
         line[k] for k in ("process", "event", "kind", "handled", "level")
     )
     assert 0o700 == folder.stat().st_mode & 0o777
+
+
+def test_what_escapes_a_thread_is_logged_without_its_text(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    thread = threading.Thread(target=_broken)
+    thread.start()
+    thread.join()
+    (line,) = _lines(folder)
+    assert ("ended by a mistake", "IntegrityError") == (line["event"], line["error"])
+    assert "Müller" not in capfd.readouterr().err + (folder / "tested.log").read_text()
+
+
+@pytest.mark.parametrize("name", ["password", "sslpassword", "Password"])
+def test_a_password_behind_a_url_is_left_out(name: str) -> None:
+    told = logs.without_password(f"at postgresql://h/d?user=u&{name}=secret&x=1 and redis://h?{name}=s3 it ends")
+    assert "at postgresql://h/d?user=u&&x=1 and redis://h? it ends" == told
 
 
 def test_an_error_is_named_without_its_values(folder: Path) -> None:

@@ -231,7 +231,8 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     """A message or call task that was decided: it waits for its moment, is sent, or is dropped.
 
     `number` counts an account's effects; `stay` is the stay in the state in which the account stood after the pass;
-    `due_at` is None while the account's hold keeps it; days are local dates or, for `settled_day`, policy days.
+    `due_at` None: as soon as what keeps it is gone (`life/gates.py`). Days are local dates or, for `settled_day`, those
+    of the policy.
     """
 
     number: int

@@ -19,14 +19,14 @@ from arflow.cli.loading import Listing, Loaded, Place
                 "arflow.cli.keeping_commands:archive", "Move what old decisions were made on into an archive."
             ),
             "audit": Place("arflow.cli.questions:audit", "Check what was journalled."),
-            "backup": Place("arflow.cli.keeping_commands:backup", "Back everything up into a new file."),
+            "backup": Place("arflow.cli.keeping_commands:backup", "Back everything up into a new folder."),
             "explain": Place("arflow.cli.questions:explain", "Say why an account stands where it stands."),
             "import": Place("arflow.cli.ledger_commands:import_", "Import a ledger (CSV) or events (JSON lines)."),
             "migrate": Place("arflow.cli.ledger_commands:migrate", "Bring the database's schema up to date."),
             "payments-complete": Place(
                 "arflow.cli.ledger_commands:payments_complete", "Say that every payment is recorded."
             ),
-            "policy": Place("arflow.cli.policy_commands:policy", "Check, test and activate policies."),
+            "policy": Place("arflow.cli.policy_commands:policy", "Check, prove, try, test and activate policies."),
             "replay": Place("arflow.cli.replaying:replay", "Replay a file of events under a policy."),
             "report": Place("arflow.cli.questions:report", "Report as of the end of any date, per currency."),
             "restore": Place("arflow.cli.keeping_commands:restore", "Restore a backup into an empty database."),

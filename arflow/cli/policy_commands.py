@@ -35,7 +35,7 @@ from arflow.rules.templates import KNOWN
     ),
 )
 def policy() -> None:
-    """Check, test and activate policies."""
+    """Check, prove, try, test and activate policies."""
 
 
 @click.command("check", epilog=examples("arflow policy check trade-us.yaml"))

@@ -33,7 +33,7 @@ ROLE_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """What `notify:` of a policy may call each role."""
 
-_task, _user, _queue = desk_tables.task, desk_tables.user, desk_tables.queue
+_task = desk_tables.task
 _STAYS_WITH_ACCOUNT = ("address", "follow_up")
 
 

@@ -101,7 +101,7 @@ class Shared(Generic[K, T]):
         return told
 
     def keep_ready(self, engine: Engine, key: K, *, expected: bool = False) -> None:
-        """Work out the figures of `day` where the next look would wait for them, or let others be worked out behind it.
+        """Work out the figures of `key` where the next look would wait for them, or let others be worked out behind it.
 
         Only if somebody has looked within READY_SECONDS, or somebody is `expected` to.
         """

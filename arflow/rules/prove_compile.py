@@ -42,11 +42,15 @@ class Done:
 
 
 def in_own_process(module: str, source: str, seconds: float) -> Done:
-    """Run `module` of ours on the document `source`; it is ended after `seconds`."""
+    """Run `module` of ours on the document `source`; it is ended after `seconds`.
+
+    The settings, with the passwords that are among them, are none of its business.
+    """
+    own = {name: value for name, value in os.environ.items() if not name.startswith("ARFLOW_")}
     command = [sys.executable, "-P", "-W", "ignore", "-m", module]
     try:
         done = subprocess.run(  # noqa: S603  # our own interpreter and module, no shell
-            command, input=source.encode(), capture_output=True, timeout=seconds, check=False, env=dict(os.environ)
+            command, input=source.encode(), capture_output=True, timeout=seconds, check=False, env=own
         )
     except subprocess.TimeoutExpired as expired:
         return Done(written=expired.stdout or b"", is_over=False)

@@ -29,7 +29,7 @@ def one(key: str) -> str:
     """One letter: its text, as a person without pictures reads it."""
     letter = _read(key)
     body = letter.get_body(("plain",))
-    return render_template("admin/letter.html", key=key, letter=letter, text=body.get_content() if body else "")
+    return render_template("admin/letter.html", letter=letter, text=body.get_content() if body else "")
 
 
 def _read(key: str) -> EmailMessage:

@@ -3,7 +3,7 @@
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from arflow import advance, clock
+from arflow import advance
 from arflow.reports import beginnings, days
 from arflow.store import switch
 from arflow.web.carried import local_path
@@ -31,7 +31,6 @@ def page() -> str:
         without_people=beginnings.without_people(connection()),
         begin_in=[str(state) for state in beginnings.BEGIN_IN],
         today=days.today(connection()),
-        is_stepped=clock.read(connection()).day is not None,
         **guard_pages.shown(),
         **shown(looking.look(connection(), settings().engineering)),
     )
