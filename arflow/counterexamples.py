@@ -153,7 +153,7 @@ def _lives(witness: Witness, policy: Policy) -> Iterator[list[Line]]:
     offsets = sorted({0, 1, 2, 5, 9, 16, 31, 46, 61, late - 1, late, late + 1} & set(range(-5, _LONGEST)))
     for amount, promised in product(_amounts(facts, policy), (1, 2)):
         extras = [*_said(facts, amount // promised or 1, policy), *_happened(facts, amount, policy)]
-        begun = [*_account(facts), *_paid_late(facts, policy), *_debt(amount, facts, policy)]
+        begun = [*_account(facts, policy), *_paid_late(facts, policy), *_debt(amount, facts, policy)]
         for days in product(offsets, repeat=len(extras)):
             told = [event for extra, day in zip(extras, days, strict=True) for event in _moved(extra, day)]
             yield sorted([*begun, *told], key=lambda event: (str(event["date"]), str(event.get("time", ""))))
@@ -167,15 +167,21 @@ def _amounts(facts: Facts, policy: Policy) -> list[int]:
     return [one for one in (facts.open_amount, max(most, 1000) + 1) if one > 0]
 
 
-def _account(facts: Facts) -> Iterator[Line]:
+def _account(facts: Facts, policy: Policy) -> Iterator[Line]:
     recorded: dict[str, object] = {name: facts[name] for name in _RECORDED if facts[name]}
     if facts.has_credit_limit:
-        recorded["credit_limit"] = str(facts.credit_limit)
-    attributes = {name.removeprefix("attr_"): value for name, value in facts.attributes.items() if value}
-    if attributes:
-        recorded["attributes"] = attributes
+        recorded["credit_limit"] = money.show(facts.credit_limit, policy.currency)
+    given = {name.removeprefix("attr_"): value for name, value in facts.attributes.items() if value}
+    if given:
+        recorded["attributes"] = {name: _written(value, policy, name) for name, value in given.items()}
     if recorded:
         yield {"date": _BEFORE.isoformat(), "event": "account", **recorded}
+
+
+def _written(value: object, policy: Policy, name: str) -> object:
+    """An attribute as an event has it: amounts in decimals."""
+    is_amount = policy.attributes.get(name) == FactType.AMOUNT
+    return money.show(value, policy.currency) if is_amount and isinstance(value, int) else value
 
 
 def _paid_late(facts: Facts, policy: Policy) -> Iterator[Line]:

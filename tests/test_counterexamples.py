@@ -102,3 +102,20 @@ never:
     (life,) = lives(Request(events=events, policy=policy, until=way.on), DurableRules())
     assert [(EntryKind.PARKED, way.on)] == [(entry.kind, entry.on) for entry in life.entries]
     assert way.on == dt.date(2026, 1, 14) + 3 * _ONE_DAY
+
+
+@pytest.mark.parametrize("asked", ["credit_limit >= 10000.00 and credit_limit < 50000.00", "attr_bond >= 10.00"])
+def test_amounts_of_an_account_are_told_in_its_currency(asked: str) -> None:
+    document = f"""
+policy: p
+currency: USD
+attributes: {{bond: amount}}
+applies_to: {asked}
+rules:
+  - {{id: ring, from: any, when: days_overdue >= 3, to: called, do: [{{call: collections}}], why: Late.}}
+"""
+    policy = load_policy(document, file="policy")
+    (witness,) = witnesses(policy, '"vip" in tags')[:1]
+    way = way_to(witness, policy)
+    assert way is not None
+    assert ("credit_limit: 10000.00" if "credit" in asked else '"bond": "10.00"') in way.in_words

@@ -1,6 +1,7 @@
 """What `explain` and `audit` answer, as text and as JSON with documented fields."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from arflow import money
 from arflow.anchors import Troubles
@@ -51,7 +52,8 @@ def _explanation_lines(found: Explanation) -> Iterator[str]:
         else f"state: {account.state} from the start"
     )
     if account.parked:
-        yield f"parked since {account.parked.at:%Y-%m-%d}: {account.parked.reason}"
+        since = account.parked.at.astimezone(ZoneInfo(found.zone)).date()
+        yield f"parked since {since}: {account.parked.reason}"
     if account.on_hold:
         yield "on hold"
     yield from _decided_lines(found)
