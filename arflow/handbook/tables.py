@@ -47,7 +47,7 @@ _EVENTS: Mapping[str, str] = MappingProxyType(
         "promise_cancelled": "a promise that is off; `id` is the promise's",
         "dispute": "what the customer contests of an invoice; without `amount` all that is open",
         "dispute_closed": "what came of a dispute: `upheld`, `partly_upheld` (with `credit`), `rejected`, `withdrawn`",
-        "contact": "a person's call, e-mail, letter or short message; `direction` is `out` unless given",
+        "contact": "a person's `call`, `email`, `letter` or `sms`; `direction` is `out` unless given",
         "notice_delivered": "a message arrived; `notice` is its template",
         "notice_failed": "a message did not arrive",
         "hold": "the ladder may not climb",
