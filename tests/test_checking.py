@@ -13,7 +13,7 @@ from arflow.errors import Refused
 from arflow.examples import Failure, failures
 from arflow.rules.engine import DurableRules
 from arflow.rules.loader import load_policy, version_of
-from arflow.rules.prove_compile import MOST_MEMORY, prove_compile
+from arflow.rules.prove_compile import MOST_MEMORY, in_own_process, prove_compile
 from arflow.rules.reference import Reference
 
 HEAD = "policy: p\ncurrency: USD\nrules:\n"
@@ -250,3 +250,11 @@ def test_a_check_may_not_take_all_memory() -> None:
     program = f"from arflow.rules.prove_compile import *; limit_memory(); bytearray({2 * MOST_MEMORY})"
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
     assert (1, "MemoryError") == (done.returncode, done.stderr.split()[-1])
+
+
+def test_a_process_of_its_own_is_told_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor the passwords among them: what it looks at is somebody's document. `code` runs what it reads."""
+    monkeypatch.setenv("ARFLOW_SMTP_URL", "smtp://u:secret@h")
+    monkeypatch.setenv("OTHER", "told")
+    said = in_own_process("code", "import os; print([os.environ.get(n) for n in ('ARFLOW_SMTP_URL', 'OTHER')])\n", 30)
+    assert b"[None, 'told']" in said.written

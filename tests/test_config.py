@@ -68,3 +68,9 @@ def test_a_home_that_is_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv(config.HOME, "postgresql://ada:secret@db/arflow")
     with pytest.raises(Refused, match=r"ARFLOW_HOME is a folder, not an address such as `postgresql://\.\.\.`"):
         config.from_environment()
+
+
+def test_no_password_is_in_what_settings_look_like() -> None:
+    url = "scheme://ada:secret@host/1"
+    settings = config.Settings(home=Path("/home"), database_url=url, redis_url=url, smtp_url=url)
+    assert "secret" not in repr(settings)

@@ -34,7 +34,7 @@ class _Text(click.ParamType[str]):
         return text
 
 
-class Count(click.IntRange):
+class Integer(click.IntRange):
     """A whole number within a range; the library would call what is none "not a valid integer range"."""
 
     name = "integer"

@@ -46,12 +46,14 @@ def check(*, file: Path, form: str) -> None:
 
     What is wrong is said a line each, all of it.
     """
-    *others, last = refusals(_text(file), file=str(file), templates=KNOWN) or [None]
-    for refused in others:
-        complain(str(refused))
-    if last is not None:
-        raise last
-    _say_checked(file, checked(file), form)
+    try:
+        read = checked(file)
+    except Refused as refused:
+        *others, last = refusals(_text(file), file=str(file), templates=KNOWN) or (refused,)
+        for other in others:
+            complain(str(other))
+        raise last from None
+    _say_checked(file, read, form)
 
 
 @click.command("test", epilog=examples("arflow policy test trade-us.yaml"))

@@ -9,7 +9,7 @@ import click
 from arflow import anchors, clock, config
 from arflow.audit import verify_all
 from arflow.cli import answers
-from arflow.cli.arguments import DATE, FILE, TEXT, Count, examples, table_format, text_format
+from arflow.cli.arguments import DATE, FILE, TEXT, Integer, examples, table_format, text_format
 from arflow.cli.opened import engineering, opened
 from arflow.cli.output import console, progress, said, show, show_upright
 from arflow.errors import SaysNo
@@ -76,14 +76,14 @@ def report_pipeline(*, as_of: dt.date | None, form: str) -> None:
 @_as_of
 @click.option(
     "--days",
-    type=Count(1, 3660),
+    type=Integer(1, 3660),
     default=measures.DAYS,
     show_default=True,
     help="How many days, ending with the date, are measured.",
 )
 @click.option(
     "--months",
-    type=Count(0, 120),
+    type=Integer(0, 120),
     default=0,
     show_default=True,
     help="Measure also at the ends of so many months before the date.",

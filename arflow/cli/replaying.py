@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from arflow.cli.arguments import DATE, FILE, Count, examples
+from arflow.cli.arguments import DATE, FILE, Integer, examples
 from arflow.cli.output import progress, show
 from arflow.replay import Request, read_policy
 from arflow.rules.prove_compile import prove_compile
@@ -30,7 +30,7 @@ from arflow.sharing import processes_for, replayed
 @click.option("--every-day", is_flag=True, help="Run a pass at every act_at instead of jumping from wake to wake.")
 @click.option(
     "--processes",
-    type=Count(1, 64),
+    type=Integer(1, 64),
     help="How many processes share the work; by default as many as there are cores, for a small file one.",
 )
 def replay(

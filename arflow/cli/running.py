@@ -8,7 +8,7 @@ import click
 from sqlalchemy import Engine
 
 from arflow import clock, config, logs
-from arflow.cli.arguments import Count, examples
+from arflow.cli.arguments import Integer, examples
 from arflow.cli.output import progress
 from arflow.config import Settings
 from arflow.desk import links
@@ -17,12 +17,12 @@ from arflow.stack import sample_company, supervisor
 from arflow.stack.supervisor import Options
 from workers.ending import Stopped
 
-_WORKERS = Count(1, 64)
+_WORKERS = Integer(1, 64)
 _LOOK_SECONDS = 5.0
 
 
 @click.command(epilog=examples("arflow up", "arflow up --demo --speed 2", "arflow up --port 8080"))
-@click.option("--port", type=Count(0, 65535), default=8000, show_default=True, help="The port of the pages.")
+@click.option("--port", type=Integer(0, 65535), default=8000, show_default=True, help="The port of the pages.")
 @click.option("--demo", is_flag=True, help="Fill an empty database with a sample company whose clock runs by itself.")
 @click.option("--speed", type=click.FloatRange(0.2, 86_400), help="How many seconds a day of the demo takes.")
 @click.option("--drain-workers", type=_WORKERS, default=2, show_default=True, help="How many processes decide.")

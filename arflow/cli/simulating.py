@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from arflow import clock
-from arflow.cli.arguments import FILE, Count, examples
+from arflow.cli.arguments import FILE, Integer, examples
 from arflow.cli.opened import engineering, opened
 from arflow.cli.output import on_one_line, progress, show
 from arflow.cli.policy_commands import checked
@@ -32,28 +32,28 @@ _KINDS = (("messages", told.SEND), ("calls", told.CALL), ("steps", told.STEP), (
 @click.argument("file", type=FILE)
 @click.option(
     "--past",
-    type=Count(0, _MOST_DAYS),
+    type=Integer(0, _MOST_DAYS),
     default=trying.PAST,
     show_default=True,
     help="How many days until today are counted; 0 leaves the past out.",
 )
 @click.option(
     "--ahead",
-    type=Count(0, _MOST_DAYS),
+    type=Integer(0, _MOST_DAYS),
     default=trying.AHEAD,
     show_default=True,
     help="How many days after today are looked ahead; 0 leaves that out.",
 )
 @click.option(
     "--accounts",
-    type=Count(1, _MOST_ACCOUNTS),
+    type=Integer(1, _MOST_ACCOUNTS),
     default=trying.ACCOUNTS,
     show_default=True,
     help="On how many accounts it is tried at most.",
 )
 @click.option(
     "--differences",
-    type=Count(0, _MOST_ACCOUNTS),
+    type=Integer(0, _MOST_ACCOUNTS),
     default=trying.DIFFERENCES,
     show_default=True,
     help="How many of the accounts for which it makes a difference are listed.",

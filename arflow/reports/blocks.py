@@ -1,6 +1,6 @@
-"""Long lists of a large company, a block of lines at a time, shared by all who look (`shared`).
+"""Lists for pages: of a large company a block of lines at a time, shared by all who look (`shared`).
 
-Whoever pages through one does not have all of it put in order for each page.
+So whoever pages through one does not have all of it put in order for each page.
 """
 
 from collections.abc import Callable, Hashable
@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from arflow.reports.shared import Shared
+from arflow.reports.shared import Shared, is_large
 
 LINES = 1_000
 """How many lines are read at once; one that is put in order is looked through page by page."""
@@ -41,8 +41,13 @@ class Blocks(Generic[K, B]):
         self._read = read
         self._shared = Shared(self._block, most_kept=_MOST_KEPT)
 
-    def ask(self, connection: Connection, key: K, offset: int) -> Part[B] | None:
-        """The block in which the line number `offset` of a list stands; None while it is still being worked out."""
+    def ask(self, connection: Connection, key: K, offset: int, limit: int) -> Part[B] | None:
+        """What has `limit` lines of a list from the line number `offset` on; None while it is being worked out.
+
+        Of a large company that is a block with more of them, on either side.
+        """
+        if not is_large(connection):
+            return Part(block=self._read(connection, key, offset, limit), place=0, age=0.0)
         first = offset // LINES * LINES
         told = self._shared.ask_within(connection, (key, first), PATIENCE)
         return None if told is None else Part(block=told.lines[0], place=offset - first, age=told.age)

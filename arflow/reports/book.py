@@ -71,9 +71,7 @@ def flow_shown(connection: Connection, start: dt.date, until: dt.date) -> Told[t
 
 def behind_shown(connection: Connection, asked: Asked, offset: int, limit: int) -> Told[Behind] | None:
     """A part of a list, for a page; None while it is still being worked out."""
-    if not is_large(connection):
-        return Told(lines=[behind(connection, asked, offset=offset, limit=limit)])
-    part = _lists.ask(connection, asked, offset)
+    part = _lists.ask(connection, asked, offset, limit)
     if part is None:
         return None
     found = Behind(lines=part.block.lines[part.place :][:limit], totals=part.block.totals)

@@ -42,7 +42,7 @@ from arflow.store.rows import (
     gone,
     parked_row,
 )
-from arflow.store.together import Rows
+from arflow.store.together import Rows, named
 
 _READ_ORDER: Mapping[Table, tuple[str, ...]] = MappingProxyType(
     {
@@ -156,7 +156,12 @@ def lock(connection: Connection, ids: Sequence[str]) -> list[str]:
 
 def listed(ids: Sequence[str]) -> Select[Any]:
     """`ids` as a subquery, so that one parameter carries them all: as JSON, which is made faster than an array."""
-    return select(_texts_of(bindparam(None, json.dumps(list(ids)), type_=Text)))
+    return select(_texts_of(bindparam(None, as_json(ids), type_=Text)))
+
+
+def as_json(ids: Sequence[str]) -> str:
+    """`ids` as the parameter of `asked`, and of `listed`."""
+    return json.dumps(list(ids))
 
 
 def _texts_of(document: BindParameter[str]) -> ColumnElement[str]:
@@ -165,7 +170,7 @@ def _texts_of(document: BindParameter[str]) -> ColumnElement[str]:
 
 def load(connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
     """The accounts `ids`, as they stand."""
-    answers = together.ask(connection, _everything(), {"ids": json.dumps(list(ids))})
+    answers = together.ask(connection, _everything(), {"ids": as_json(ids)})
     return stored_of(answers[0], dict(zip(PARTS, answers[1:], strict=True)))
 
 
@@ -176,14 +181,12 @@ def _everything() -> str:
 
 def stored_of(own: Rows, parts: Mapping[Table, Rows]) -> dict[str, Stored]:
     """Accounts made of their `own_rows`, and of what `parts_of` each table says of them."""
-    names = [column.name for column in tables.account.columns]
     sorted_out: dict[str, Parts] = defaultdict(lambda: Parts(**{table.name: [] for table in PARTS}))
     for table, rows in parts.items():
         part = attrgetter(table.name)
         for row in rows:
             part(sorted_out[row[0]]).append(row)
-    found = (dict(zip(names, row, strict=True)) for row in own)
-    return {row["id"]: _stored(row, sorted_out[row["id"]]) for row in found}
+    return {row["id"]: _stored(row, sorted_out[row["id"]]) for row in named(tables.account.columns.keys(), own)}
 
 
 def asked() -> Select[Any]:

@@ -5,53 +5,35 @@ is copied PostgreSQL reads once, a document twice; but a copy knows no conflict 
 stand as base64, and instants are those of UTC: of others a document has no more than the minutes of their offset.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, partial
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any
 
 from psycopg import Cursor, DataError
-from sqlalchemy import JSON, Connection, Engine, LargeBinary, Table, TextClause, event, text
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import JSON, Connection, LargeBinary, Table, TextClause, text
 
+from arflow.store.database import DIALECT, OWN_WAY
 from arflow.store.jsontext import document_of
 
 Row = dict[str, Any]
-_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
 
 
 def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Write new rows, all of which have the columns of the first; what they leave out gets its default."""
     if rows:
         columns = tuple(rows[0])
-        connection.execute(_copy(table, columns), execution_options={_COPIED: _values(table, columns, rows)})
+        way = partial(_copy_in, rows=_values(table, columns, rows))
+        connection.execute(_copy(table, columns), execution_options={OWN_WAY: way})
 
 
-class _Execution(Protocol):
-    """What SQLAlchemy knows of a statement that it is about to execute."""
-
-    execution_options: Mapping[str, Any]
-
-
-@event.listens_for(Engine, "do_execute")
-def _copy_in(cursor: Cursor[Any], statement: str, _: object, execution: _Execution) -> bool:
-    """Hand a statement of `insert` over with its rows; gives whether it was such a one.
-
-    SQLAlchemy asks before it executes any statement. So an error in the rows is one of its own, as for all others.
-    """
-    rows: Iterable[Sequence[Any]] | None = execution.execution_options.get(_COPIED)
-    if rows is None:
-        return False
+def _copy_in(cursor: Cursor[Any], statement: str, _: object, rows: Iterable[Sequence[Any]]) -> None:
     try:
         with cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
     except UnicodeError as error:  # a text that is none: as the database says it of texts that it is sent
         raise DataError(str(error)) from error
-    return True
-
-
-_COPIED = "copied"
 
 
 @cache
@@ -137,7 +119,7 @@ def _source(table: Table, columns: Sequence[str]) -> str:
 
 
 def _type(table: Table, column: str) -> str:
-    return "text" if _is_bytes(table, column) else str(table.c[column].type.compile(dialect=_DIALECT))
+    return "text" if _is_bytes(table, column) else str(table.c[column].type.compile(dialect=DIALECT))
 
 
 def _listed(columns: Sequence[str]) -> str:

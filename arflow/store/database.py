@@ -1,9 +1,10 @@
 """Opens the database: checks first, touches nothing that is not ours, and changes no schema."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy import (
@@ -32,6 +33,11 @@ OLDEST = 150000
 _RESTORING = "arflow_restoring"
 """A table that is there while a backup is being restored; no backup holds it."""
 
+_DRIVER = "postgresql+psycopg"
+
+DIALECT = make_url(f"{_DRIVER}://").get_dialect()()
+"""How this PostgreSQL and its driver are spoken to, for what is written before there is a connection."""
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 """Where Alembic finds them; each file is called as its version is, and what it does."""
 
@@ -58,9 +64,7 @@ def connect(url: str) -> Engine:
         raise DatabaseRefused("the database URL cannot be read; write an @ of the password as %40")
     if parsed.get_backend_name() != "postgresql":
         raise DatabaseRefused(f"arflow keeps its data in PostgreSQL only, not in {parsed.get_backend_name()}")
-    engine = create_engine(
-        parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, json_deserializer=msgspec.json.decode
-    )
+    engine = create_engine(parsed.set(drivername=_DRIVER), pool_pre_ping=True, json_deserializer=msgspec.json.decode)
     event.listen(engine, "connect", _prepare)
     try:
         with engine.connect() as connection:
@@ -72,6 +76,28 @@ def connect(url: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+class _Execution(Protocol):
+    """What SQLAlchemy knows of a statement that it is about to execute."""
+
+    execution_options: Mapping[str, Any]
+
+
+@event.listens_for(Engine, "do_execute")
+def _in_its_own_way(cursor: object, statement: str, given: object, execution: _Execution) -> bool:
+    """Hand a statement that has a way of its own to the driver in that way; gives whether it has one.
+
+    SQLAlchemy asks before it executes any statement. So an error in it is one of its own, as for all others.
+    """
+    way: Callable[[object, str, object], None] | None = execution.execution_options.get(OWN_WAY)
+    if way is not None:
+        way(cursor, statement, given)
+    return way is not None
+
+
+OWN_WAY = "own_way"
+"""The option of a statement that names its way: a function of the driver's cursor, the statement and its parameters."""
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from arflow.store import bulk, tables
 from arflow.store.accounts import asked, listed
 from arflow.store.jsontext import text_of
 from arflow.store.rows import Row
-from arflow.store.together import Rows
+from arflow.store.together import Rows, named
 
 
 class StoredEvent(Struct, frozen=True, kw_only=True):
@@ -109,8 +109,7 @@ def pending() -> Select[Any]:
 
 def pending_of(rows: Rows) -> dict[str, list[StoredEvent]]:
     """What the rows of `pending` say, account by account."""
-    names = [column.name for column in tables.event.columns]
-    return _by_account(dict(zip(names, row, strict=True)) for row in rows)
+    return _by_account(named(tables.event.columns.keys(), rows))
 
 
 def next_pending() -> Select[Any]:

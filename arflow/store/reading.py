@@ -1,7 +1,6 @@
 """What a transaction reads of the accounts that it lives: how they stand, and what they have not lived through yet."""
 
 import datetime as dt
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -70,17 +69,18 @@ def load(connection: Connection, ids: Sequence[str], upto: dt.date, *, everybody
     No rule looks at people: unless `everybody` is wanted they are read only where an event may give an account others.
     """
     parts = tuple(table for table in PARTS if everybody or table is not tables.person)
-    given = {"ids": json.dumps(list(ids)), "upto": upto}
-    waiting, ahead, own, *rows = together.ask(connection, _queries(parts), given)
-    pending, found = events.pending_of(waiting), dict(zip(parts, rows, strict=False))
+    given = {"ids": accounts.as_json(ids), "upto": upto}
+    waiting, ahead, own, *rest = together.ask(connection, _queries(parts), given)
+    rows, now = rest[: len(parts)], rest[len(parts) :]
+    pending, found = events.pending_of(waiting), dict(zip(parts, rows, strict=True))
     if pending and not everybody:
-        people = {"ids": json.dumps(sorted(pending))}
+        people = {"ids": accounts.as_json(sorted(pending))}
         (found[tables.person],) = together.ask(connection, _queries_of_people(), people)
     return Read(
         stored=accounts.stored_of(own, found),
         pending=pending,
         later=events.next_of(ahead),
-        present=_present_of(rows[len(parts) :]),
+        present=_present_of(now),
     )
 
 

@@ -4,21 +4,20 @@ They go through the driver's pipeline, in the transaction that SQLAlchemy has be
 that whoever listens hears them, and their errors are its own. They may not be changes, and answers are plain tuples.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from psycopg import Cursor
-from sqlalchemy import Connection, Engine, Select, event
-from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy import Connection, Select
+
+from arflow.store.database import DIALECT, OWN_WAY
 
 Rows = list[tuple[Any, ...]]
 Record = TypeVar("Record")
 
 APART = "\n;\n"
 """What stands between two questions."""
-
-_DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
-_TOGETHER = "together"
 
 
 def written(*queries: Select[Any]) -> str:
@@ -27,7 +26,7 @@ def written(*queries: Select[Any]) -> str:
 
 
 def _one(query: Select[Any]) -> str:
-    compiled = query.compile(dialect=_DIALECT)
+    compiled = query.compile(dialect=DIALECT)
     own = [name for name, value in compiled.params.items() if value is not None]
     if own:
         raise ValueError(f"a query that is asked with others has values of its own: {', '.join(own)}")
@@ -37,30 +36,23 @@ def _one(query: Select[Any]) -> str:
 def ask(connection: Connection, queries: str, given: Mapping[str, object]) -> list[Rows]:
     """The rows of each of the `written` queries."""
     answers: list[Rows] = []
-    connection.exec_driver_sql(queries, dict(given), execution_options={_TOGETHER: answers})
+    connection.exec_driver_sql(queries, dict(given), execution_options={OWN_WAY: partial(_ask, answers=answers)})
     return answers
 
 
+def named(names: Sequence[str], rows: Rows) -> Iterator[dict[str, Any]]:
+    """The rows of a query that asks for columns of these names, by name."""
+    return (dict(zip(names, row, strict=True)) for row in rows)
+
+
 def records(made: Callable[..., Record], query: Select[Any], rows: Rows) -> list[Record]:
-    """What is `made` of the rows of a query, by the names of its columns."""
-    names = [column.name for column in query.selected_columns]
-    return [made(**dict(zip(names, row, strict=True))) for row in rows]
+    """What is `made` of the rows of a query."""
+    return [made(**row) for row in named(query.selected_columns.keys(), rows)]
 
 
-class _Execution(Protocol):
-    """What SQLAlchemy knows of a statement that it is about to execute."""
-
-    execution_options: Mapping[str, Any]
-
-
-@event.listens_for(Engine, "do_execute")
-def _ask(cursor: Cursor[Any], statement: str, given: Mapping[str, object], execution: _Execution) -> bool:
-    """Send all the questions, then read; gives whether this was a statement of `ask`."""
-    answers: list[Rows] | None = execution.execution_options.get(_TOGETHER)
-    if answers is None:
-        return False
+def _ask(cursor: Cursor[Any], statement: str, given: Mapping[str, object], answers: list[Rows]) -> None:
+    """Send all the questions, then read."""
     connection = cursor.connection
     with connection.pipeline():
         asked = [connection.cursor().execute(one, given) for one in statement.split(APART)]
         answers += [one.fetchall() for one in asked]
-    return True

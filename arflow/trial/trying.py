@@ -92,7 +92,7 @@ class _Two:
     since: dt.date | None
     """The day on which the first event became known."""
 
-    def past(self, days: int) -> "Asked":
+    def past(self, days: int) -> Asked:
         """What happened in so many days until today, asked of no account yet; not before there is a past."""
         start = self.now.today - dt.timedelta(days=days - 1)
         if self.since is not None and self.since <= self.now.today:
@@ -108,7 +108,7 @@ class _Two:
             ),
         )
 
-    def ahead(self, days: int) -> "Asked":
+    def ahead(self, days: int) -> Asked:
         """What happens today and in so many days after, asked of no account yet."""
         until = self.now.today + dt.timedelta(days=days)
         return Asked(

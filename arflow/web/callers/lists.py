@@ -22,7 +22,6 @@ from arflow.desk.worklist import Place, Which, Worklist
 from arflow.outlook import Outlook
 from arflow.recording import Assigned
 from arflow.reports.blocks import Blocks
-from arflow.reports.shared import is_large
 from arflow.vocabulary import Facts
 from arflow.web.forms import Reading
 from arflow.web.pages import Pages
@@ -116,11 +115,8 @@ _of_all = Blocks(_put_in_order)
 
 def _whole_shown(currency: str, offset: int, limit: int, *, is_overdue: bool) -> tuple[Worklist, float]:
     """A part of all accounts, and how many seconds ago that was their order. Raises _Underway while nobody knows it."""
-    if not is_large(connection()):
-        now = clock.read(connection())
-        which = _narrowed(worklist.everything(), now, is_overdue=is_overdue)
-        return _reading(which, now)(currency, offset, limit)
-    part = _of_all.ask(connection(), _Whole(user=current_user(), is_overdue=is_overdue, currency=currency), offset)
+    whole = _Whole(user=current_user(), is_overdue=is_overdue, currency=currency)
+    part = _of_all.ask(connection(), whole, offset, limit)
     if part is None:
         raise _Underway
     return replace(part.block, places=part.block.places[part.place :][:limit]), part.age
