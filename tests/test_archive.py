@@ -293,7 +293,8 @@ def test_a_letter_that_is_repeated_meanwhile_keeps_its_new_words(lived: Engine, 
         holding.execute("BEGIN IMMEDIATE")  # what is read cannot be kept until this is over
         moving = pool.submit(_moved, lived, file)
         with lived.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            reads = text("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'")
+            here = "FROM pg_stat_activity WHERE datname = current_database()"  # tests share a server
+            reads = text(f"SELECT count(*) {here} AND state = 'idle in transaction'")
             until(lambda: connection.execute(reads).scalar_one() == 1, PATIENCE)
             connection.execute(_AGAIN)
         holding.rollback()

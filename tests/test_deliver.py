@@ -775,6 +775,17 @@ def test_a_person_sees_what_failed_and_tries_it_again(book: Callable[..., Engine
         assert [] == deliver.failed(connection)
 
 
+def test_what_failed_last_comes_first(book: Callable[..., Engine], folder: Mail) -> None:
+    """An old letter that was tried for days is news as well."""
+    engine = book(2, email="")
+    deliver_batch(engine, folder)
+    with engine.begin() as connection:
+        before = message.c.settled_at - text("interval '1 day'")
+        connection.execute(update(message).where(message.c.account_id == "A1").values(settled_at=before))
+    with engine.connect() as connection:
+        assert ["A0", "A1"] == [shown.account for shown in deliver.failed(connection)]
+
+
 def test_only_what_failed_is_tried_again(book: Callable[..., Engine], folder: Mail) -> None:
     engine = book()
     for number in (1, 99):

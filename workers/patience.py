@@ -1,5 +1,8 @@
 """How a process waits for a server that is away."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -12,7 +15,22 @@ from workers.ending import Ending
 FIRST, LONGEST = 0.25, 2.0
 
 AWAY = (*queues.Unreachable, DBAPIError, DatabaseRefused)
-"""What is raised while PostgreSQL or Redis is away. It is logged and tried again, for ever."""
+"""What may be raised while PostgreSQL or Redis is away; an error of the database's can be a mistake of ours as well."""
+
+
+def require_away(error: BaseException) -> None:
+    """Raise an error of the database that is a mistake of ours; what is away, or was just written, is tried again."""
+    if isinstance(error, DBAPIError) and database.trouble(error) is None:
+        raise error
+
+
+@contextmanager
+def unless_away() -> Iterator[None]:
+    """What is not done because a server is away is left for the next time."""
+    try:
+        yield
+    except AWAY as error:
+        require_away(error)
 
 
 class Backoff:
@@ -22,7 +40,8 @@ class Backoff:
         self._ending, self._next = ending, FIRST
 
     def away(self, error: BaseException) -> None:
-        """Say what is away, and wait."""
+        """Say what is away, and wait. Raises `error` when nothing is: whoever watches this process is to see that."""
+        require_away(error)
         log(__name__).warning("away, trying again", seconds=self._next, **failure(error))
         self._ending.wait(self._next)
         self._next = min(LONGEST, self._next * 2)

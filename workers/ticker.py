@@ -19,7 +19,7 @@ from arflow.logs import failure, log
 from arflow.store import database, waiting
 from workers import entry
 from workers.entry import Process
-from workers.patience import AWAY, Backoff, reached
+from workers.patience import AWAY, Backoff, reached, require_away
 
 SECONDS, BUSY_SECONDS = 1.0, 0.5
 """How long from one look to the next, without and with work."""
@@ -85,6 +85,7 @@ class Anchoring:
         try:
             anchors.write(self._engine, self._home, only_when_due=True)
         except (*AWAY, OSError) as error:  # `arflow status` says that there is none, and the next look tries again
+            require_away(error)
             log(__name__).warning("no anchor was written", **failure(error))
 
 

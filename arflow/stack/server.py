@@ -5,7 +5,6 @@ import socket
 import sys
 import threading
 import time
-from contextlib import suppress
 
 from sqlalchemy import Engine
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
@@ -19,7 +18,7 @@ from arflow.web.key import of_home
 from workers import entry
 from workers.ending import Ending
 from workers.entry import Process
-from workers.patience import AWAY, reached
+from workers.patience import reached, unless_away
 
 THREADS = 8
 LOOK_SECONDS = 5.0
@@ -96,7 +95,7 @@ def _keep_figures(engine: Engine, ending: Ending) -> None:
     """Work out behind the pages what takes long to add up, so that nobody waits for it; until told to end."""
     begins = True
     while not ending.is_told():
-        with suppress(*AWAY):  # the pages say so, and the next look tries again
+        with unless_away():  # the pages say so, and the next look tries again
             book.keep_ready(engine, begins=begins)
             begins = False
         ending.wait(LOOK_SECONDS)

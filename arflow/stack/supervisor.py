@@ -26,7 +26,7 @@ from arflow.stack.locks import Locks
 from arflow.stack.places import Places
 from arflow.store import database, migrating
 from workers.ending import Ending
-from workers.patience import AWAY
+from workers.patience import unless_away
 
 ADDRESS = "127.0.0.1"
 LOOK_SECONDS, END_SECONDS, SERVERS_END_SECONDS = 0.2, 10.0, 40.0
@@ -201,11 +201,9 @@ class _Run:
                 happened = child.look()
                 if happened:
                     tell(happened)
-            try:
+            with unless_away():  # whoever needs it says so
                 for line in look():
                     tell(line)
-            except AWAY as error:
-                log(__name__).warning("the database is away", **failure(error))
 
     @staticmethod
     def _end(children: Sequence[Child], seconds: float) -> None:

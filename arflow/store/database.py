@@ -131,7 +131,8 @@ def trouble(error: DBAPIError) -> ArflowError | None:
         return Conflict(
             f"somebody else wrote the same at the same time, nothing was changed; repeat it ({_said(error)})"
         )
-    if state.startswith(_OUTSIDE) or (not state and isinstance(error, OperationalError)):
+    is_cut_off = error.connection_invalidated or (not state and isinstance(error, OperationalError))
+    if is_cut_off or state.startswith(_OUTSIDE):
         return DatabaseRefused(f"the database gave up, what was not committed is not there: {_said(error)}")
     return None
 

@@ -193,8 +193,8 @@ message = Table(
     CheckConstraint(f"status IN ({_listed(MESSAGE_STATUSES)})", name="status"),
     CheckConstraint("(settled_at IS NULL) = (status IN ('queued', 'sending'))", name="settled"),
     CheckConstraint("(leased_until IS NULL) = (status <> 'sending')", name="leased"),
-    Index("ix_message_unsettled", "not_before", postgresql_where=text("settled_at IS NULL")),
-    Index("ix_message_failed", "id", postgresql_where=text("status = 'failed'")),
+    Index("ix_message_unsettled", "not_before", "id", postgresql_where=text("settled_at IS NULL")),
+    Index("ix_message_failed", "settled_at", "id", postgresql_where=text("status = 'failed'")),
     comment="The outbox: what is to be handed over. The row is there in the transaction that decided it.",
 )
 

@@ -168,5 +168,6 @@ def queue_again(connection: Connection, number: int, error: str) -> bool:
 
 def failed(connection: Connection, limit: int) -> Sequence[Any]:
     """The rows of the messages that failed last, the latest first."""
-    query = select(message).where(message.c.status == "failed").order_by(message.c.id.desc()).limit(limit)
-    return connection.execute(query).all()
+    query = select(message).where(message.c.status == "failed")
+    latest = query.order_by(message.c.settled_at.desc(), message.c.id.desc())
+    return connection.execute(latest.limit(limit)).all()
