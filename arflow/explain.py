@@ -18,12 +18,13 @@ from arflow.clock import Now
 from arflow.desk.outcomes import FLAGGED
 from arflow.errors import Refused, SaysNo
 from arflow.life.life import Life, reading
+from arflow.life.passes import NO_POLICY
 from arflow.life.records import Entry, EntryKind, Part
 from arflow.life.spending import repeat_ends
 from arflow.machines.stepping import refusal
 from arflow.rules.calendar import ONE_DAY, instant
 from arflow.rules.decide import Situation, held_back
-from arflow.rules.expressions import All, Any, Comparison, Expression, Not, compare, comparisons
+from arflow.rules.expressions import All, Any, Comparison, Expression, Not, compare
 from arflow.rules.policy import Policy, Rule
 from arflow.store import journal, policies
 from arflow.vocabulary import Facts, FactValue
@@ -37,7 +38,7 @@ _TELLING = (EntryKind.STEP, EntryKind.EFFECT, EntryKind.PARKED)
 
 @dataclass(frozen=True, kw_only=True)
 class Clause:
-    """One comparison, the value it met, and whether it was true."""
+    """One comparison as it is wanted, behind a `not` the other way round; the value it met, and whether that was so."""
 
     text: str
     value: str
@@ -125,7 +126,9 @@ def explained(connection: Connection, account: str, at: dt.date | None, engineer
 
 def explain(life: Life, at: dt.datetime, last_step: Entry | None, deciding: Policy | None) -> Explanation:
     """Explain the account of `life`, which has been lived through `at`; `deciding` is the version of `last_step`."""
-    policy, account = life.policy, life.account
+    account = life.account
+    has_none = account.parked is not None and account.parked.reason == NO_POLICY
+    policy = None if has_none else life.policy
     return Explanation(
         account=account,
         at=at,
@@ -167,12 +170,32 @@ def _deciding_clauses(step: Entry | None, policy: Policy | None) -> tuple[Clause
 
 
 def _clauses(when: Expression, facts: Facts, policy: Policy) -> tuple[Clause, ...]:
-    return tuple(_clause(clause, facts, policy) for clause in comparisons(when))
+    return tuple(_clause(clause, facts, policy, wanted=wanted) for clause, wanted in _wanted(when, wanted=True))
 
 
-def _clause(clause: Comparison, facts: Facts, policy: Policy) -> Clause:
+def _wanted(when: Expression, *, wanted: bool) -> Iterator[tuple[Comparison, bool]]:
+    """Every clause of `when`, each with what it has to be for `when` to be as `wanted`."""
+    match when:
+        case Not():
+            yield from _wanted(when.part, wanted=not wanted)
+        case Comparison():
+            yield when, wanted
+        case All() | Any():
+            for part in when.parts:
+                yield from _wanted(part, wanted=wanted)
+
+
+def _clause(clause: Comparison, facts: Facts, policy: Policy, *, wanted: bool) -> Clause:
     value = facts[clause.fact]
-    return Clause(text=clause.text, value=shown(clause.fact, value, policy), true=compare(clause, value))
+    return Clause(
+        text=_written(clause, wanted=wanted),
+        value=shown(clause.fact, value, policy),
+        true=compare(clause, value) is wanted,
+    )
+
+
+def _written(clause: Comparison, *, wanted: bool) -> str:
+    return clause.text if wanted else f"not {clause.text}"
 
 
 def shown(fact: str, value: FactValue, policy: Policy) -> str:
@@ -251,7 +274,7 @@ def _failing(when: Expression, facts: Facts, *, wanted: bool) -> list[tuple[Comp
 
 def _told(clause: Comparison, facts: Facts, policy: Policy, *, wanted: bool) -> str:
     value = shown(clause.fact, facts[clause.fact], policy)
-    return f"{'' if wanted else 'not '}{clause.text} ({clause.fact} is {value})"
+    return f"{_written(clause, wanted=wanted)} ({clause.fact} is {value})"
 
 
 # --- what comes next -------------------------------------------------------------------------------------------------

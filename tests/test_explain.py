@@ -12,7 +12,7 @@ from arflow.accounts.entries import Account
 from arflow.accounts.events import Event, parse
 from arflow.accounts.timeline import timeline
 from arflow.evolving import evolve
-from arflow.explain import Next, end_of, explain, failing, foresee, sentence
+from arflow.explain import Explanation, Next, end_of, explain, failing, foresee, sentence
 from arflow.life.life import Life
 from arflow.life.lives import live
 from arflow.life.records import EntryKind, World
@@ -199,9 +199,9 @@ def test_what_is_named_is_false_and_the_rule_fires_once_it_is_true() -> None:
         assert holds(when, _facts_of(truths)), (seed, because)
 
 
-def _because(lines: list[dict[str, object]], rules: str, until: str) -> dict[str, str]:
-    """Why each rule of the state does not act at the end of a day, or nothing where it does."""
-    policy = load_policy(f"policy: p\ncurrency: USD\ncatch_up: jump\nrules:\n{rules}", file="test")
+def _found(lines: list[dict[str, object]], rules: str, until: str, more: str = "") -> Explanation:
+    """The explanation at the end of a day, under a policy of these rules."""
+    policy = load_policy(f"policy: p\ncurrency: USD\n{more}catch_up: jump\nrules:\n{rules}", file="test")
     day = dt.date.fromisoformat(until)
     life = live(
         Account(id="A", currency="USD"),
@@ -209,7 +209,12 @@ def _because(lines: list[dict[str, object]], rules: str, until: str) -> dict[str
         World(policies=(policy,), evaluator=Reference()),
         day,
     ).life
-    return {rule.rule: rule.because for rule in explain(life, end_of(life, day), None, None).rules}
+    return explain(life, end_of(life, day), None, None)
+
+
+def _because(lines: list[dict[str, object]], rules: str, until: str) -> dict[str, str]:
+    """Why each rule of the state does not act at the end of a day, or nothing where it does."""
+    return {rule.rule: rule.because for rule in _found(lines, rules, until).rules}
 
 
 OWED: dict[str, object] = {"event": "invoice", "id": "I", "amount": "50.00", "due": "2026-01-05"}
@@ -226,6 +231,26 @@ def test_no_rule_of_a_parked_account_would_act() -> None:
     assert {"settled", "late", "later"} == set(because)
     assert "overdue" in because["settled"]
     assert ("the account is parked", "days_overdue >= 9 (days_overdue is 2)") == (because["late"], because["later"])
+
+
+def test_an_account_that_no_policy_applies_to_any_more_is_told_of_none() -> None:
+    """By its rules nothing is decided, though its days are still counted as that policy had it."""
+    rules = "  - {id: later, from: current, when: days_overdue >= 9, to: reminded, why: So.}\n"
+    left: dict[str, object] = {"event": "tag", "tag": "sold", "date": "2026-01-08"}
+    found = _found([OWED, left], rules, "2026-01-09", 'applies_to: not "sold" in tags\n')
+    assert found.account.policy_version
+    assert (None, None, ()) == (found.policy, found.facts, found.rules)
+
+
+def test_what_a_rule_says_behind_a_not_is_told_with_it() -> None:
+    rules = """
+  - {id: later, from: current, when: 'days_overdue >= 1 and not (on_hold or "vip" in tags)', to: reminded, why: So.}
+"""
+    tagged: dict[str, object] = {"event": "tag", "tag": "vip"}
+    (rule,) = _found([OWED, tagged], rules, "2026-01-07").rules
+    assert [("days_overdue >= 1", True), ("not on_hold", True), ('not "vip" in tags', False)] == [
+        (clause.text, clause.true) for clause in rule.clauses
+    ]
 
 
 def test_an_act_that_repeats_says_from_when_on() -> None:

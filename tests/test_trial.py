@@ -342,7 +342,22 @@ def test_accounts_that_it_would_park_are_counted_with_the_reason(lived: Engine) 
         assert question is not None
         assert ["no policy"] == [one.name for one in question.parked]
         assert (0, made.accounts) == (question.parked[0].now, question.parked[0].tried)
-        assert sum(one.tried for one in question.counts if one.kind == PARKED) >= made.accounts
+    assert made.ahead is not None
+    assert sum(one.tried for one in made.ahead.counts if one.kind == PARKED) >= made.accounts
+
+
+def test_who_was_parked_before_is_no_news(engine: Engine, tmp_path: Path) -> None:
+    """A version that stands for the active one parks nobody; those who stand still are told of at the end."""
+    nobody = POLICY.replace("currency: USD", 'currency: USD\napplies_to: country == "XX"')
+    step(engine, FIRST_DAY)
+    activate(engine, load_policy(nobody, file="nobody"))
+    take_in(engine, write_events(tmp_path / "e.jsonl", [line for line in LEDGER if line["account"] != "E"]))
+    step(engine, FIRST_DAY + 9 * _ONE_DAY)
+    made = trial_of(engine, load_policy(nobody.replace('"XX"', '"YY"'), file="other"), past=3)
+    for question in (made.past, made.ahead):
+        assert question is not None
+        assert [("no policy", made.accounts, made.accounts)] == [(p.name, p.now, p.tried) for p in question.parked]
+        assert [] == [one for one in question.counts if one.kind == PARKED]
 
 
 def test_an_attribute_of_another_type_parks_its_account(lived: Engine) -> None:

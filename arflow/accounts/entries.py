@@ -267,6 +267,11 @@ class Parked(Struct, frozen=True, kw_only=True):
     rule: str | None = None
     to: str | None = None
 
+    def since(self, earlier: "Parked") -> "Parked":
+        """This one, which follows on `earlier`; for the same reason it has stood still ever since that."""
+        same = replace(self, at=earlier.at)
+        return same if same == earlier else self
+
 
 @dataclass(frozen=True, kw_only=True)
 class Account:

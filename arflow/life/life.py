@@ -275,13 +275,16 @@ class Life:
     def _cause(self, now: dt.datetime, cause: str, forced: Event | None = None, actor: str = "") -> None:
         here = self._here
         here.stand_at(now)
-        if here.account.parked is not None:
+        was = here.account.parked
+        if was is not None:
             here.account = evolve(here.account, parked=None)
         here.actor = actor
         if forced is not None:
             here.actor, here.reason = forced.text("actor") or actor, forced.text("reason")
         passes.run_pass(here, now, cause, State(forced.text("to")) if forced else None)
         here.actor = here.reason = ""
+        if was is not None and here.account.parked is not None:
+            here.account = evolve(here.account, parked=here.account.parked.since(was))
         self._go_on(now, cause)
 
     # --- events -------------------------------------------------------------------------------------------------------

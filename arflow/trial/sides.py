@@ -12,6 +12,7 @@ from arflow import money
 from arflow.advance import is_its_own
 from arflow.life.life import Life
 from arflow.life.records import Entry, EntryKind
+from arflow.rules.calendar import instant
 from arflow.store import accounts
 from arflow.trial.told import PARKED, STEP, Count, Differing, Happening, Question, Standing, in_order
 from arflow.vocabulary import State
@@ -108,6 +109,8 @@ class Asked:
 
     def _kept(self, life: Life) -> _Seen:
         account, found = life.account, [_happening(entry) for entry in life.entries if entry.kind in _TOLD]
+        if account.parked and account.parked.at < instant(life.zone(), self.start, dt.time(0)):
+            found = [one for one in found if one.kind != PARKED]  # each cause says again that it is as it was before
         if self.is_past:
             found = [one for one in found if one.on >= self.start]
         return _Seen(

@@ -174,6 +174,21 @@ def test_what_a_guard_keeps_back_leaves_once_another_policy_has_the_account() ->
         assert [("2026-01-06", "first"), ("2026-01-07", "second")] == effects(life)
 
 
+def test_who_is_parked_for_the_same_reason_is_so_since_the_first_time() -> None:
+    """Each cause looks at it anew and says so; it has stood still all the same."""
+    rules = policy({"from": "current", "when": "days_overdue >= 1", "to": "resolved"})
+    owed = {"event": "invoice", "id": "I1", "amount": "50.00", "due": "2026-01-05"}
+    life = living(part("2026-01-06", "12:00", owed), rules=rules)
+    for day in ("09", "12"):
+        life.absorb([part(f"2026-01-{day}", "12:00", {"event": "contact", "channel": "call", "outcome": "call_back"})])
+    assert life.account.parked is not None
+    assert utc("2026-01-06T12:00") == life.account.parked.at
+    assert [6, 9, 12] == [entry.at.day for entry in life.entries if entry.kind is EntryKind.PARKED]
+    life.absorb([part("2026-01-13", "12:00", {"event": "forced", "to": "called", "reason": "so", "actor": "lena"})])
+    assert life.account.parked is not None
+    assert utc("2026-01-13T12:00") == life.account.parked.at
+
+
 def test_while_nothing_is_overdue_by_the_policys_day_no_episode_is_told_of() -> None:
     """A policy whose day begins sooner has begun one; the other one, which gets the account, asks by its own day."""
     first = policy(
