@@ -14,6 +14,7 @@ LARGEST = 10**15 - 1
 """The largest amount, in minor units, that one entry may have; sums stay far inside a signed 64-bit integer."""
 
 _DECIMAL = re.compile(r"(-?)(\d{1,16})(?:\.(\d{1,8}))?", re.ASCII)
+_THOUSANDS = re.compile(r"\d{3}(?:\.\d+)?", re.ASCII)
 _HUGE = re.compile(r"-?[1-9]\d{16,}(?:\.\d*)?", re.ASCII)
 
 
@@ -51,6 +52,14 @@ def _no_amount(text: str) -> Refused:
 
 def _too_large(text: str, currency: str) -> Refused:
     return Refused(f"`{text[:40]}` is larger than arflow keeps ({show(LARGEST, currency)})")
+
+
+def mended(before: str, rest: str, *, by: str) -> str:
+    """How to write a number of which `before` and `rest` were cut apart `by` a comma or a space; ends a refusal."""
+    if _THOUSANDS.fullmatch(rest):
+        return f"; write `{before}{rest}`, without thousands marks"
+    is_decimal = by == "," and rest.isdigit() and "." not in before
+    return f"; write `{before}.{rest}`, with a point" if is_decimal else ""
 
 
 def show(minor: int, currency: str) -> str:

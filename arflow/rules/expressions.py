@@ -70,7 +70,6 @@ _MEANT: Mapping[str, str] = MappingProxyType(
 """What to write instead of what other languages, and word processors, have."""
 _TURNED: Mapping[str, str] = MappingProxyType({"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="})
 _WORDS = ("and", "or", "not", "in")
-_THOUSANDS = re.compile(r"[0-9]{3}(\.[0-9]+)?")
 _MAX_DEPTH = 50
 _MAX_LENGTH = 20_000
 _MAX_DIGITS = 16
@@ -149,13 +148,14 @@ class _Parser:
 
     def _unexpected(self, wanted: str) -> Refused:
         """The refusal of what stands here, for the caller to raise; it may be the rest of a number such as `1,000`."""
-        hint = "; write a number without thousands marks" if self._is_cut() else ""
-        return Refused(f"expected {wanted} but found {self._shown(self._now)}{hint}")
+        return Refused(f"expected {wanted} but found {self._shown(self._now)}{self._cut()}")
 
-    def _is_cut(self) -> bool:
-        """Whether a number stands before this, and after it, or after a comma, three digits more."""
+    def _cut(self) -> str:
+        """How to write the number that is cut here; nothing where none is."""
         before, rest = self._tokens[self._at - 1], self._tokens[self._at + (self._now.text == ",")]
-        return before.kind == "number" and _THOUSANDS.fullmatch(rest.text) is not None
+        if before.kind != "number" or rest.kind != "number":
+            return ""
+        return money.mended(before.text, rest.text, by=self._now.text if self._now.text == "," else " ")
 
     def _shown(self, token: _Token) -> str:
         return "the end of the expression" if token.kind == "end" else f"`{token.text}`"

@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from arflow import money
@@ -63,11 +63,20 @@ def version_of(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
+def _comments(node: Node) -> Iterator[str]:
+    """Warnings of what may have been meant as text, and is none."""
+    if node.comment:
+        yield f"line {node.line}: `{node.comment[:40]}` is a comment and not read; quote the text that it belongs to"
+    entries = node.value.values() if isinstance(node.value, Mapping) else node.value
+    for entry in entries if isinstance(entries, Iterable) and not isinstance(entries, str) else ():
+        yield from _comments(entry)
+
+
 class _Loader:
     """Reads one document from its root; every method reads one key or one entry and refuses with its line."""
 
     def __init__(self, root: Node, file: str, templates: Collection[str] | None) -> None:
-        self._file, self._is_new = file, templates is not None
+        self._root, self._file, self._is_new = root, file, templates is not None
         self._keys = as_mapping(root, "the policy", _KEYS, ("policy", "currency", "rules"))
         for key in _LATER:
             if key in self._keys:
@@ -106,7 +115,7 @@ class _Loader:
             rules=rules,
             never=never,
             examples=self._read_examples(),
-            warnings=tuple(self._reader.warnings),
+            warnings=(*self._reader.warnings, *_comments(self._root)),
         )
         self._check_limits(found)
         return found

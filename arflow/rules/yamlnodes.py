@@ -27,6 +27,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
+from arflow import money
 from arflow.errors import NotEnforcedYet, Refused, did_you_mean
 from arflow.rules.yamlscalars import resolve
 from arflow.rules.yamlslips import Slip, advice
@@ -39,6 +40,8 @@ MAX_NODES = 200_000
 
 _NO_CHARACTER = re.compile(r"[\x00\ud800-\udfff]")
 """What escapes in double quotes can write although no text may hold it: a zero, and half of a pair of UTF-16."""
+
+_ENDS_IN_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?\Z")
 
 _LONG_ESCAPE = re.compile(r"\\U([0-9a-fA-F]{8})")
 
@@ -60,6 +63,8 @@ class Node:
     style: Style = "plain"
     key_lines: Mapping[str, int] = field(default_factory=dict)
     """The line of each key of a mapping."""
+    comment: str = ""
+    """What stands behind a scalar on its line as a comment that may have been meant as text (`Invoice #4`)."""
 
     def refused(self, reason: str) -> "RefusedHere":
         """The refusal of this value, for the caller to raise."""
@@ -103,7 +108,7 @@ def load(text: str | bytes, *, file: str, max_bytes: int, is_kept: bool = False)
     """
     source = _as_source(text, file, max_bytes)
     try:
-        return _Builder(file, YAML(typ="safe", pure=True).parse(source), is_kept=is_kept).document()
+        return _Builder(file, source, is_kept=is_kept).document()
     except ReaderError as error:
         line = source.count("\n", 0, error.position) + 1
         raise Refused("not YAML: a control character stands here", file=file, line=line) from None
@@ -149,8 +154,10 @@ def _one_line(text: str) -> str:
 class _Builder:
     """Turns the parser's events into nodes, one document only, and refuses as early as it can."""
 
-    def __init__(self, file: str, events: Iterator[Event], *, is_kept: bool) -> None:
-        self.file, self.events, self.is_kept, self.seen = file, events, is_kept, 0
+    def __init__(self, file: str, source: str, *, is_kept: bool) -> None:
+        self.file, self.is_kept, self.seen = file, is_kept, 0
+        self.lines = source.splitlines()
+        self.events: Iterator[Event] = YAML(typ="safe", pure=True).parse(source)
 
     def document(self) -> Node:
         self._skip_to_content()
@@ -199,7 +206,9 @@ class _Builder:
         entries: dict[str, Node] = {}
         lines: dict[str, int] = {}
         while not isinstance(inner := next(self.events), MappingEndEvent):
-            key = self.key(inner, depth + 1)
+            key = self.key(
+                inner, depth + 1, before=next(reversed(entries.values()), None) if event.flow_style else None
+            )
             if key in entries:
                 raise self.refused(inner, f"`{key[:60]}` is there twice (first at line {lines[key]})")
             lines[key] = _line(inner)
@@ -213,10 +222,13 @@ class _Builder:
         node = self.node(event, depth)
         return replace(node, line=line) if node.value is None and not node.text else node
 
-    def key(self, event: Event, depth: int) -> str:
+    def key(self, event: Event, depth: int, before: Node | None) -> str:
+        """A key; `before` is the value that stands before it in braces."""
         node = self.node(event, depth)
         if isinstance(node.value, str):
             return node.value
+        if before is not None and (cut := _cut(before, node)):
+            raise self.refused(event, f"in braces a comma ends a value, also that in a number{cut}")
         raise self.refused(event, "a key must be text" + (f'; write "{node.text[:40]}"' if node.text else ""))
 
     def scalar(self, event: ScalarEvent) -> Node:
@@ -224,7 +236,15 @@ class _Builder:
             style: Style = "literal" if event.style in "|>" else "quoted"
             text = self.characters(event)
             return Node(value=text, file=self.file, line=_line(event), text=text, style=style)
-        return Node(value=self.resolved(event), file=self.file, line=_line(event), text=event.value)
+        return Node(
+            value=self.resolved(event), file=self.file, line=_line(event), text=event.value, comment=self.comment(event)
+        )
+
+    def comment(self, event: ScalarEvent) -> str:
+        """What follows unquoted text on its line as a comment, where no space stands behind its `#`."""
+        end = event.end_mark
+        rest = self.lines[end.line][end.column :].strip() if end.line < len(self.lines) else ""
+        return rest if re.match(r"#[^\s#]", rest) else ""
 
     def characters(self, event: ScalarEvent) -> str:
         """The text of a quoted scalar. JSON escapes each character beyond U+FFFF as two halves, which are joined."""
@@ -245,6 +265,12 @@ class _Builder:
 
     def refused(self, event: Event, reason: str) -> Refused:
         return Refused(reason, file=self.file, line=_line(event))
+
+
+def _cut(before: Node, key: Node) -> str:
+    """How to write the number whose first part ends the value `before`, and of which the rest was read as a key."""
+    first = _ENDS_IN_NUMBER.search(before.text)
+    return money.mended(first[0], key.text, by=",") if first and key.text.isprintable() else ""
 
 
 def _line(event: Event) -> int:

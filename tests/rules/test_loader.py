@@ -142,6 +142,18 @@ def test_missing_reasons_and_unapplied_money_are_warned_of() -> None:
     )
 
 
+def test_a_text_that_is_cut_at_a_comment_is_warned_of() -> None:
+    """YAML takes what follows a space and `#` for a comment, and says nothing."""
+    rules = (
+        "  - id: a  # the first\n    from: current  ## none\n    when: on_hold #and is_payer\n    to: called\n"
+        '    why: Case #4 of ours.\n  - {id: b, from: current, when: on_hold, do: [{tag: x}], why: "No #5."} #6\n'
+    )
+    assert load(f"{HEAD}rules:\n{rules}").warnings == (
+        "line 6: `#and is_payer` is a comment and not read; quote the text that it belongs to",
+        "line 8: `#4 of ours.` is a comment and not read; quote the text that it belongs to",
+    )
+
+
 def test_templates_are_known_where_they_are_given() -> None:
     """A replay takes any name."""
     text = f"{HEAD}rules:\n  - {{id: a, from: current, when: on_hold, do: [{{send: frendly}}]}}\n"

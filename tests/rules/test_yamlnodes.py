@@ -107,6 +107,13 @@ def test_a_value_that_is_not_there_is_told_at_its_key() -> None:
         ("a: 1\n391: US", 2, 'a key must be text; write "391"'),
         ("a: 1\ntrue: 2", 2, 'a key must be text; write "true"'),
         ("a: 1\n: 2", 2, "a key must be text"),
+        (
+            "a: {b: c >= 1,00, d: 1}",
+            1,
+            "in braces a comma ends a value, also that in a number; write `1.00`, with a point",
+        ),
+        ("a: {b: 1,000.00}", 1, "also that in a number; write `1000.00`, without thousands marks"),
+        ("a: {b: c, 7: 1}", 1, 'a key must be text; write "7"'),
         ("? [a, b]\n: 1", 1, "a key must be text"),
         ("a: 1\nb: &x 2", 2, "anchors and aliases"),
         ("a: *x", 1, "anchors and aliases"),
