@@ -4,8 +4,9 @@ The payers of a file are taken in before all others, so that it is known which o
 """
 
 from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from arflow.ledger import staging
 from arflow.store import accounts
@@ -19,21 +20,24 @@ _KNOWN = """DELETE FROM link WHERE EXISTS (SELECT FROM event WHERE event.account
     AND kind = 'account' AND "on" = day::date AND event.content ->> 'pays_through' = payer)"""
 """What is recorded already was checked when it came in, whatever has been agreed since."""
 
-_STANDING = """SELECT
-    EXISTS (SELECT FROM account WHERE id = :payer) OR EXISTS (SELECT FROM stage WHERE account_id = :payer) AS is_there,
-    EXISTS (SELECT FROM account WHERE id = :payer AND pays_through IS NOT NULL)
-        OR EXISTS (SELECT FROM event WHERE account_id = :payer AND NOT applied
+_STANDING = """SELECT pair.mine, pair.payer,
+    EXISTS (SELECT FROM account WHERE id = pair.payer)
+        OR EXISTS (SELECT FROM stage WHERE account_id = pair.payer) AS is_there,
+    EXISTS (SELECT FROM account WHERE id = pair.payer AND pays_through IS NOT NULL)
+        OR EXISTS (SELECT FROM event WHERE account_id = pair.payer AND NOT applied
             AND content ->> 'pays_through' IS NOT NULL) AS has_payer,
     EXISTS (SELECT FROM event JOIN account ON account.id = account_id
-        WHERE content ->> 'pays_through' = :account AND (NOT applied OR pays_through = :account)) AS is_payer,
-    EXISTS (WITH RECURSIVE above (id) AS (SELECT CAST(:payer AS text) UNION
+        WHERE content ->> 'pays_through' = pair.mine AND (NOT applied OR pays_through = pair.mine)) AS is_payer,
+    EXISTS (WITH RECURSIVE above (id) AS (SELECT pair.payer UNION
             SELECT content ->> 'pays_through' FROM event JOIN above ON account_id = above.id
             WHERE kind = 'account' AND content ->> 'pays_through' IS NOT NULL)
-        SELECT FROM above WHERE id = :account) AS was_payer,
-    (SELECT currency FROM settled WHERE account_id = :account) <> coalesce(
-        (SELECT currency FROM account WHERE id = :payer),
-        (SELECT currency FROM settled WHERE account_id = :payer)) AS is_foreign"""
-"""How an account and the one it shall pay through stand now, with what is recorded and still to come.
+        SELECT FROM above WHERE id = pair.mine) AS was_payer,
+    (SELECT currency FROM settled WHERE account_id = pair.mine) <> coalesce(
+        (SELECT currency FROM account WHERE id = pair.payer),
+        (SELECT currency FROM settled WHERE account_id = pair.payer)) AS is_foreign
+    FROM (SELECT DISTINCT account_id AS mine, payer FROM link) AS pair"""
+"""How each account and the one it shall pay through stand now, with what is recorded and still to come: once a pair,
+since a table of invoices may name it on every row.
 
 Of two that paid through each other in turn, neither's life could be told first; nor of more, in a ring.
 """
@@ -42,7 +46,8 @@ _UNOPENED = """SELECT line, account_id, payer FROM link
     WHERE NOT EXISTS (SELECT FROM account WHERE account.id = link.payer) ORDER BY place"""
 
 _TAKEN_IN = """SELECT account_id, payer FROM link
-    WHERE NOT EXISTS (SELECT FROM stage_reject WHERE stage_reject.line = link.line) ORDER BY place"""
+    WHERE NOT EXISTS (SELECT FROM stage_reject WHERE stage_reject.line = link.line)
+    GROUP BY account_id, payer ORDER BY min(place)"""
 
 
 _PAYERS = (
@@ -58,9 +63,10 @@ def settle(connection: Connection) -> None:
     """Reject the staged rows that name a payer who cannot be one: known, and one who pays for itself."""
     for statement in (_LINKS, _KNOWN):
         connection.execute(text(statement))
+    standing = {(pair.mine, pair.payer): pair for pair in connection.execute(text(_STANDING))}
     payers, payees, rejects = set[str](), set[str](), dict[int, str]()
     for row in connection.execute(text("SELECT line, account_id, payer FROM link ORDER BY place")).all():
-        trouble = _trouble(connection, row.account_id, row.payer, payers, payees)
+        trouble = _trouble(standing[row.account_id, row.payer], payers, payees)
         if trouble is None:
             payers.add(row.payer)
             payees.add(row.account_id)
@@ -71,20 +77,19 @@ def settle(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
-def _trouble(connection: Connection, account: str, payer: str, payers: set[str], payees: set[str]) -> str | None:
-    """Why `payer` cannot pay for `account`, or None; other rows of the file make accounts `payers` and `payees`."""
-    if account == payer:
+def _trouble(pair: Row[Any], payers: set[str], payees: set[str]) -> str | None:
+    """Why one cannot pay for the other, or None; other rows of the file make accounts `payers` and `payees`."""
+    if pair.mine == pair.payer:
         return "is itself"
-    standing = connection.execute(text(_STANDING), {"account": account, "payer": payer}).one()
-    if not standing.is_there:
+    if not pair.is_there:
         return "is unknown"
-    if standing.has_payer or payer in payees:
+    if pair.has_payer or pair.payer in payees:
         return "pays through another"
-    if standing.is_foreign:
+    if pair.is_foreign:
         return "is in another currency"
-    if standing.is_payer or account in payers:
+    if pair.is_payer or pair.mine in payers:
         return "cannot be, since others pay through this account"
-    return "has paid through this account" if standing.was_payer else None
+    return "has paid through this account" if pair.was_payer else None
 
 
 def leave_out_unopened(connection: Connection) -> None:
@@ -108,5 +113,4 @@ def _leave_out(connection: Connection, rejects: Mapping[int, str]) -> None:
 
 def join(connection: Connection) -> None:
     """Put accounts that pay through another into its family."""
-    for row in connection.execute(text(_TAKEN_IN)).all():
-        accounts.join_families(connection, row.account_id, row.payer)
+    accounts.join_families(connection, [(row.account_id, row.payer) for row in connection.execute(text(_TAKEN_IN))])

@@ -22,10 +22,12 @@ from sqlalchemy import (
     cast,
     delete,
     func,
+    literal,
     select,
     union_all,
     update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from arflow.accounts.entries import Account, Ledger, Parked
 from arflow.errors import Conflict
@@ -335,11 +337,25 @@ def families_of(connection: Connection, ids: Sequence[str]) -> Mapping[str, str]
     return {row.id: row.family for row in connection.execute(query)}
 
 
-def join_families(connection: Connection, one: str, other: str) -> None:
-    """Make the families of two accounts one."""
-    account = tables.account
-    heads = families_of(connection, [one, other])
-    connection.execute(update(account).where(is_of_families([heads[one]])).values(family=heads[other]))
+def join_families(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
+    """Make the families of the two accounts of each pair one, with the head of the second's."""
+    heads = families_of(connection, [key for pair in pairs for key in pair])
+    joined = dict[str, str]()
+    for one, other in pairs:
+        mine, theirs = (_head(heads[key], joined) for key in (one, other))
+        if mine != theirs:
+            joined[mine] = theirs
+    moved = {head: _head(head, joined) for head in joined}
+    family = tables.account.c.family
+    new = cast(literal(json.dumps(moved), Text), JSONB)[family].astext
+    connection.execute(update(tables.account).where(is_of_families([*moved])).values(family=new))
+
+
+def _head(head: str, joined: Mapping[str, str]) -> str:
+    """The head of a family once those in `joined` have become one with others."""
+    while head in joined:
+        head = joined[head]
+    return head
 
 
 def make_due(connection: Connection, at: dt.datetime, on: dt.date, which: ColumnElement[bool] | None = None) -> None:
