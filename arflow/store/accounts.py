@@ -245,12 +245,11 @@ def save(connection: Connection, changes: Sequence[Changed]) -> None:
     _save_accounts(connection, changes)
     new: dict[str, list[Row]] = defaultdict(list)
     changed: dict[str, list[Row]] = defaultdict(list)
+    _remove_books(connection, [change.account.id for change in changes if change.folded_anew])
     for change in changes:
         before = change.before.account
         if change.folded_anew:
             before = evolve(before, ledger=Ledger(), promises={}, contacts=(), episodes=())
-            for table in reversed(WRITE_ORDER[:8]):
-                connection.execute(delete(table).where(table.c.account_id == change.account.id))
         for table, row, is_new in changed_rows(before, change.account):
             (new if is_new else changed)[table.name].append(row)
         for table, position in gone(change.before.account, change.account):
@@ -260,6 +259,12 @@ def save(connection: Connection, changes: Sequence[Changed]) -> None:
     for table in WRITE_ORDER:
         bulk.insert(connection, table, new[table.name])
         bulk.upsert(connection, table, changed[table.name])
+
+
+def _remove_books(connection: Connection, ids: Sequence[str]) -> None:
+    """Remove all that was booked of `ids`, to be written anew."""
+    for table in reversed(WRITE_ORDER[:8]) if ids else ():
+        connection.execute(delete(table).where(table.c.account_id.in_(listed(ids))))
 
 
 def _save_accounts(connection: Connection, changes: Sequence[Changed]) -> None:

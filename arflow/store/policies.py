@@ -2,7 +2,7 @@
 
 import datetime as dt
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -38,14 +38,13 @@ class Activation:
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """A version as it is kept: when it was saved and became active, and how many accounts stand under it now."""
+    """A version as it is kept: when it was saved and became active."""
 
     name: str
     version: str
     saved_at: dt.datetime
     saved_by: str
     activations: tuple[Activation, ...]
-    accounts: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +102,7 @@ def latest_activation(connection: Connection) -> int:
 
 def kept(connection: Connection) -> list[Kept]:
     """Every version, in the order in which they were saved."""
-    table, account = tables.policy_version, tables.account
-    known = activations(connection)
-    counted = select(account.c.policy_version, func.count()).group_by(account.c.policy_version)
-    accounts: dict[str | None, int] = {row[0]: row[1] for row in connection.execute(counted)}
+    table, known = tables.policy_version, activations(connection)
     query = select(table.c.name, table.c.version, table.c.saved_at, table.c.saved_by)
     rows = connection.execute(query.order_by(table.c.saved_at, table.c.version)).all()
     return [
@@ -116,15 +112,24 @@ def kept(connection: Connection) -> list[Kept]:
             saved_at=row.saved_at,
             saved_by=row.saved_by,
             activations=tuple(one for one in known if one.version == row.version),
-            accounts=accounts.get(row.version, 0),
         )
         for row in rows
     ]
 
 
+def accounts_under(connection: Connection) -> Mapping[str, int]:
+    """How many accounts stand under each version that any stands under; all accounts are counted."""
+    version = tables.account.c.policy_version
+    counted = select(version, func.count()).where(version.is_not(None)).group_by(version)
+    return {row[0]: row[1] for row in connection.execute(counted)}
+
+
 def active_one(connection: Connection, name: str) -> Activation | None:
     """The activation that says which version of the policy `name` is active; None when none ever was."""
-    return next((one for one in reversed(activations(connection)) if one.name == name), None)
+    table = tables.policy_activation
+    latest = select(table).where(table.c.name == name).order_by(table.c.id.desc()).limit(1)
+    row = connection.execute(latest).mappings().one_or_none()
+    return None if row is None else Activation(**row)
 
 
 def let_nobody_activate(connection: Connection) -> None:

@@ -1,6 +1,6 @@
 """Puts together what the pages show of policies: each with its versions and the active one, and a document's lines."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -31,31 +31,35 @@ class Owned:
     policy: Policy
     """The active version, or the newest where none is active."""
 
+    under: Mapping[str, int]
+    """How many accounts stand under each of its versions that any stands under."""
+
     @property
     def accounts(self) -> int:
         """How many accounts stand under any of its versions."""
-        return sum(version.accounts for version in self.versions)
+        return sum(self.under.values())
 
 
 def every(connection: Connection) -> list[Owned]:
     """Every policy; those that are active first, in the order in which they are asked for an account."""
-    kept = policies.kept(connection)
-    found = [_owned(connection, name, kept) for name in sorted({one.name for one in kept})]
+    kept, under = policies.kept(connection), policies.accounts_under(connection)
+    found = [_owned(connection, name, kept, under) for name in sorted({one.name for one in kept})]
     return sorted(found, key=lambda one: (one.active is None, one.policy.currency, -one.policy.precedence, one.name))
 
 
 def owned(connection: Connection, name: str) -> Owned:
     """The policy `name`. Raises SaysNo when no version of it is kept."""
-    return _owned(connection, name, policies.kept(connection))
+    return _owned(connection, name, policies.kept(connection), policies.accounts_under(connection))
 
 
-def _owned(connection: Connection, name: str, kept: Sequence[Kept]) -> Owned:
+def _owned(connection: Connection, name: str, kept: Sequence[Kept], under: Mapping[str, int]) -> Owned:
     versions = tuple(one for one in reversed(kept) if one.name == name)
     if not versions:
         raise SaysNo(f"there is no policy `{name[:100]}`")
     active = policies.active_one(connection, name)
     shown = policies.version(connection, active.version if active else versions[0].version)
-    return Owned(name=name, versions=versions, active=active, policy=shown)
+    theirs = {one.version: under[one.version] for one in versions if one.version in under}
+    return Owned(name=name, versions=versions, active=active, policy=shown, under=theirs)
 
 
 @dataclass(frozen=True, kw_only=True)

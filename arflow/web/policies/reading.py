@@ -94,6 +94,7 @@ def _version_page(kept: Kept, checked: checking.Checked | None) -> str:
         kept=kept,
         active=active,
         is_active=active is not None and active.version == kept.version,
+        accounts=policies.accounts_under(connection()).get(kept.version, 0),
         beside=gathered.neighbours(connection(), policy),
         compared=gathered.compared("the active version", was, policy),
         checked=checked,
