@@ -132,9 +132,9 @@ def _own_name(node: Node) -> str:
     return name
 
 
-def _choice(entries: Mapping[str, Node], key: str, known: Sequence[str], default: str | None = None) -> str:
+def _choice(entries: Mapping[str, Node], key: str, known: Sequence[str]) -> str:
     """The text of `key`, which must be one of `known`; the first of them when it is not there."""
-    return one_of(entries[key], f"`{key}`", known) if key in entries else default or known[0]
+    return one_of(entries[key], f"`{key}`", known) if key in entries else known[0]
 
 
 def _names(entries: Mapping[str, Node]) -> tuple[str, ...]:

@@ -152,9 +152,9 @@ class Life:
         here.actor = here.reason = ""
         return placed
 
-    def run_until(self, limit: dt.datetime, *, inclusive: bool = True) -> None:
+    def run_until(self, limit: dt.datetime) -> None:
         """Run every wake and sending that falls due up to `limit`, in order."""
-        while self.run_next(limit, inclusive=inclusive):
+        while self.run_next(limit):
             pass
 
     def run_next(self, limit: dt.datetime, *, inclusive: bool = True) -> bool:

@@ -64,14 +64,12 @@ def effectiveness(before: int, sales: int, after: int, not_overdue: int) -> Frac
     return ratio(before + sales - after, before + sales - not_overdue)
 
 
-def rounded(value: Fraction | None, places: int = 1) -> str | None:
-    """A decimal string of so many places, a half rounded away from zero; None for none."""
+def rounded(value: Fraction | None) -> str | None:
+    """A decimal string of one place, a half rounded away from zero; None for none."""
     if value is None:
         return None
-    scaled = abs(value) * 10**places
-    whole = str(int(scaled + Fraction(1, 2))).rjust(places + 1, "0")
-    shown = f"{whole[:-places]}.{whole[-places:]}" if places else whole
-    return f"-{shown}" if value < 0 and int(whole) else shown
+    tenths = int(abs(value) * 10 + Fraction(1, 2))
+    return f"{'-' if value < 0 and tenths else ''}{tenths // 10}.{tenths % 10}"
 
 
 def percent(value: Fraction | None) -> str | None:

@@ -62,10 +62,3 @@ def beat_once(connection: Connection, name: str, seconds: float) -> bool:
         index_elements=["name"], set_={"seen_at": func.now()}, where=heartbeat.c.seen_at <= last
     )
     return connection.execute(won.returning(heartbeat.c.name)).first() is not None
-
-
-def seconds_since(connection: Connection, name: str) -> float | None:
-    """How long ago a process was seen; None when it never was."""
-    age = func.extract("epoch", func.now() - desk_tables.heartbeat.c.seen_at)
-    found = connection.execute(select(age).where(desk_tables.heartbeat.c.name == name)).scalar()
-    return None if found is None else float(found)

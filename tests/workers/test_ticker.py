@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Engine, func, insert, select, text, update
 
 from arflow import anchors, clock, queues
 from arflow.advance import Engineering, record, turn_delivery
 from arflow.errors import DatabaseRefused
 from arflow.queues import DELIVER, DRAIN
 from arflow.rules.reference import Reference
-from arflow.store import accounts, database, desk_tables, tables, waiting
+from arflow.store import accounts, database, desk_tables, tables
 from tests.workers.books import NAME, open_account
 from workers import ticker
 
@@ -69,11 +69,12 @@ def test_it_rings_for_nobody_while_a_backup_is_restored(engine: Engine, redis: R
 
 
 def test_it_notes_that_it_is_there(engine: Engine, redis: Redis) -> None:
+    seen = text("SELECT now() - seen_at < interval '10 seconds' FROM heartbeat WHERE name = :name")
     with engine.connect() as connection:
-        assert waiting.seconds_since(connection, ticker.NAME) is None
+        assert connection.execute(seen, {"name": ticker.NAME}).scalar() is None
     ticker.tick(engine, redis)
     with engine.connect() as connection:
-        assert 10 > (waiting.seconds_since(connection, ticker.NAME) or 11)
+        assert connection.execute(seen, {"name": ticker.NAME}).scalar_one()
 
 
 def test_a_demo_goes_on_at_its_pace(engine: Engine, redis: Redis) -> None:
