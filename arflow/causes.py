@@ -7,14 +7,13 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 
 from arflow.accounts.events import Event
+from arflow.isodates import ONE_DAY
 from arflow.life.life import Life
 from arflow.life.lives import Batch
 from arflow.life.records import Entry, EntryKind
 from arflow.rules.calendar import instant
 from arflow.store import events
 from arflow.store.events import StoredEvent
-
-_ONE_DAY = dt.timedelta(days=1)
 
 
 def actors_of(batch: Batch, actors: Mapping[int, str]) -> str:
@@ -60,7 +59,7 @@ def known(life: Life, at: dt.datetime | None, on: dt.date | None) -> dt.datetime
     """The instant at which something became known: as it says, or at the end of a stepped day in the account's zone."""
     if at is not None:
         return at
-    return instant(life.zone(), (on or dt.date.min) + _ONE_DAY, dt.time(0))
+    return instant(life.zone(), (on or dt.date.min) + ONE_DAY, dt.time(0))
 
 
 def correction(event: StoredEvent, life: Life) -> Entry:

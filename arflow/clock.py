@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select, update
 
 from arflow.errors import Refused
+from arflow.isodates import ONE_DAY
 from arflow.store import accounts, desk_tables, switch, tables
 
 _LAST_MINUTE = dt.time(23, 59)
@@ -54,12 +55,12 @@ class Now:
     @property
     def start_day(self) -> dt.date:
         """A local date that has come wherever this now has."""
-        return self.day or (self.start - dt.timedelta(days=1)).date()
+        return self.day or (self.start - ONE_DAY).date()
 
     @property
     def last_day(self) -> dt.date:
         """The last local date on which anything anywhere may be due now."""
-        return self.day or (self.latest + dt.timedelta(days=1)).date()
+        return self.day or (self.latest + ONE_DAY).date()
 
     def has_begun(self, day: dt.date, where: dt.tzinfo = _FURTHEST_EAST) -> bool:
         """Whether the local date `day` has begun in the zone `where`; without one, anywhere on earth."""
@@ -72,7 +73,7 @@ class Now:
             return self.at + dt.timedelta(microseconds=1)
         if self.day is None:
             raise TypeError(self)
-        return dt.datetime.combine(self.day, dt.time(12), tzinfo=dt.UTC) + dt.timedelta(days=1)
+        return dt.datetime.combine(self.day, dt.time(12), tzinfo=dt.UTC) + ONE_DAY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +164,7 @@ def advance_demo(connection: Connection) -> dt.date | None:
     present = demo(connection)
     if present is None or not is_at_rest(connection, Now(day=present.day)):
         return None
-    return step_to(connection, present.day + dt.timedelta(days=1)).day
+    return step_to(connection, present.day + ONE_DAY).day
 
 
 def real_now() -> dt.datetime:

@@ -17,12 +17,13 @@ from arflow.advance import Engineering, rehearse, standing
 from arflow.clock import Now
 from arflow.desk.outcomes import FLAGGED
 from arflow.errors import Refused, SaysNo
+from arflow.isodates import ONE_DAY
 from arflow.life.life import Life, reading
 from arflow.life.passes import NO_POLICY
 from arflow.life.records import Entry, EntryKind, Part
 from arflow.life.spending import repeat_ends
 from arflow.machines.stepping import refusal
-from arflow.rules.calendar import ONE_DAY, instant
+from arflow.rules.calendar import instant
 from arflow.rules.decide import Situation, held_back
 from arflow.rules.expressions import All, Any, Comparison, Expression, Not, compare
 from arflow.rules.policy import Policy, Rule
@@ -422,4 +423,4 @@ def _told_next(ahead: Next) -> str:
 
 def end_of(life: Life, day: dt.date) -> dt.datetime:
     """The instant at which the local date `day` of the account is over."""
-    return instant(life.zone(), day + dt.timedelta(days=1), dt.time(0))
+    return instant(life.zone(), day + ONE_DAY, dt.time(0))

@@ -6,6 +6,8 @@ import re
 
 from arflow.errors import Refused
 
+ONE_DAY = dt.timedelta(days=1)
+
 EARLIEST, LATEST = 1900, 2200
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)

@@ -17,6 +17,7 @@ from arflow import causes
 from arflow.accounts.entries import Account
 from arflow.clock import Now
 from arflow.evolving import evolve
+from arflow.isodates import ONE_DAY
 from arflow.life.life import Life
 from arflow.life.lives import Batch, Limit, Lived, PayerCause, PolicyChange, Script, payer_causes, payers_of
 from arflow.life.records import CashMark, Entry, LedgerHistory, Part, Results, World
@@ -32,7 +33,6 @@ from arflow.store.rows import Row
 from arflow.store.switch import Turn
 from arflow.vocabulary import State
 
-_ONE_DAY = dt.timedelta(days=1)
 _MOMENT = dt.timedelta(microseconds=1)
 _LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 _NOBODY = frozenset[str]()
@@ -254,7 +254,7 @@ class Living:
         if due is None:
             return None
         on = life.local(due).date()
-        return on if self.now.day is None else max(on, self.now.day + _ONE_DAY)
+        return on if self.now.day is None else max(on, self.now.day + ONE_DAY)
 
     # --- what an account lives in ------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from arflow.accounts.entries import Account, Episode, Ledger
 from arflow.evolving import evolve
+from arflow.isodates import ONE_DAY
 
-ONE_DAY = dt.timedelta(days=1)
 ActInstant = Callable[[dt.date], dt.datetime]
 
 

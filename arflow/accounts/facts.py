@@ -19,10 +19,9 @@ from arflow.accounts.notices import Notices, notices
 from arflow.accounts.promises import Terms, Verdict, verdicts
 from arflow.errors import Refused
 from arflow.evolving import assembled, worked_out
+from arflow.isodates import ONE_DAY
 from arflow.rules.catalogue import CATALOGUE, WINDOWS
 from arflow.vocabulary import NEVER, OUTCOMES, Facts
-
-ONE_DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)

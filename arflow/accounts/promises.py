@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from arflow.accounts.entries import Clearing, Promise
-
-ONE_DAY = dt.timedelta(days=1)
+from arflow.isodates import ONE_DAY
 
 
 class Terms(Struct, frozen=True, kw_only=True):

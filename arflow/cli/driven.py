@@ -13,11 +13,10 @@ from arflow.advance import activate as activating
 from arflow.cli.opened import engineering
 from arflow.clock import Now
 from arflow.errors import Refused
+from arflow.isodates import ONE_DAY
 from arflow.ledger.importing import Progress
 from arflow.rules.policy import Policy
 from arflow.store import accounts
-
-_ONE_DAY = dt.timedelta(days=1)
 
 
 def run_now(engine: Engine, now: Now, doors: Engineering, at: Progress, total: int = 0) -> int:
@@ -46,7 +45,7 @@ def step_through(engine: Engine, until: dt.date, at: Progress, doors: Engineerin
         at(f"{day}", (day - first).days / max(1, (until - first).days))
         if day == until:
             return done
-        day += _ONE_DAY
+        day += ONE_DAY
 
 
 def _begin(engine: Engine, until: dt.date) -> dt.date:

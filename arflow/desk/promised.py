@@ -12,7 +12,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection, select
 
 from arflow import money
-from arflow.accounts.promises import ONE_DAY
+from arflow.isodates import ONE_DAY
 from arflow.reports.judged import Judged, judged
 from arflow.reports.positions import judging
 from arflow.rules.catalogue import WINDOWS

@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from arflow.accounts.entries import Account, Ledger, Outgoing
 from arflow.accounts.events import Event
 from arflow.accounts.timeline import Moment
+from arflow.isodates import ONE_DAY
 from arflow.life.life import Life
 from arflow.life.records import Entry, LedgerHistory, Part, Results, World
 from arflow.rules.calendar import instant
 from arflow.rules.policy import Policy
 
-_ONE_DAY = dt.timedelta(days=1)
 _RESULTS = ("notice_delivered", "notice_failed")
 
 
@@ -167,7 +167,7 @@ class Script:
 
     def end_of(self, day: dt.date) -> dt.datetime:
         """The instant at which the local date `day` is over."""
-        return instant(self.life.zone(), day + _ONE_DAY, dt.time(0))
+        return instant(self.life.zone(), day + ONE_DAY, dt.time(0))
 
     def next_cause(self) -> dt.datetime | None:
         """The instant of the next cause that does not come from time alone."""

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from arflow.accounts.entries import Account, Ledger
 from arflow.accounts.events import Event
+from arflow.isodates import ONE_DAY
 from arflow.rules.calendar import instant
 from arflow.rules.decide import Evaluator, Situation
 from arflow.rules.policy import Policy
@@ -76,7 +77,7 @@ class CashMark(Struct, frozen=True, kw_only=True):
 
 
 def _end_of(day: dt.date | None, zone: ZoneInfo) -> dt.datetime:
-    return instant(zone, (day or dt.date.min) + dt.timedelta(days=1), dt.time(0))
+    return instant(zone, (day or dt.date.min) + ONE_DAY, dt.time(0))
 
 
 class Results(StrEnum):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from arflow.accounts.entries import Account, Clearing, Contact, EffectStatus, Ledger, OpenItem
 from arflow.accounts.exposure import Exposure, exposure
 from arflow.accounts.promises import Terms, Verdict, verdicts
+from arflow.isodates import ONE_DAY
 from arflow.vocabulary import OUTCOMES
 
 SOON = dt.timedelta(days=14)
@@ -132,7 +133,7 @@ def _falling_due(view: _View) -> tuple[Line, ...]:
     if not ahead:
         return ()
     last = max(ahead[0], view.on + SOON)
-    split = exposure(view.book, last + dt.timedelta(days=1), view.promised)
+    split = exposure(view.book, last + ONE_DAY, view.promised)
     return tuple(_line(item) for item in split.collectible if item.due >= view.on)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, func, select
 
 from arflow.accounts.entries import ClearingKind
-from arflow.accounts.promises import ONE_DAY, Terms
+from arflow.accounts.promises import Terms
+from arflow.isodates import ONE_DAY
 from arflow.reports.positions import Judging
 from arflow.reports.said import Said, said
 from arflow.store import tables

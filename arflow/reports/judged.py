@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from arflow import clock
-from arflow.accounts.promises import ONE_DAY, Terms, Verdict
+from arflow.accounts.promises import Terms, Verdict
+from arflow.isodates import ONE_DAY
 from arflow.reports.positions import BATCH, judging
 from arflow.reports.said import said
 from arflow.rules.calendar import Calendar

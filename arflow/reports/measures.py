@@ -12,6 +12,7 @@ from fractions import Fraction
 from sqlalchemy import Connection
 
 from arflow import money
+from arflow.isodates import ONE_DAY
 from arflow.reports import kpi
 from arflow.reports.daily import Happened, daily
 from arflow.reports.judged import Judged, judged
@@ -26,7 +27,6 @@ MONTHS = 24
 TREND = 12
 """How many months a trend goes back."""
 
-_ONE_DAY = dt.timedelta(days=1)
 ENDED = ("kept", "partly_kept", "broken")
 """How a promise ends that was not cancelled."""
 
@@ -151,7 +151,7 @@ def _measured(
 ) -> Measured:
     start, began = end - dt.timedelta(days=days), min(book)
     if start < began <= end:  # what is not known is not taken for days without sales
-        start = began - _ONE_DAY
+        start = began - ONE_DAY
     before, within, promised = Happened(), Happened(), Promised()
     for on, happened in book.items():
         if on <= start:
@@ -184,7 +184,7 @@ def _months(book: Mapping[dt.date, Happened], end: dt.date) -> Iterator[Month]:
         first = max(month, began)  # of days of which nothing is known none is counted
         sales = sum(one.invoiced for on, one in book.items() if first <= on <= last)
         yield Month(sales=sales, days=(last - first).days + 1)
-        last = month - _ONE_DAY
+        last = month - ONE_DAY
 
 
 def trend(connection: Connection, day: dt.date, days: int) -> list[Measured]:
@@ -201,7 +201,7 @@ def month_ends(day: dt.date, count: int) -> list[dt.date]:
     found: list[dt.date] = []
     last = day
     for _ in range(count):
-        last = last.replace(day=1) - _ONE_DAY
+        last = last.replace(day=1) - ONE_DAY
         found.append(last)
     return found
 

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, select, text
 from arflow.accounts.applying import apply
 from arflow.accounts.entries import Account, Ledger, OpenItem, Promise
 from arflow.accounts.exposure import exposure
-from arflow.accounts.promises import ONE_DAY, Terms, verdicts
+from arflow.accounts.promises import Terms, verdicts
 from arflow.accounts.timeline import references_first
+from arflow.isodates import ONE_DAY
 from arflow.life.records import EntryKind
 from arflow.store import accounts, events, policies, tables
 from arflow.store.events import StoredEvent

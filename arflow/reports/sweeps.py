@@ -19,8 +19,8 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Double, Engine, Row, cast, delete, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from arflow.accounts.promises import ONE_DAY
 from arflow.errors import ArflowError
+from arflow.isodates import ONE_DAY
 from arflow.logs import failure, log
 from arflow.reports import days, shared
 from arflow.reports.pipeline import Standing, in_all_states

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, any_, func, literal, or_, select
 
+from arflow.isodates import ONE_DAY
 from arflow.reports import kpi
 from arflow.reports.daily import talks_counted
 from arflow.reports.judged import judged
@@ -62,7 +63,7 @@ def work(connection: Connection, day: dt.date, days: int) -> list[Work]:
             if row.who in found:
                 for name in row._fields[1:]:
                     setattr(found[row.who], name, getattr(row, name))
-    for one in judged(connection, day, start + dt.timedelta(days=1), day):
+    for one in judged(connection, day, start + ONE_DAY, day):
         if one.actor in found:
             found[one.actor].promised.add(one)
     return sorted(found.values(), key=lambda one: (-one.late, -one.calls_open, one.title, one.user))

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import holidays
 from holidays.registry import COUNTRIES, FINANCIAL
 
+from arflow.isodates import ONE_DAY
+
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ACCOUNT_ZONE = "account"
-ONE_DAY = dt.timedelta(days=1)
 COUNTRIES_WITH_HOLIDAYS = frozenset(name for names in (*COUNTRIES.values(), *FINANCIAL.values()) for name in names)
 """What the `holidays` library knows, by all names: countries (`DE`, `DEU` and `Germany`) and markets (`ECB`)."""
 

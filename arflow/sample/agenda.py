@@ -4,6 +4,7 @@ import datetime as dt
 import heapq
 from collections.abc import Callable
 
+from arflow.isodates import ONE_DAY
 from arflow.sample.dice import Dice
 
 Action = Callable[[], None]
@@ -26,14 +27,14 @@ def is_working(day: dt.date) -> bool:
 def working(day: dt.date) -> dt.date:
     """`day`, or the first working day after it."""
     while not is_working(day):
-        day += dt.timedelta(days=1)
+        day += ONE_DAY
     return day
 
 
 def working_before(day: dt.date) -> dt.date:
     """`day`, or the last working day before it."""
     while not is_working(day):
-        day -= dt.timedelta(days=1)
+        day -= ONE_DAY
     return day
 
 
@@ -49,7 +50,7 @@ class Agenda:
 
     def plan(self, day: dt.date, hours: Hours, action: Action) -> None:
         """Let `action` happen on the working day `day` or the next one, always after today."""
-        day = working(max(day, self.today + dt.timedelta(days=1)))
+        day = working(max(day, self.today + ONE_DAY))
         self._planned += 1
         heapq.heappush(self._heap, (day, self._free_minute(day, hours), self._planned, action))
 

@@ -3,13 +3,13 @@
 import datetime as dt
 from functools import partial
 
+from arflow.isodates import ONE_DAY
 from arflow.sample import habits
 from arflow.sample.agenda import OFFICE, working, working_before
 from arflow.sample.habits import Fate
 from arflow.sample.story import Story
 from arflow.sample.trading import Trading
 
-ONE_DAY = dt.timedelta(days=1)
 _MOST_CALLS = 14
 _REST_DAYS = 3
 _FAR = 21

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from arflow import clock
 from arflow.advance import Engineering, ahead_under, past_under
 from arflow.clock import Now
+from arflow.isodates import ONE_DAY
 from arflow.rules.policy import Policy
 from arflow.store import policies, tables
 from arflow.trial import families
@@ -96,7 +97,7 @@ class _Two:
         """What happened in so many days until today, asked of no account yet; not before there is a past."""
         start = self.now.today - dt.timedelta(days=days - 1)
         if self.since is not None and self.since <= self.now.today:
-            start = max(start, self.since - dt.timedelta(days=1))  # it may be yesterday elsewhere
+            start = max(start, self.since - ONE_DAY)  # it may be yesterday elsewhere
         return Asked(
             start=start,
             until=self.now.today,
@@ -125,7 +126,7 @@ class _Two:
 
 def _periods(start: dt.date, until: dt.date, length: int) -> tuple[dt.date, ...]:
     """The first days of periods of so many days, counted back from `until`; the first may be shorter."""
-    first, found = until + dt.timedelta(days=1), list[dt.date]()
+    first, found = until + ONE_DAY, list[dt.date]()
     while first > start:
         first = max(start, first - dt.timedelta(days=length))
         found.append(first)

@@ -9,9 +9,9 @@ from msgspec import structs
 
 from arflow import explain
 from arflow.accounts.entries import Account
+from arflow.isodates import ONE_DAY
 from arflow.life.life import Life
 from arflow.life.records import EntryKind, World
-from arflow.rules.calendar import ONE_DAY
 from tests.life.stories import Story, lived, random_story
 from tests.sizes import size
 

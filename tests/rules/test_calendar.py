@@ -8,7 +8,8 @@ from holidays import list_supported_countries
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arflow.rules.calendar import COUNTRIES_WITH_HOLIDAYS, ONE_DAY, Calendar, instant, zone_named
+from arflow.isodates import ONE_DAY
+from arflow.rules.calendar import COUNTRIES_WITH_HOLIDAYS, Calendar, instant, zone_named
 
 NEW_YORK, APIA, LORD_HOWE = ZoneInfo("America/New_York"), ZoneInfo("Pacific/Apia"), ZoneInfo("Australia/Lord_Howe")
 ZONES = st.sampled_from(

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from arflow.errors import SaysNo
 from arflow.forecast import Forecast, Leaving
+from arflow.isodates import ONE_DAY
 from arflow.reports import beginnings, listed
 from arflow.store import switch
 from arflow.web import bars
@@ -21,7 +22,6 @@ from arflow.web.paging import paged_of
 from arflow.web.transactions import connection, settings
 
 _COLUMNS = ("date", "account", "name", "effect", "what", "rule")
-_ONE_DAY = dt.timedelta(days=1)
 
 
 @pages.get("/forecast")
@@ -116,8 +116,8 @@ def shown(look: Look) -> Mapping[str, object]:
 def _days(made: Forecast) -> list[dt.date]:
     """Every day that the forecast looks at; in zones far east some is dated a day before."""
     first = min([made.today, *made.counts])
-    last = max([made.today + made.days * _ONE_DAY, *made.counts])
-    return [first + at * _ONE_DAY for at in range((last - first).days + 1)]
+    last = max([made.today + made.days * ONE_DAY, *made.counts])
+    return [first + at * ONE_DAY for at in range((last - first).days + 1)]
 
 
 def _counts(made: Forecast, on: dt.date) -> Counter[tuple[str, str]]:
