@@ -16,13 +16,14 @@ from arflow import archive as archives
 from arflow.cli.arguments import DATE, FILE, examples, text_format
 from arflow.cli.opened import engineering, opened, unprepared
 from arflow.cli.output import Bar, complain, progress, said
-from arflow.desk import users, worklist
+from arflow.desk import receivers, users, worklist
 from arflow.errors import ArflowError, Refused, SaysNo
 from arflow.queues import RedisRefused
 from arflow.reports import system
 from arflow.stack import backups
 from arflow.stack.places import Places
 from arflow.store import anchors as stored_anchors
+from arflow.store import policies
 from workers import ticker
 
 _UNANCHORED = dt.timedelta(days=2)
@@ -52,6 +53,7 @@ def status(*, form: str) -> None:
             *_messages(found),
             *_processes(found),
             *_people(engine),
+            *_receivers(engine),
             *_anchors(engine),
         ]
     numbers = {
@@ -141,6 +143,12 @@ def _people(engine: Engine) -> Iterator[Need]:
     with engine.connect() as connection:
         if not users.has_admin(connection):
             yield Need(what="no_admin", text="no admin can log in; `arflow up` prints a link that makes one")
+
+
+def _receivers(engine: Engine) -> Iterator[Need]:
+    with engine.connect() as connection:
+        for one in receivers.missing(connection, policies.active_now(connection)):
+            yield Need(what="no_receiver", text=f"{one.sentence}; an admin makes a queue or a person of that name")
 
 
 def _anchors(engine: Engine) -> Iterator[Need]:

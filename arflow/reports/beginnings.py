@@ -101,7 +101,7 @@ def without_policy(connection: Connection) -> int:
 
 def without_people(connection: Connection) -> list[str]:
     """What active policies call on or assign to although nobody works there: no user, or a queue without any."""
-    found = policies.active(connection, policies.activations(connection), policies.latest_activation(connection))
+    found = policies.active_now(connection)
     effects = (effect for policy in found for rule in policy.rules for effect in rule.do)
     named = {effect.name for effect in effects if effect.kind in (EffectKind.CALL, EffectKind.ASSIGN)}
     user, member = desk_tables.user, desk_tables.queue_member

@@ -90,8 +90,7 @@ def kept_back(connection: Connection, policy: str | None = None) -> int:
 
 def payments_age(connection: Connection) -> dt.timedelta | None:
     """How old complete payments may be for the strictest active policy; None when none asks for it."""
-    latest = policies.latest_activation(connection)
-    gates = [one.guards.fresh_cash for one in policies.active(connection, policies.activations(connection), latest)]
+    gates = [one.guards.fresh_cash for one in policies.active_now(connection)]
     hours = [gate.max_age_hours for gate in gates if gate is not None and gate.max_age_hours is not None]
     return dt.timedelta(hours=min(hours)) if hours else None
 

@@ -176,6 +176,11 @@ def _loaded(name: str, source: str) -> Policy:
     return load_policy(source, file=f"policy version {name[:12]}")
 
 
+def active_now(connection: Connection) -> tuple[Policy, ...]:
+    """The policies that are active, the highest precedence first."""
+    return active(connection, activations(connection), latest_activation(connection))
+
+
 def active(connection: Connection, known: Sequence[Activation], upto: int) -> tuple[Policy, ...]:
     """The policies that were active after the activation number `upto`, the highest precedence first."""
     latest = {activation.name: activation.version for activation in known if activation.id <= upto}

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Engine, insert, text
 
 from arflow import clock, queues
-from arflow.advance import turn_delivery
+from arflow.advance import activate, turn_delivery
 from arflow.desk import users
+from arflow.rules.loader import load_policy
 from arflow.store import desk_tables, leases, waiting
 from tests.servers import valkey
 from tests.stack.test_backups import Command, command
@@ -18,6 +19,14 @@ from workers import ticker
 
 __all__ = ["command"]
 pytestmark = pytest.mark.database
+
+
+_CALLS = """
+policy: calls
+currency: EUR
+rules:
+  - {id: late, from: current, when: days_overdue >= 30, to: called, do: [{call: collections}], why: Late.}
+"""
 
 
 def _needs(command: Command, url: str) -> set[str]:
@@ -52,6 +61,7 @@ def test_each_thing_that_needs_a_person_is_named(
         assert {"no_drain_worker", "no_deliver_worker"} == _needs(command, database_url)
         with engine.begin() as connection:
             connection.execute(text('UPDATE account SET parked = \'{"reason": "x"}\', wake = NULL'))
+            activate(connection, load_policy(_CALLS, file="calls.yaml"), message="", actor="test")
             connection.execute(
                 insert(desk_tables.message).values(
                     account_id=NAME,
@@ -66,7 +76,7 @@ def test_each_thing_that_needs_a_person_is_named(
             failed = queues.queue(redis, queues.DRAIN).enqueue_call(queues.ENTRY, args=(queues.DRAIN,))
             failed.failed_job_registry.add(failed, ttl=60)
         found = _needs(command, database_url)
-    assert {"parked", "failed", "jobs", "no_drain_worker", "no_deliver_worker"} == found
+    assert {"parked", "failed", "jobs", "no_receiver", "no_drain_worker", "no_deliver_worker"} == found
 
 
 _LETTER = (

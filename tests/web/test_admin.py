@@ -120,6 +120,18 @@ def test_queues_are_made_changed_and_taken_away(site: Site, boss: Visitor, tmp_p
     assert ["seniors"] == [row.name for row in site.sql("SELECT name FROM queue")]
 
 
+def test_whom_a_policy_names_and_who_is_not_here_is_told_until_there_is_one(site: Site, boss: Visitor) -> None:
+    """Where queues are made, where a policy is activated, and in `arflow status` (see tests/stack)."""
+    rules = POLICY.replace("do: [", "do: [{assign: hill-top}, ", 1)
+    activate(site.engine, load_policy(rules, file="test"))
+    said = "obody here is called <code>hill-top</code>, to whom rule <code>phone</code>"
+    assert said in boss.get("/admin/queues/").text
+    petra = site.user("petra", "policy_owner")
+    assert said in petra.post("/policies/draft", {"source": rules, "do": "check"}).text
+    boss.post("/admin/queues/", {"name": "hill-top"})
+    assert said not in boss.get("/admin/queues/").text
+
+
 # --- parked accounts, failed deliveries, the system -------------------------------------------------------------------
 
 

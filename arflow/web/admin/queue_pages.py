@@ -3,7 +3,8 @@
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from arflow.desk import queues, users
+from arflow.desk import queues, receivers, users
+from arflow.store import policies
 from arflow.web.forms import Reading
 from arflow.web.pages import Pages
 from arflow.web.transactions import connection
@@ -14,7 +15,8 @@ pages = Pages("queues", __name__, roles={"admin"}, url_prefix="/admin/queues")
 @pages.get("/", menu=("Queues", 61))
 def every() -> str:
     """All queues, and the form for another."""
-    return render_template("admin/queues.html", queues=queues.every(connection()), people=_people())
+    missing = receivers.missing(connection(), policies.active_now(connection()))
+    return render_template("admin/queues.html", queues=queues.every(connection()), people=_people(), missing=missing)
 
 
 @pages.post("/", again="every")

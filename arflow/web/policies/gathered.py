@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from sqlalchemy import Connection
 
+from arflow.desk import receivers
 from arflow.errors import SaysNo
 from arflow.machines.picture import Arrow, arrows, picture
 from arflow.rules.comparing import Differences, differences
@@ -79,14 +80,14 @@ def compared(base: str, was: Policy | None, now: Policy) -> Compared | None:
 
 
 def neighbours(connection: Connection, policy: Policy, renamed: str = "") -> list[str]:
-    """What would surprise somebody who activates `policy`: others that stay active, as `renamed` says of one."""
-    known = policies.activations(connection)
-    active = policies.active(connection, known, policies.latest_activation(connection))
+    """What would surprise who activates `policy`: others that stay active, as `renamed` says, work given to nobody."""
+    active = policies.active_now(connection)
     others = [one for one in active if one.currency == policy.currency and one.name != policy.name]
     is_new = all(one.name != policy.name for one in active)
     first = renamed or (_stay(others) if others and is_new else "")
     ties = [_tie(policy, other) for other in others if other.precedence == policy.precedence]
-    return [first, *ties] if first else ties
+    unheard = [one.sentence for one in receivers.missing(connection, [policy])]
+    return [*([first] if first else ()), *ties, *unheard]
 
 
 def _stay(others: Sequence[Policy]) -> str:
