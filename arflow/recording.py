@@ -68,6 +68,9 @@ def _write_down(
         notes.add(connection, account, doing.note, author=actor, on=today, about=about)
     if doing.settles_follow_ups:
         tasks.finish_due(connection, account, by=actor, today=today)
+    if doing.notice is not None:
+        told = doing.notice
+        tasks.tell(connection, account, assignee=told.to, today=today, zone=home, text=told.text, made_by=actor)
     if doing.follow_up is not None:
         planned, keeper = doing.follow_up, access.keeper(connection, user, account)
         tasks.follow_up(

@@ -6,11 +6,12 @@ refuses what contradicts its books. `arflow.recording` carries a Doing out.
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arflow import money
 from arflow.accounts.entries import Account
 from arflow.desk import notes, outcomes, reasons, tasks, wording
+from arflow.desk.users import User
 from arflow.errors import Refused
 from arflow.vocabulary import OUTCOMES, State
 
@@ -25,6 +26,9 @@ PROMISED_TO_CALLERS = dt.timedelta(days=90)
 BACK_TO = (State.CALLED, State.REMINDED)
 """Where an escalated account is taken back to."""
 
+TELLS_OF_ESCALATION = "lead"
+"""The role that is told of an escalated account when no rule says whose it is."""
+
 _OURS = "desk-"
 
 
@@ -37,8 +41,16 @@ class FollowUp:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Notice:
+    """What somebody is to look at from now on: a person, a queue or a role."""
+
+    to: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Doing:
-    """What a form comes to: events, kinds of events of a later date that it takes back, a note, a follow-up.
+    """What a form comes to: events, kinds of events of a later date that it takes back, a note, a follow-up, a notice.
 
     The note is about the first event, if there is any. `settles_follow_ups`: those that were due are done with it.
     """
@@ -47,6 +59,7 @@ class Doing:
     withdraws: tuple[str, ...] = ()
     note: str = ""
     follow_up: FollowUp | None = None
+    notice: Notice | None = None
     settles_follow_ups: bool = False
 
 
@@ -217,11 +230,17 @@ def release(account: Account, reason: str) -> Doing:
     return Doing(contents=(content,), withdraws=("hold_released",))
 
 
-def escalate(account: Account, *, reason: str, actor: str) -> Doing:
-    """To a senior, by hand."""
+def escalate(account: Account, *, reason: str, by: User, senior: str = "") -> Doing:
+    """To a senior, by hand: it becomes theirs, and stands on their list as due; without a `senior` the leads are told.
+
+    It is given to them before it is moved, so that who escalated it can still mend that (`access.require`).
+    """
     if account.state is State.ESCALATED:
         raise Refused("the account is escalated already")
-    return _forced(State.ESCALATED, reason, actor)
+    moved = _forced(State.ESCALATED, reason, by.name)
+    given: list[Content] = [{"event": "account", "owner": senior}] if senior not in ("", account.owner) else []
+    told = Notice(to=senior or TELLS_OF_ESCALATION, text=f"{by.shown} has escalated it: {reason}")
+    return replace(moved, contents=(*given, *moved.contents), notice=told)
 
 
 def take_back(account: Account, *, to: str, reason: str, actor: str) -> Doing:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, literal, or_, select, union_all
 
 from arflow.errors import Refused, did_you_mean
+from arflow.rules.policy import Policy
 from arflow.store.accounts import listed
 from arflow.store.desk_tables import queue, user
 from arflow.store.tables import account
+from arflow.vocabulary import EffectKind, State
 
 _WORKS = ("caller", "lead")
 
@@ -31,6 +33,18 @@ def assignees(connection: Connection) -> list[Assignee]:
     found = union_all(queues, people).subquery()
     rows = connection.execute(select(found).order_by(found.c.is_queue.desc(), found.c.name))
     return [Assignee(name=row.name, shown=row.title or row.name, is_queue=row.is_queue) for row in rows]
+
+
+def seniors(connection: Connection, policy: Policy | None) -> list[Assignee]:
+    """To whom the rules of a policy give accounts that they escalate, those of them who are here, in their order.
+
+    A person who escalates one says what happened; who works it then is what the rules say, whoever escalates.
+    """
+    rules = policy.rules if policy is not None else ()
+    given = [effect for rule in rules if rule.to is State.ESCALATED for effect in rule.do]
+    names = dict.fromkeys(effect.name for effect in given if effect.kind is EffectKind.ASSIGN)
+    here = {one.name: one for one in assignees(connection)} if names else {}
+    return [here[name] for name in names if name in here]
 
 
 def check(connection: Connection, name: str) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
 
 from arflow.clock import Now
 from arflow.desk import access, users, wording
@@ -188,6 +189,15 @@ def follow_up(
     same = [_task.c[name] == value for name, value in row.items()]
     if not connection.execute(select(_task.c.id).where(*same, _task.c.done_at.is_(None))).first():
         connection.execute(insert(_task).values(**row, due_at=_begin(due_on, zone), made_by=made_by))
+
+
+def tell(
+    connection: Connection, account: str, *, assignee: str, today: dt.date, zone: ZoneInfo, text: str, made_by: str
+) -> None:
+    """Give a notice about an account that lives in `zone` to a person, queue or role; one that is open is enough."""
+    row = {"account_id": account, "kind": "notice", "assignee": assignee, "due_on": today, "text": text}
+    made = insert(_task).values(**row, due_at=_begin(today, zone), made_by=made_by)
+    connection.execute(made.on_conflict_do_nothing())
 
 
 def finish(connection: Connection, number: int, by: str) -> None:

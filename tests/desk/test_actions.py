@@ -168,11 +168,11 @@ def test_a_hold_ends_by_itself_on_its_day(book: Engine) -> None:
 
 def test_an_account_is_escalated_and_taken_back_by_hand(book: Engine) -> None:
     """Both need a reason, and the timeline says who and why."""
-    do(book, "A1", actions.escalate(look(book, "A1").account, reason="a lawyer wrote", actor="cara"))
+    do(book, "A1", actions.escalate(look(book, "A1").account, reason="a lawyer wrote", by=CARA))
     one = look(book, "A1")
     assert (State.ESCALATED, "a lawyer wrote") == (one.account.state, one.why)
     with pytest.raises(Refused, match="escalated already"):
-        actions.escalate(one.account, reason="again", actor="cara")
+        actions.escalate(one.account, reason="again", by=CARA)
     with pytest.raises(Refused, match="a reason"):
         actions.take_back(one.account, to="called", reason=" ", actor="cara")
     do(book, "A1", actions.take_back(one.account, to="reminded", reason="settled", actor="cara"))

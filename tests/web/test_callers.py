@@ -369,6 +369,60 @@ def test_holds_escalation_tags(site: Site, cara: Visitor) -> None:
     assert frozenset() == look(site.engine, "A1").account.tags
 
 
+def escalating(site: Site, *queues: str) -> None:
+    """Let the rules of A1 give escalated accounts to these queues."""
+    when = "from: called, when: days_overdue >= 60, to: escalated, why: Old."
+    rules = [f"  - {{id: to-{queue}, {when}, do: [{{assign: {queue}}}]}}\n" for queue in queues]
+    document = "policy: p-usd\ncurrency: USD\nrules:\n" + "".join(rules)
+    activate(site.engine, load_policy(document, file="test"))
+
+
+def test_who_escalates_gives_the_account_to_whom_the_rules_would(site: Site, cara: Visitor) -> None:
+    """The senior has it on their list, as due, with who and why; the caller can still mend what they mistyped."""
+    sara = site.user("sara", "caller", queue="seniors")
+    escalating(site, "seniors")
+    assert ("A1 Limited" in sara.get("/accounts").text, "It goes to seniors" in cara.get(PAGE.format("A1")).text) == (
+        False,
+        True,
+    )
+    assert 303 == cara.post("/accounts/do/escalate/A1", marks(cara) | {"reason": "a lawyer"}).status_code
+    assert ("escalated", [("A1", "seniors", "cara")]) == (state(site), given(site))
+    listed, page = sara.get("/accounts").text, sara.get(PAGE.format("A1")).text
+    for said in ("A1 Limited", "1 notice to look at", "1 of 1 accounts have a call or task due"):
+        assert said in listed
+    assert "Notice: cara has escalated it: a lawyer" in page
+    done = re.search(r'action="(/accounts/do/task-done/[^"]+)"', page)
+    assert done
+    assert 303 == sara.post(done[1]).status_code
+    mended = cara.get(PAGE.format("A1")).text
+    assert "Escalated, and given to seniors." in mended
+    assert "A1 Limited" not in cara.get("/accounts").text
+
+
+def test_where_no_rule_says_who_has_escalated_accounts_the_leads_are_told(site: Site, cara: Visitor) -> None:
+    """Nor where it names somebody who is not here; then the account stays with whom it is."""
+    lena = site.user("lena", "lead")
+    assert "The leads are told" in cara.get(PAGE.format("A2")).text
+    escalating(site, "gone")
+    for account in ("A1", "E1"):
+        sent = marks(cara, account) | {"reason": f"a lawyer of {account}"}
+        assert 303 == cara.post(f"/accounts/do/escalate/{account}", sent).status_code
+        assert "Notice: cara has escalated it: a lawyer of " in lena.get(PAGE.format(account)).text
+        assert f"{account} Limited" in lena.get("/accounts").text
+    assert [] == given(site)
+
+
+def test_of_several_who_have_escalated_accounts_one_is_chosen(site: Site, cara: Visitor) -> None:
+    """The person knows whom it is for; what they choose has to be one of these."""
+    site.user("sara", "caller", queue=["seniors", "legal"])
+    escalating(site, "seniors", "legal")
+    for wrong in ({}, {"senior": "collections"}):
+        refused = cara.post("/accounts/do/escalate/A1", marks(cara) | {"reason": "a lawyer"} | wrong)
+        assert (422, "called") == (refused.status_code, state(site))
+    assert 303 == cara.post("/accounts/do/escalate/A1", marks(cara) | {"reason": "x", "senior": "legal"}).status_code
+    assert [("A1", "legal", "cara")] == given(site)
+
+
 def test_what_was_typed_into_a_form_that_has_gone_meanwhile_is_shown_with_the_reason(site: Site, cara: Visitor) -> None:
     """Somebody else was faster, so the page has no such form any more."""
     older = marks(cara)

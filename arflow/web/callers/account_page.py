@@ -97,6 +97,7 @@ def _shown(one: Outlook) -> str:
         topics=TOPICS,
         names=assignments.shown_names(connection(), _named(one, explained, told, open_tasks)),
         assignees=assignments.assignees(connection()) if current_user().is_any_of("lead", "admin") else [],
+        seniors=assignments.seniors(connection(), one.policy),
         follow_up_on=working_day_in(one, _FOLLOW_UP),
         look_into_by=working_day_in(one, _LOOK_INTO),
         outcomes=outcomes,

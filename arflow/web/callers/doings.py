@@ -7,7 +7,9 @@ from flask.typing import ResponseReturnValue
 from arflow import recording
 from arflow.desk import access, actions, assignments, notes, tasks
 from arflow.desk.actions import Doing, FollowUp
+from arflow.desk.assignments import Assignee
 from arflow.errors import SaysNo
+from arflow.outlook import Outlook
 from arflow.web.callers.blueprint import back, done, form_of, look, seen
 from arflow.web.callers.talks import planned_day
 from arflow.web.forms import Reading
@@ -85,9 +87,19 @@ def escalate(account_id: str) -> ResponseReturnValue:
     """To a senior."""
     one, read = look(account_id), Reading()
     reason = read.text("reason", required=True, longest=actions.LONGEST_REASON)
+    senior = _senior(read, one)
     read.check()
-    doing = actions.escalate(one.account, reason=reason, actor=current_user().name)
-    return done(one, doing, read, "Escalated.")
+    doing = actions.escalate(one.account, reason=reason, by=current_user(), senior=senior.name if senior else "")
+    return done(one, doing, read, f"Escalated, and given to {senior.shown}." if senior else "Escalated.")
+
+
+def _senior(read: Reading, one: Outlook) -> Assignee | None:
+    """To whom an account goes that is escalated: where there is a choice, whom the form names."""
+    able = assignments.seniors(connection(), one.policy)
+    if len(able) <= 1:
+        return able[0] if able else None
+    by_name = {senior.name: senior for senior in able}
+    return by_name.get(read.choice("senior", by_name))
 
 
 @form_of("take-back")
