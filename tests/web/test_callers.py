@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from arflow.advance import turn_delivery
-from arflow.desk import tasks
+from arflow.desk import outcomes, tasks
 from arflow.rules.loader import load_policy
 from arflow.web.callers import account_page, lists
 from tests.desk.books import TODAY, go_to, lent_book, look
@@ -440,6 +440,24 @@ def test_after_a_death_nobody_calls(site: Site, cara: Visitor) -> None:
     assert 303 == cara.post("/accounts/do/call/A1", died).status_code
     assert "Do not call: the person has died" in cara.get(PAGE.format("A1")).text
     assert frozenset({"deceased"}) == look(site.engine, "A1").account.tags
+
+
+@pytest.mark.parametrize("outcome", sorted(outcomes.TERMINAL))
+def test_after_what_ends_the_talks_nobody_calls_again_unless_somebody_says_what_for(
+    site: Site, cara: Visitor, outcome: str
+) -> None:
+    """The form as it stands plans nothing then; what somebody types is planned, and after all else it is a call."""
+    page = cara.get(PAGE.format("A1")).text
+    assert re.search(r'name="follow_up_text"[^>]* value=""', page)
+    stands = {"direction": "out", "next": "follow_up", "follow_up_on": days(3), "follow_up_text": ""}
+    assert 303 == cara.post("/accounts/do/call/A1", stands | marks(cara) | {"outcome": outcome}).status_code
+    assert [] == to_do(site)
+    assert "Nothing is planned." in cara.get(PAGE.format("A1")).text
+    own = stands | {"outcome": outcome, "follow_up_text": "Ask who takes over"}
+    assert 303 == cara.post("/accounts/do/call/A1", own | marks(cara)).status_code
+    assert [("Ask who takes over", days(3), "cara")] == to_do(site)
+    assert 303 == cara.post("/accounts/do/call/A1", stands | marks(cara) | {"outcome": "busy"}).status_code
+    assert ("Call again", days(3), "cara") in to_do(site)
 
 
 def test_one_wrong_attribute_takes_the_account_from_nobody(site: Site, cara: Visitor, tmp_path: Path) -> None:

@@ -19,6 +19,10 @@ _IMPLIES = {"promised": "promise", "disputes": "dispute"}
 """What comes next after these outcomes, whatever else was chosen."""
 
 
+_USUALLY = "Call again"
+"""What a follow-up is for that says nothing; after an outcome at which somebody else takes over there is then none."""
+
+
 @form_of("call")
 def call(account_id: str) -> ResponseReturnValue:
     """A call, with what was agreed in it."""
@@ -27,7 +31,7 @@ def call(account_id: str) -> ResponseReturnValue:
     direction = read.choice("direction", ("out", "in"))
     spoke_to, text = read.text("spoke_to", longest=200), read.text("text")
     follows = read.choice("next", _NEXT, required=outcome not in _IMPLIES)
-    follows = _IMPLIES.get(outcome, follows)
+    follows = _implied(read, outcome, follows)
     agreed, follow_up = _agreed(read, one, follows), _follow_up(read, one, follows)
     if follows == "none" and outcome not in outcomes.TERMINAL:
         read.refuse("next", "something comes next after this outcome; plan at least a follow-up")
@@ -37,7 +41,15 @@ def call(account_id: str) -> ResponseReturnValue:
             outcome=outcome, direction=direction, spoke_to=spoke_to, text=text, agreed=agreed, follow_up=follow_up
         )
     read.check()
-    return done(one, doing, read, f"Call recorded: {outcomes.label(outcome).lower()}.")
+    planned = " Nothing is planned." if follows == "none" else ""
+    return done(one, doing, read, f"Call recorded: {outcomes.label(outcome).lower()}.{planned}")
+
+
+def _implied(read: Reading, outcome: str, follows: str) -> str:
+    """What comes next after the outcome: the follow-up that the form offers is not planned where nobody calls again."""
+    if follows == "follow_up" and outcome in outcomes.TERMINAL and not read.text("follow_up_text"):
+        return "none"
+    return _IMPLIES.get(outcome, follows)
 
 
 def _agreed(read: Reading, one: Outlook, follows: str) -> list[Content]:
@@ -51,7 +63,7 @@ def _follow_up(read: Reading, one: Outlook, follows: str) -> FollowUp | None:
     if follows != "follow_up":
         return None
     day = planned_day(read, "follow_up_on", one.today)
-    text = read.text("follow_up_text", longest=tasks.LONGEST_TEXT) or "call again"
+    text = read.text("follow_up_text", longest=tasks.LONGEST_TEXT) or _USUALLY
     return FollowUp(due_on=day, text=text)
 
 
