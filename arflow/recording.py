@@ -11,6 +11,7 @@ from arflow import clock
 from arflow.advance import Engineering, Recorded, record, record_for_each
 from arflow.desk import access, assignments, notes, tasks
 from arflow.desk.actions import Doing
+from arflow.desk.timeline import Mark
 from arflow.desk.users import User
 from arflow.errors import Refused
 from arflow.life.records import EntryKind
@@ -26,9 +27,11 @@ def carry_out(
     zone: str,
     engineering: Engineering,
     seen: int | None = None,
+    mark: Mark | None = None,
 ) -> None:
     """Record what `user` did on an account that lives in `zone`, in the caller's transaction.
 
+    `mark` is how far they had seen what was recorded of it; without one, nothing that they planned is done with a call.
     Raises Conflict when the account has changed since its version `seen`, Refused when something contradicts its books
     or a move is not allowed.
     """
@@ -42,6 +45,8 @@ def carry_out(
         _require_moved(account, doing, done)
     home = ZoneInfo(zone)
     today, _ = clock.local_moment(clock.read(connection), home)
+    if doing.settles_follow_ups and mark is not None:
+        tasks.finish_due(connection, account, by=user.name, today=today, last=mark.task)
     _write_down(connection, account, doing, user=user, home=home, today=today, about=about)
 
 
@@ -66,8 +71,6 @@ def _write_down(
     actor = user.name
     if doing.note:
         notes.add(connection, account, doing.note, author=actor, on=today, about=about)
-    if doing.settles_follow_ups:
-        tasks.finish_due(connection, account, by=actor, today=today)
     if doing.notice is not None:
         told = doing.notice
         tasks.tell(connection, account, assignee=told.to, today=today, zone=home, text=told.text, made_by=actor)

@@ -52,7 +52,8 @@ class Notice:
 class Doing:
     """What a form comes to: events, kinds of events of a later date that it takes back, a note, a follow-up, a notice.
 
-    The note is about the first event, if there is any. `settles_follow_ups`: those that were due are done with it.
+    The note is about the first event, if there is any. `settles_follow_ups`: a call, with which those are done that
+    were due and seen, but for that of a dispute.
     """
 
     contents: tuple[Content, ...] = ()

@@ -220,10 +220,15 @@ def _change(connection: Connection, number: int, **values: object) -> None:
         raise Conflict("somebody else has done this task meanwhile")
 
 
-def finish_due(connection: Connection, account: str, *, by: str, today: dt.date) -> None:
-    """Mark the follow-ups of an account that are due up to `today` as done: a call was made."""
-    due = (_task.c.account_id == account, _task.c.kind == "follow_up", _task.c.due_on <= today)
-    connection.execute(update(_task).where(*due, _task.c.done_at.is_(None)).values(done_at=func.now(), done_by=by))
+def finish_due(connection: Connection, account: str, *, by: str, today: dt.date, last: int) -> None:
+    """Mark the follow-ups of an account that are due up to `today` as done: a call was made.
+
+    Only those that who called knew of, up to the task `last`. To look into a dispute is no call; it ends with that.
+    """
+    due = (_task.c.account_id == account, _task.c.kind == "follow_up", _task.c.due_on <= today, _task.c.id <= last)
+    is_call = ~_task.c.text.startswith(looking_into(""), autoescape=True)
+    done = update(_task).where(*due, is_call, _task.c.done_at.is_(None))
+    connection.execute(done.values(done_at=func.now(), done_by=by))
 
 
 def looking_into(invoice: str) -> str:

@@ -37,7 +37,7 @@ from arflow.life.records import EntryKind
 from arflow.store import desk_tables, policies, tables
 
 _Column = ColumnElement[Any]
-_MARK = re.compile(r"(?P<event>\d{1,18})\.(?P<note>\d{1,18})\.(?P<journal>\d{1,18})", re.ASCII)
+_MARK = re.compile(r"(?P<event>\d{1,18})\.(?P<note>\d{1,18})\.(?P<journal>\d{1,18})\.(?P<task>\d{1,18})", re.ASCII)
 
 TOPICS: Mapping[str, str] = MappingProxyType(
     {
@@ -118,14 +118,22 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """How far everything recorded of an account went when somebody looked: the last event, note and journal row."""
+    """How far everything recorded of an account went when somebody looked.
+
+    The last event, note and journal row, and the last task that was open: what is done is never open again.
+    """
 
     event: int
     note: int
     journal: int
+    task: int
 
     def __str__(self) -> str:
-        return f"{self.event}.{self.note}.{self.journal}"
+        return f"{self.event}.{self.note}.{self.journal}.{self.task}"
+
+    def tells_all(self, now: "Mark") -> bool:
+        """Whether nothing has happened to the account since, up to `now`: notes and plans are no causes."""
+        return (self.event, self.journal) == (now.event, now.journal)
 
     @classmethod
     def of(cls, text: str) -> "Mark | None":
@@ -136,15 +144,16 @@ class Mark:
 
 def mark(connection: Connection, account: str) -> Mark:
     """Where the timeline of an account ends now; what became of a letter is no entry of its own and moves no mark."""
-    event, note, journal = tables.event, desk_tables.note, tables.journal
+    event, note, journal, task = tables.event, desk_tables.note, tables.journal, desk_tables.task
     told = event.c.kind.not_in(("notice_delivered", "notice_failed"))
     ends = (
         select(func.max(event.c.id)).where(event.c.account_id == account, told),
         select(func.max(note.c.id)).where(note.c.account_id == account),
         select(func.max(journal.c.seq)).where(journal.c.account_id == account),
+        select(func.max(task.c.id)).where(task.c.account_id == account, task.c.done_at.is_(None)),
     )
     found = connection.execute(select(*(func.coalesce(end.scalar_subquery(), 0) for end in ends))).one()
-    return Mark(event=found[0], note=found[1], journal=found[2])
+    return Mark(event=found[0], note=found[1], journal=found[2], task=found[3])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from arflow import clock
 from arflow.accounts.entries import Account
 from arflow.desk import actions, notes, outcomes, reasons, tasks, timeline
 from arflow.desk.actions import Doing, FollowUp
+from arflow.desk.timeline import Mark
 from arflow.desk.users import User
 from arflow.errors import Conflict, Refused
 from arflow.recording import assign, assign_many, carry_out
@@ -60,8 +61,8 @@ def book(template: str, tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-def do(engine: Engine, account: str, doing: Doing, seen: int | None = None) -> None:
-    """Record something on an account as it stands."""
+def do(engine: Engine, account: str, doing: Doing, seen: int | None = None, mark: Mark | None = None) -> None:
+    """Record something on an account as it stands, or as somebody saw it."""
     one = look(engine, account)
     with engine.begin() as connection:
         carry_out(
@@ -72,6 +73,7 @@ def do(engine: Engine, account: str, doing: Doing, seen: int | None = None) -> N
             zone=one.zone,
             engineering=REAL,
             seen=one.version if seen is None else seen,
+            mark=mark or timeline.mark(connection, account),
         )
 
 
@@ -237,6 +239,28 @@ def test_a_note_or_follow_up_sent_twice_is_one(book: Engine) -> None:
         assert 1 == connection.execute(text("SELECT count(*) FROM task")).scalar_one()
     with pytest.raises(Refused, match="1 to 2000"):
         do(book, "A1", Doing(note="x" * 2001))
+
+
+def test_a_call_ends_the_follow_ups_that_it_fulfils(book: Engine) -> None:
+    """Those that were due and seen: not what is planned for later, not a dispute's, not what came since it was seen."""
+    account = look(book, "A1").account
+    do(book, "A1", Doing(follow_up=FollowUp(due_on=TODAY, text="call")))
+    do(book, "A1", Doing(follow_up=FollowUp(due_on=TODAY + DAY, text="call tomorrow")))
+    disputed = actions.dispute(account, invoice="A1-1", amount=1000, code="QUALITY", text="bad")
+    into = FollowUp(due_on=TODAY, text=tasks.looking_into("A1-1"))
+    do(book, "A1", Doing(contents=(disputed,), follow_up=into))
+    with book.connect() as connection:
+        opened = timeline.mark(connection, "A1")
+    do(book, "A1", Doing(follow_up=FollowUp(due_on=TODAY, text="send the papers")))
+    do(
+        book,
+        "A1",
+        actions.call(outcome="busy", direction="out", follow_up=FollowUp(due_on=TODAY, text="x")),
+        mark=opened,
+    )
+    with book.connect() as connection:
+        left = [task.text for task in tasks.open_of(connection, ["A1"])["A1"]]
+    assert [into.text, "send the papers", "x", "call tomorrow"] == left
 
 
 def test_a_task_is_done_once(book: Engine) -> None:

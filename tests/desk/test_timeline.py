@@ -146,7 +146,7 @@ def test_what_is_new_since_a_mark_is_told(book: Engine) -> None:
         assert mark == again
         new = timeline.since(connection, view_of(look(book, "A1")), again)
         assert [("Assigned to carl", "lena")] == [(entry.title, entry.actor) for entry in new]
-    assert [None, None, None] == [Mark.of(text) for text in ("", "1.2", "1.2.x")]
+    assert [None, None, None] == [Mark.of(text) for text in ("", "1.2.3", "1.2.3.x")]
 
 
 def test_the_last_contacts_say_what_was_agreed(book: Engine) -> None:

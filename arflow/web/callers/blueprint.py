@@ -64,8 +64,8 @@ def seen(read: Reading, one: Outlook) -> int:
     Where nothing that people see has been added since, that is the present one: a rule may have looked at the account
     and left it as it was.
     """
-    version = int(read.number("seen", least=0, most=_LARGEST))
-    if version != one.version and Mark.of(read.text("mark")) == timeline.mark(connection(), one.account.id):
+    version, known = int(read.number("seen", least=0, most=_LARGEST)), Mark.of(read.text("mark"))
+    if version != one.version and known and known.tells_all(timeline.mark(connection(), one.account.id)):
         return one.version
     return version
 
@@ -81,6 +81,7 @@ def done(one: Outlook, doing: Doing, read: Reading, said: str) -> ResponseReturn
         zone=one.zone,
         engineering=settings().engineering,
         seen=seen(read, one),
+        mark=Mark.of(read.text("mark")),
     )
     return back(one.account.id, said)
 
