@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 from arflow import clock
 from arflow.advance import Engineering, Recorded, record, record_for_each
-from arflow.desk import access, assignments, notes, tasks
+from arflow.desk import access, assignments, notes, tasks, timeline
 from arflow.desk.actions import Doing
 from arflow.desk.timeline import Mark
 from arflow.desk.users import User
-from arflow.errors import Refused
+from arflow.errors import Conflict, Refused
 from arflow.life.records import EntryKind
 from arflow.store import accounts, events
 
@@ -32,10 +32,11 @@ def carry_out(
     """Record what `user` did on an account that lives in `zone`, in the caller's transaction.
 
     `mark` is how far they had seen what was recorded of it; without one, nothing that they planned is done with a call.
-    Raises Conflict when the account has changed since its version `seen`, Refused when something contradicts its books
-    or a move is not allowed.
+    Raises Conflict when the account has changed since its version `seen`, or when others have written something down
+    that is behind the `mark`; Refused when something contradicts its books or a move is not allowed.
     """
     accounts.lock(connection, [account])
+    _require_seen(connection, account, mark, user.name)
     for kind in doing.withdraws:
         events.withdraw(connection, account, kind)
     about = None
@@ -48,6 +49,12 @@ def carry_out(
     if doing.settles_follow_ups and mark is not None:
         tasks.finish_due(connection, account, by=user.name, today=today, last=mark.task)
     _write_down(connection, account, doing, user=user, home=home, today=today, about=about)
+
+
+def _require_seen(connection: Connection, account: str, mark: Mark | None, name: str) -> None:
+    """Raise Conflict when others have written something down since; notes and plans leave the account's version."""
+    if mark is not None and timeline.others_said(connection, account, mark, name):
+        raise Conflict("somebody has written something down since you opened it; look at it, then send yours again")
 
 
 def _require_moved(account: str, doing: Doing, done: Recorded) -> None:
@@ -88,9 +95,21 @@ def _write_down(
 
 
 def assign(
-    connection: Connection, account: str, owner: str, *, actor: str, engineering: Engineering, seen: int | None = None
+    connection: Connection,
+    account: str,
+    owner: str,
+    *,
+    actor: str,
+    engineering: Engineering,
+    seen: int | None = None,
+    mark: Mark | None = None,
 ) -> None:
-    """Give an account to `owner`: a user, a queue or, if empty, nobody; its follow-ups go along."""
+    """Give an account to `owner`: a user, a queue or, if empty, nobody; its follow-ups go along.
+
+    Raises Conflict as `carry_out` does.
+    """
+    accounts.lock(connection, [account])
+    _require_seen(connection, account, mark, actor)
     content = {"event": "account", "owner": owner}
     record(connection, account, [content], actor=actor, engineering=engineering, seen=seen)
 

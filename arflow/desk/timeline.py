@@ -156,6 +156,20 @@ def mark(connection: Connection, account: str) -> Mark:
     return Mark(event=found[0], note=found[1], journal=found[2], task=found[3])
 
 
+def others_said(connection: Connection, account: str, since: Mark, name: str) -> bool:
+    """Whether somebody else than `name` has recorded, written or planned something of an account since a mark."""
+    event, note, task = tables.event, desk_tables.note, desk_tables.task
+    recorded = select(event.c.id).where(
+        event.c.account_id == account, event.c.id > since.event, event.c.actor.not_in(("", name))
+    )
+    written = select(note.c.id).where(note.c.account_id == account, note.c.id > since.note, note.c.author != name)
+    planned = select(task.c.id).where(
+        *(task.c.account_id == account, task.c.done_at.is_(None), task.c.id > since.task),
+        *(task.c.kind == "follow_up", task.c.made_by.not_in(("", name))),
+    )
+    return bool(connection.execute(select(or_(recorded.exists(), written.exists(), planned.exists()))).scalar())
+
+
 @dataclass(frozen=True, kw_only=True)
 class View:
     """How a timeline is read: for which account, in which zone and currency, with the verdicts on its promises."""

@@ -185,6 +185,63 @@ def test_of_two_people_the_second_learns_what_changed_and_sends_again(site: Site
     assert 2 == site.sql("SELECT count(*) FROM event WHERE kind = 'contact'")[0][0]
 
 
+MEANWHILE = {
+    "note": ({"text": "Ann is on leave until May."}, ("Note", "Ann is on leave until May.")),
+    "follow-up": ({"due_on": days(2), "text": "ring Ann"}, ("Follow-up planned for", "26 Jan 2026", "ring Ann")),
+}
+MINE = {
+    "call": CALL | {"outcome": "busy", "text": "my own words"},
+    "promise": PROMISE | {"text": "my own words"},
+    "note": {"text": "my own words"},
+    "follow-up": {"due_on": days(4), "text": "my own words"},
+    "escalate": {"reason": "my own words"},
+    "assign": {"owner": "ben"},
+}
+
+
+@pytest.mark.parametrize("form", MINE)
+@pytest.mark.parametrize("theirs", MEANWHILE)
+def test_what_a_colleague_wrote_down_is_seen_before_ones_own_is_recorded(
+    site: Site, cara: Visitor, form: str, theirs: str
+) -> None:
+    """A note and a plan are no events of the account; they come between all the same, and what was typed is kept."""
+    ben = site.user("ben", "caller", "lead", queue="collections")
+    sent, told = MEANWHILE[theirs]
+    opened = marks(ben)
+    assert 303 == cara.post(f"/accounts/do/{theirs}/A1", sent | marks(cara)).status_code
+    answer = ben.post(f"/accounts/do/{form}/A1", MINE[form] | opened)
+    assert 409 == answer.status_code
+    changed = answer.text[answer.text.index("Somebody else was faster") :]
+    for said in (*told, "by cara", *(["my own words"] if form != "assign" else []), "Send it again"):
+        assert said in changed
+    assert "Only time has gone on" not in changed
+    again = dict(re.findall(r'name="(seen|mark)" value="([^"]+)"', answer.text))
+    assert 303 == ben.post(f"/accounts/do/{form}/A1", MINE[form] | again).status_code
+
+
+@pytest.mark.parametrize("theirs", MEANWHILE)
+def test_ones_own_note_and_plan_come_between_nothing(site: Site, cara: Visitor, theirs: str) -> None:
+    """Nor does a notice of a rule, or that something was done; who wrote it knows it."""
+    opened = marks(cara)
+    assert 303 == cara.post(f"/accounts/do/{theirs}/A1", MEANWHILE[theirs][0] | opened).status_code
+    site.sql("UPDATE task SET done_at = now(), done_by = 'ben'")
+    columns, values = "account_id, kind, assignee, due_on, text", "'A1', 'notice', 'finance-lead', :on, 'look'"
+    site.sql(f"INSERT INTO task ({columns}) VALUES ({values})", on=TODAY)
+    site.sql("UPDATE account SET version = version + 1 WHERE id = 'A1'")
+    assert 303 == cara.post("/accounts/do/call/A1", CALL | opened).status_code
+
+
+def test_a_note_is_not_kept_before_a_colleagues_call_is_seen(site: Site, cara: Visitor) -> None:
+    """What came from the ledger, or from a rule, leaves a note as it is."""
+    ben = site.user("ben", "caller", queue="collections")
+    opened = marks(ben)
+    site.sql("UPDATE account SET version = version + 1 WHERE id = 'A1'")
+    assert 303 == ben.post("/accounts/do/note/A1", {"text": "one"} | opened).status_code
+    assert 303 == cara.post("/accounts/do/call/A1", CALL | marks(cara)).status_code
+    answer = ben.post("/accounts/do/note/A1", {"text": "two"} | opened)
+    assert (409, True) == (answer.status_code, "Call to the customer: no answer" in answer.text)
+
+
 def test_a_pass_that_changed_nothing_is_no_conflict(site: Site, cara: Visitor, tmp_path: Path) -> None:
     """A rule looked at the account, or the ledger spoke: only what is seen on the timeline comes between."""
     opened = marks(cara)

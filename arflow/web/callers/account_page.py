@@ -36,6 +36,7 @@ class Changed:
     """What was recorded since somebody opened the account whose form comes too late."""
 
     entries: Sequence[Entry]
+    planned: Sequence[Task] = ()
     is_own: bool = False
     """Whether all that people did of it was done by whoever sends the form, in another window or by a second press."""
 
@@ -45,7 +46,7 @@ class Changed:
     @property
     def by_people(self) -> bool:
         """Whether somebody did any of it; else it was the ledger or a rule."""
-        return any(entry.actor for entry in self.entries)
+        return bool(self.planned) or any(entry.actor for entry in self.entries)
 
 
 @pages.get("/<path:account_id>", merge_slashes=False, provide_automatic_options=False)
@@ -62,11 +63,12 @@ def _shown(one: Outlook) -> str:
     view, topic = view_of(one), request.args.get("topic", "")
     explained = outlook.explained(connection(), one)
     chosen = topic if topic in TOPICS else ""
-    contacts, changed = timeline.contacts(connection(), view), _changed(view)
+    contacts = timeline.contacts(connection(), view)
     entries = paged(
         lambda offset, limit: timeline.page(connection(), view, topic=chosen, offset=offset, limit=limit), TIMELINE_SIZE
     )
     open_tasks = tasks.open_of(connection(), [account_id]).get(account_id, [])
+    changed = _changed(view, open_tasks)
     told = (*contacts, *entries.rows, *(changed.entries if changed else ()))
     return render_template(
         "callers/account.html",
@@ -119,7 +121,7 @@ def _named(
     for entry in told:
         yield entry.actor
         yield from (note.author for note in entry.notes)
-    yield from (task.assignee for task in open_tasks)
+    yield from (name for task in open_tasks for name in (task.assignee, task.made_by))
 
 
 def _there(one: Outlook) -> str:
@@ -174,15 +176,17 @@ def working_day_in(one: Outlook, days: dt.timedelta) -> dt.date:
     return day
 
 
-def _changed(view: View) -> Changed | None:
+def _changed(view: View, open_tasks: Iterable[Task]) -> Changed | None:
     late = typed()
     if late is None or not late.is_conflict:
         return None
     mark = Mark.of(late.values.get("mark", ""))
     entries = timeline.since(connection(), view, mark) if mark else ()
-    own = [entry for entry in entries if entry.actor == current_user().name]
-    is_own = bool(own) and {entry.actor for entry in entries} <= {"", current_user().name}
-    changed = Changed(entries=entries, is_own=is_own, is_repeated=is_own and _says_the_same(late, own, view.currency))
+    planned = [task for task in open_tasks if mark and task.id > mark.task and task.kind == "follow_up"]
+    me, people = current_user().name, {entry.actor for entry in entries} | {task.made_by for task in planned}
+    own, is_own = [entry for entry in entries if entry.actor == me], me in people and people <= {"", me}
+    is_repeated = is_own and _says_the_same(late, own, view.currency)
+    changed = Changed(entries=entries, planned=planned, is_own=is_own, is_repeated=is_repeated)
     if changed.is_repeated:  # the form itself must not ask for what would be a second one
         g.typed = replace(late, reason="You have recorded this already; sent again, it is recorded a second time.")
     return changed

@@ -64,10 +64,15 @@ def seen(read: Reading, one: Outlook) -> int:
     Where nothing that people see has been added since, that is the present one: a rule may have looked at the account
     and left it as it was.
     """
-    version, known = int(read.number("seen", least=0, most=_LARGEST)), Mark.of(read.text("mark"))
+    version, known = int(read.number("seen", least=0, most=_LARGEST)), marked(read)
     if version != one.version and known and known.tells_all(timeline.mark(connection(), one.account.id)):
         return one.version
     return version
+
+
+def marked(read: Reading) -> Mark | None:
+    """How far whoever sends the form has seen what was recorded of the account; None when it does not say that."""
+    return Mark.of(read.text("mark"))
 
 
 def done(one: Outlook, doing: Doing, read: Reading, said: str) -> ResponseReturnValue:
@@ -81,7 +86,7 @@ def done(one: Outlook, doing: Doing, read: Reading, said: str) -> ResponseReturn
         zone=one.zone,
         engineering=settings().engineering,
         seen=seen(read, one),
-        mark=Mark.of(read.text("mark")),
+        mark=marked(read),
     )
     return back(one.account.id, said)
 

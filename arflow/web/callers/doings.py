@@ -10,7 +10,7 @@ from arflow.desk.actions import Doing, FollowUp
 from arflow.desk.assignments import Assignee
 from arflow.errors import SaysNo
 from arflow.outlook import Outlook
-from arflow.web.callers.blueprint import back, done, form_of, look, seen
+from arflow.web.callers.blueprint import back, done, form_of, look, marked, seen
 from arflow.web.callers.talks import planned_day
 from arflow.web.forms import Reading
 from arflow.web.transactions import connection, settings
@@ -129,8 +129,9 @@ def assign(account_id: str) -> ResponseReturnValue:
         assignments.check(connection(), owner)
     read.check()
     engineering = settings().engineering
+    who, version = current_user().name, seen(read, one)
     recording.assign(
-        connection(), one.account.id, owner, actor=current_user().name, engineering=engineering, seen=seen(read, one)
+        connection(), one.account.id, owner, actor=who, engineering=engineering, seen=version, mark=marked(read)
     )
     shown = assignments.shown_names(connection(), [owner])
     return back(account_id, f"Assigned to {shown.get(owner, 'nobody')}.")
