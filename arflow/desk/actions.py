@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from arflow import money
 from arflow.accounts.entries import Account
+from arflow.accounts.promises import Verdict
 from arflow.desk import notes, outcomes, reasons, tasks, wording
 from arflow.desk.users import User
 from arflow.errors import Refused
@@ -111,17 +112,27 @@ def check_promised_day(due: dt.date, today: dt.date, *, by_lead: bool) -> None:
         raise Refused(f"a promise later than {wording.day(today + PROMISED_TO_CALLERS)} is for a lead to record")
 
 
-def promise(account: Account, *, amount: int, due: dt.date, invoices: Sequence[str] = ()) -> Content:
+def promise(
+    account: Account, *, amount: int, due: dt.date, invoices: Sequence[str] = (), waiting: Sequence[Verdict] = ()
+) -> Content:
     """A promise of `amount` minor units by `due`, for some invoices or for whatever is oldest.
 
-    Raises Refused when it is more than is open there.
+    Raises Refused when it is more than is open there and not promised by `waiting`, the open promises that stay: a
+    payment counts once, so the later of two promises of the same money would be broken by who keeps the earlier.
     """
     if amount <= 0:
         raise Refused("a promise is of more than nothing")
-    still_open = _open(account, invoices)
-    if amount > still_open:
+    if unknown := [key for key in invoices if key not in account.book.invoices]:
+        raise Refused(f"there is no invoice `{unknown[0][:80]}` here")
+    free = promisable(account, invoices, waiting)
+    if amount > free:
         where = "of these invoices" if invoices else "on the account"
-        raise Refused(f"only {wording.amount(still_open, account.currency)} is open {where}")
+        if not free and waiting:
+            raise Refused(
+                f"all that is open {where} is promised already; say which promise this one takes the place of"
+            )
+        also = " and not promised yet" if free < _open(account, invoices) else ""
+        raise Refused(f"only {wording.amount(free, account.currency)} is open {where}{also}")
     content: Content = {
         "event": "promise",
         "id": _new_id(account.promises),
@@ -131,12 +142,23 @@ def promise(account: Account, *, amount: int, due: dt.date, invoices: Sequence[s
     return {**content, "invoices": list(invoices)} if invoices else content
 
 
+def promisable(account: Account, invoices: Sequence[str], waiting: Sequence[Verdict]) -> int:
+    """What is open of some invoices, or of all, less what open promises take of it in any case.
+
+    A promise that names no invoices, or others too, may be kept with those; of all that is open it takes its part.
+    """
+    inside = [one for one in waiting if one.promise.invoices and set(one.promise.invoices) <= set(invoices)]
+    on_account = _open(account, ()) - _taken(account, waiting)
+    return max(0, min(on_account, _open(account, invoices) - _taken(account, inside)) if invoices else on_account)
+
+
+def _taken(account: Account, waiting: Sequence[Verdict]) -> int:
+    return sum(min(one.outstanding, _open(account, one.promise.invoices)) for one in waiting)
+
+
 def _open(account: Account, invoices: Sequence[str]) -> int:
-    """What is open of some invoices, or of all. Raises Refused for an invoice that is not there."""
-    book = account.book
-    if unknown := [key for key in invoices if key not in book.invoices]:
-        raise Refused(f"there is no invoice `{unknown[0][:80]}` here")
-    return sum(item.open for item in book.open_items if not invoices or item.invoice in invoices)
+    """What is open of some invoices, or of all."""
+    return sum(item.open for item in account.book.open_items if not invoices or item.invoice in invoices)
 
 
 def _new_id(known: Collection[str]) -> str:

@@ -1,7 +1,7 @@
 """What forms mean: the events they come to, what is refused, and what becomes of the account."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,8 @@ from sqlalchemy import Engine, text
 
 from arflow import clock
 from arflow.accounts.entries import Account
-from arflow.desk import actions, notes, outcomes, reasons, tasks, timeline
+from arflow.accounts.promises import Verdict
+from arflow.desk import actions, brief, notes, outcomes, reasons, tasks, timeline
 from arflow.desk.actions import Doing, FollowUp
 from arflow.desk.timeline import Mark
 from arflow.desk.users import User
@@ -108,6 +109,32 @@ def test_a_call_with_a_promise_makes_the_account_promised(book: Engine) -> None:
 def test_nobody_promises_more_than_is_open(book: Engine, amount: int, invoices: list[str], said: str) -> None:
     with pytest.raises(Refused, match=said):
         actions.promise(look(book, "A1").account, amount=amount, due=TODAY, invoices=invoices)
+
+
+def test_what_is_promised_is_not_promised_again(book: Engine) -> None:
+    """900.00 of one invoice and 200.00 of another are open; what came of a promise, or what it is not for, is free."""
+    for amount, invoices in ((60000, ["A1-1"]), (10000, [])):
+        one = look(book, "A1")
+        content = actions.promise(one.account, amount=amount, due=TODAY + DAY, invoices=invoices, waiting=waiting(book))
+        do(book, "A1", Doing(contents=(content,)))
+    account = look(book, "A1").account
+    for amount, invoices, said in (
+        (40001, [], r"only 400\.00 USD is open on the account and not promised yet"),
+        (30001, ["A1-1"], r"only 300\.00 USD is open of these invoices and not promised yet"),
+        (20001, ["A1-2"], r"only 200\.00 USD is open of these invoices"),
+    ):
+        with pytest.raises(Refused, match=said):
+            actions.promise(account, amount=amount, due=TODAY, invoices=invoices, waiting=waiting(book))
+        actions.promise(account, amount=amount - 1, due=TODAY, invoices=invoices, waiting=waiting(book))
+    content = actions.promise(account, amount=40000, due=TODAY + DAY, waiting=waiting(book))
+    do(book, "A1", Doing(contents=(content,)))
+    with pytest.raises(Refused, match="all that is open on the account is promised already"):
+        actions.promise(account, amount=1, due=TODAY, waiting=waiting(book))
+
+
+def waiting(engine: Engine) -> Sequence[Verdict]:
+    """The open promises of A1."""
+    return brief.promises(look(engine, "A1").seen).open
 
 
 def test_a_promise_is_cancelled_once(book: Engine) -> None:

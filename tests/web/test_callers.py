@@ -163,6 +163,34 @@ def test_a_promise_far_ahead_is_for_a_lead(site: Site, cara: Visitor) -> None:
     assert 303 == cara.post("/accounts/do/promise/A1", far | marks(cara) | {"promise_due": days(90)}).status_code
 
 
+def test_nobody_promises_the_same_money_twice_unless_one_takes_the_place_of_the_other(
+    site: Site, cara: Visitor
+) -> None:
+    """1,100.00 are open: what is promised cannot be promised again, and one tick puts the new one in its place."""
+    assert 303 == cara.post("/accounts/do/promise/A1", PROMISE | marks(cara)).status_code
+    assert "At most 100.00 USD is open and not promised yet." in cara.get(PAGE.format("A1")).text
+    for form, others in (("promise", {}), ("call", CALL | {"outcome": "promised", "text": "my own words"})):
+        sent = others | PROMISE | {"promise_amount": "500.00", "promise_due": days(20)}
+        refused = cara.post(f"/accounts/do/{form}/A1", sent | marks(cara))
+        assert 422 == refused.status_code
+        assert "only 100.00 USD is open on the account and not promised yet" in refused.text
+        instead = sent | {"promise_replaces": "desk-1"}
+    assert 303 == cara.post("/accounts/do/call/A1", instead | marks(cara)).status_code
+    made = [(one.id, one.amount, one.cancelled is None) for one in look(site.engine, "A1").account.promises.values()]
+    assert [("desk-1", 100000, False), ("desk-2", 50000, True)] == made
+    page = cara.get(PAGE.format("A1")).text
+    assert "Agreed: Promise of 500.00 USD by 13 Feb 2026" in page
+    assert "Promise of 1,000.00 USD by 3 Feb 2026 cancelled" in page
+    wrong = PROMISE | {"promise_amount": "5.00", "promise_replaces": "desk-1"}
+    assert 422 == cara.post("/accounts/do/promise/A1", wrong | marks(cara)).status_code
+
+
+def test_a_dispute_sent_twice_is_told_as_such(cara: Visitor) -> None:
+    """Over all of an invoice, the second could only be refused."""
+    sent = {"dispute_invoice": "A1-1", "dispute_code": "QUALITY", "dispute_text": "It broke."} | marks(cara)
+    assert [303, 409] == [cara.post("/accounts/do/dispute/A1", sent).status_code for _ in range(2)]
+
+
 def test_of_two_people_the_second_learns_what_changed_and_sends_again(site: Site, cara: Visitor) -> None:
     """409 with who did what, everything typed kept, and one button that sends it on the new version."""
     ben = site.user("ben", "caller", queue="collections")

@@ -11,7 +11,7 @@ from flask import g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from arflow import clock, explain, money, outlook
-from arflow.desk import assignments, brief, outcomes, reasons, tasks, timeline, wording
+from arflow.desk import actions, assignments, brief, outcomes, reasons, tasks, timeline, wording
 from arflow.desk.brief import OpenPart
 from arflow.desk.tasks import Task
 from arflow.desk.timeline import TOPICS, Entry, Mark, View
@@ -107,8 +107,15 @@ def _shown(one: Outlook) -> str:
         reason_shown=reasons.shown,
         money_text=money.show,
         typed_form=typed(),
-        open_hint=f"At most {wording.amount(one.seen.facts.open_amount, one.account.currency)} is open.",
+        open_hint=_open_hint(one),
     )
+
+
+def _open_hint(one: Outlook) -> str:
+    """How much can be promised."""
+    waiting, currency = brief.promises(one.seen).open, one.account.currency
+    free = actions.promisable(one.account, (), waiting)
+    return f"At most {wording.amount(free, currency)} is open{' and not promised yet' if waiting else ''}."
 
 
 def _named(

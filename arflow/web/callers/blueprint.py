@@ -11,7 +11,7 @@ from arflow import outlook, recording
 from arflow.desk import access, timeline
 from arflow.desk.actions import Doing
 from arflow.desk.timeline import Mark
-from arflow.errors import SaysNo
+from arflow.errors import Conflict, SaysNo
 from arflow.outlook import Outlook
 from arflow.web.forms import Reading
 from arflow.web.pages import Pages
@@ -68,6 +68,15 @@ def seen(read: Reading, one: Outlook) -> int:
     if version != one.version and known and known.tells_all(timeline.mark(connection(), one.account.id)):
         return one.version
     return version
+
+
+def require_seen(read: Reading, one: Outlook) -> None:
+    """Raise Conflict when the account has changed since: what was typed may be refused for that alone.
+
+    Who sends a form twice is told so, and not that all of it is promised already.
+    """
+    if seen(read, one) != one.version:
+        raise Conflict("the account has changed since you opened it; look at what is new, then send yours again")
 
 
 def marked(read: Reading) -> Mark | None:

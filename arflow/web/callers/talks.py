@@ -1,14 +1,15 @@
 """The forms of what customers say: calls, promises and disputes."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 from flask.typing import ResponseReturnValue
 
-from arflow.desk import actions, outcomes, reasons, tasks
+from arflow.desk import actions, brief, outcomes, reasons, tasks
 from arflow.desk.actions import Content, Doing, FollowUp
 from arflow.outlook import Outlook
 from arflow.vocabulary import OUTCOMES
-from arflow.web.callers.blueprint import done, form_of, look, pages
+from arflow.web.callers.blueprint import done, form_of, look, pages, require_seen
 from arflow.web.forms import Reading
 from arflow.web.visitors import current_user
 
@@ -76,20 +77,29 @@ def planned_day(read: Reading, name: str, today: dt.date) -> dt.date:
 
 
 def promised(read: Reading, one: Outlook) -> list[Content]:
-    """The promise that a form holds, nothing where it is mistyped."""
+    """The promise that a form holds, with the end of those that it takes the place of; nothing where it is mistyped."""
+    require_seen(read, one)
     amount = read.amount("promise_amount", one.account.currency)
     due = read.day("promise_due")
     invoices = read.choices("promise_invoices", one.account.book.invoices)
     with read.beside("promise_due"):
         actions.check_promised_day(due, one.today, by_lead=current_user().is_any_of("lead", "admin"))
-    found: list[Content] = []
+    still_open = {verdict.promise.id: verdict for verdict in brief.promises(one.seen).open}
+    replaced = read.choices("promise_replaces", still_open)
+    waiting = [verdict for key, verdict in still_open.items() if key not in replaced]
+    found = [content for key in replaced if key in still_open for content in _cancelled(one, key)]
     with read.beside("promise_amount"):
-        found.append(actions.promise(one.account, amount=amount, due=due, invoices=invoices))
+        found.append(actions.promise(one.account, amount=amount, due=due, invoices=invoices, waiting=waiting))
     return found
+
+
+def _cancelled(one: Outlook, key: str) -> Sequence[Content]:
+    return actions.promise_cancelled(one.account, key).contents
 
 
 def disputed(read: Reading, one: Outlook) -> list[Content]:
     """The dispute that a form holds, nothing where it is mistyped."""
+    require_seen(read, one)
     with read.beside("dispute_invoice"):
         actions.check_own_invoices(one.account)
     invoice = read.choice("dispute_invoice", one.account.ledger.invoices)
