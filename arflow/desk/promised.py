@@ -19,9 +19,9 @@ from arflow.rules.catalogue import WINDOWS
 from arflow.store import accounts, tables
 
 TABS: Mapping[str, str] = MappingProxyType(
-    {"due": "Due today", "coming": "Coming", "broken": "Broken this week", "kept": "Kept this week"}
+    {"due": "Due today", "coming": "Coming", "unkept": "Not kept this week", "kept": "Kept this week"}
 )
-"""The lists, and what people call them."""
+"""The lists, and what people call them. Not kept is what is broken, for nothing came, or partly kept: something did."""
 
 AHEAD = dt.timedelta(days=14)
 WEEK = 7
@@ -64,7 +64,7 @@ def tab_of(one: Judged) -> str | None:
         return "coming" if verdict.promise.due <= day + AHEAD else None
     if verdict.on is None or (day - verdict.on).days >= WEEK:
         return None
-    return "kept" if verdict.status == "kept" else "broken"
+    return "kept" if verdict.status == "kept" else "unkept"
 
 
 def recent(connection: Connection, day: dt.date, among: Collection[str] | None = None) -> list[Judged]:

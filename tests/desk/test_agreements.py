@@ -49,7 +49,7 @@ def naive(connection: Connection, ids: list[str], day: dt.date) -> dict[str, set
             elif is_open and verdict.promise.due <= day + dt.timedelta(days=14):
                 found["coming"].add(tells)
             elif verdict.on and verdict.on > day - dt.timedelta(days=7):
-                found["kept" if verdict.status == "kept" else "broken"].add(tells)
+                found["kept" if verdict.status == "kept" else "unkept"].add(tells)
     return found
 
 
@@ -73,7 +73,7 @@ def test_lists_across_accounts_are_what_each_account_says(talked: Engine) -> Non
         step(talked, day)
         with talked.connect() as connection:
             seen |= _tabs_are_those_of_the_accounts(connection, day)
-    assert {"due", "coming", "broken", "kept", "partly_kept", "grace"} <= seen
+    assert {"due", "coming", "unkept", "kept", "broken", "partly_kept", "grace"} <= seen
     with talked.connect() as connection:
         _promises_stand_in_order(connection, day)
         _disputes_are_the_open_ones(connection)
@@ -94,7 +94,7 @@ def _tabs_are_those_of_the_accounts(connection: Connection, day: dt.date) -> set
         assert naive(connection, ids, day) == found
     tabs = {tab for tab in standing if standing[tab]}
     grace = {"grace" for one in standing["coming"] if one.verdict.promise.due < day}
-    return tabs | grace | {one.verdict.status for one in standing["broken"]}
+    return tabs | grace | {one.verdict.status for one in standing["unkept"]}
 
 
 def _promises_stand_in_order(connection: Connection, day: dt.date) -> None:
@@ -105,10 +105,10 @@ def _promises_stand_in_order(connection: Connection, day: dt.date) -> None:
     facts = {key: one.seen.facts.broken_promises_90d for key, one in seen.items()}
     assert {line.promise.account: line.broken for line in lines} == facts
     assert max(facts.values()) > 1
-    order = [(one.currency, -promised.left(one)) for one in standing["broken"]]
+    order = [(one.currency, -promised.left(one)) for one in standing["unkept"]]
     assert (sorted(order), {"EUR", "USD"}) == (order, {currency for currency, _ in order})
-    for total in promised.totals(standing["broken"]):
-        own = [one for one in standing["broken"] if one.currency == total.currency]
+    for total in promised.totals(standing["unkept"]):
+        own = [one for one in standing["unkept"] if one.currency == total.currency]
         assert (len(own), sum(promised.left(one) for one in own)) == (total.count, total.left)
 
 

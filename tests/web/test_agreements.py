@@ -112,7 +112,7 @@ def test_promises_are_those_of_ones_own_accounts(talked: Site) -> None:
     assert (["E1"], ["Z1"], ["E1", "Z1"]) == tuple(rows(one, "/promises") for one in (cara, carl, lena))
     assert ["Z1"] == rows(lena, "/promises?owner=carl")
     assert (["Z1"], ["E1", "Z1"]) == (rows(lena, "/promises?currency=USD"), rows(lena, "/promises?currency=XXX"))
-    for tab in ("due", "coming", "broken", "kept"):
+    for tab in ("due", "coming", "unkept", "kept"):
         for address in (f"/promises?tab={tab}", f"/promises?tab={tab}&owner=carl"):
             assert "Z1" not in rows(cara, address)
             assert "Z-due" not in cara.get(address).text
@@ -124,12 +124,12 @@ def test_each_list_of_promises_says_what_came_of_them(talked: Site) -> None:
     """A payment that came back keeps none; one without a person was imported; what was broken before is counted."""
     cara = talked.logged_in("cara")
     due = said(cara, "/promises?tab=no-such-tab")
-    for words in ("Due today (1) Coming (1) Broken this week (2) Kept this week (1)", "1 promise of 70.00 EUR"):
+    for words in ("Due today (1) Coming (1) Not kept this week (2) Kept this week (1)", "1 promise of 70.00 EUR"):
         assert words in due
     coming = said(cara, "/promises?tab=coming")
     assert "A1 Limited A1 collections 100.00 USD 100.00 USD 7 Feb 2026 24 Jan 2026 by Cara Ames" in coming
-    broken = said(cara, "/promises?tab=broken")
-    assert ["A2", "A1"] == rows(cara, "/promises?tab=broken")
+    broken = said(cara, "/promises?tab=unkept")
+    assert ["A2", "A1"] == rows(cara, "/promises?tab=unkept")
     for words in (
         "2 promises of 140.00 USD: 30.00 USD came, 110.00 USD did not.",
         "60.00 USD 23 Jan 2026 partly kept since 24 Jan 2026 15 Jan 2026 imported 1",
@@ -149,8 +149,8 @@ def test_a_promise_is_waited_for_to_the_end_of_its_grace(talked: Site, tmp_path:
     found = {}
     for count in (1, 3, 4):
         go_to(talked.engine, TODAY + dt.timedelta(days=count))
-        found[count] = [tab for tab in ("due", "coming", "broken") if "E1" in rows(lena, f"/promises?tab={tab}")]
-    assert {1: ["coming"], 3: ["due"], 4: ["broken"]} == found
+        found[count] = [tab for tab in ("due", "coming", "unkept") if "E1" in rows(lena, f"/promises?tab={tab}")]
+    assert {1: ["coming"], 3: ["due"], 4: ["unkept"]} == found
 
 
 def test_long_lists_have_pages(talked: Site, tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_the_lists_are_for_everybody_to_read(talked: Site, live: Live, tmp_path:
     ]
     take(talked, tmp_path, *disputes)
     page = live.page("lena")
-    for path in ("promises?tab=broken", "disputes", "accounts/A2"):
+    for path in ("promises?tab=unkept", "disputes", "accounts/A2"):
         page.set_viewport_size({"width": 1366, "height": 768})
         page.goto(path)
         look_at(page, path.replace("/", "-").partition("?")[0])

@@ -28,7 +28,7 @@ _LEADS = {"lead", "admin"}
 
 @pages.get("/promises", menu=("Promises", 12))
 def promises() -> ResponseReturnValue:
-    """Promises that come due, and those that were kept or broken in the last week; 202 while they are judged."""
+    """Promises that come due, and those that were kept in the last week or not; 202 while they are judged."""
     day, tab = days.today(connection()), _tab()
     told = _recent(day)
     if told is None:
