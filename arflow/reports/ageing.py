@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from arflow import money
+from arflow.reports.listed import bucket_name
 from arflow.reports.positions import BUCKETS, Position
 
 
@@ -54,6 +55,30 @@ def ageing(positions: Iterable[Position]) -> list[Ageing]:
     for position in positions:
         found.setdefault(position.currency, Ageing(currency=position.currency)).add(position)
     return [found[currency] for currency in sorted(found)]
+
+
+COLUMNS = ("currency", "overdue_for", "accounts", "invoices", "amount", "oldest_days")
+"""The columns of `by_age`."""
+
+
+def by_age(line: Ageing) -> list[Mapping[str, object]]:
+    """One currency as its page shows it: a row for each age, one for all that is overdue, one for all that is open."""
+    ages = [
+        (bucket_name(bucket), line.with_age[bucket], invoices, amount, "")
+        for bucket, (invoices, amount) in enumerate(line.buckets)
+    ]
+    overdue = ("All overdue", line.overdue_accounts, line.overdue_invoices, line.gross, line.oldest_days)
+    still_open = ("All open", line.open_accounts, line.open_invoices, line.open_amount, "")
+    return [
+        dict(
+            zip(
+                COLUMNS,
+                (line.currency, name, accounts, invoices, money.show(amount, line.currency), oldest),
+                strict=True,
+            )
+        )
+        for name, accounts, invoices, amount, oldest in (*ages, overdue, still_open)
+    ]
 
 
 def as_json(line: Ageing) -> Mapping[str, object]:

@@ -60,6 +60,27 @@ def test_the_pipeline_counts_accounts_and_money_by_state_and_currency(book: Site
     assert "1,000.00" in page
 
 
+def test_ageing_as_a_file_has_the_rows_and_figures_of_its_page(book: Site) -> None:
+    """Each age of each currency in its order, then all that is overdue, with how old the oldest is, and all open."""
+    lena = book.user("lena", "lead")
+    for address in ("", "?as_of=2026-03-25"):
+        page = re.sub('<span class="unseen">.*?</span>', "", lena.get(f"/pipeline/ageing{address}").text)
+        shown = [
+            [
+                re.sub("<[^>]*>", "", cell).replace(",", "").strip()
+                for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)
+            ]
+            for row in re.findall(r'<tr[^>]*>\s*<th scope="row">.*?</tr>', page, re.DOTALL)
+        ]
+        found = rows(lena.get(f"/pipeline/ageing.csv{address}").text)
+        assert shown == [[row["overdue_for"], row["accounts"], row["invoices"], row["amount"]] for row in found]
+        oldest = [row["oldest_days"] for row in found if row["overdue_for"] == "All overdue"]
+        assert oldest == re.findall(r"the oldest for (\d+) day", page)
+        assert "1 to 7 days" in {row["overdue_for"] for row in found}
+    empty = lena.get("/pipeline/ageing.csv?as_of=2020-01-01").text
+    assert "as_of,currency,overdue_for,accounts,invoices,amount,oldest_days" == empty.removeprefix("\ufeff").strip()
+
+
 def test_a_past_day_shows_what_stood_then(book: Site) -> None:
     """On 25 March nobody had promised or disputed anything; before the first event there was nothing."""
     lena = book.user("lena", "lead")

@@ -75,6 +75,9 @@ def test_files_hold_what_the_pages_show(book: Site) -> None:
     lena = book.user("lena", "lead")
     told = rows(lena.get("/pipeline/measures.csv?days=90").text)
     dollars = [row for row in told if row["currency"] == "USD"]
+    page = lena.get("/pipeline/measures?days=90").text.split('id="in-USD"')[1]
+    shown = re.findall(r'<th scope="row"><time datetime="([^"]+)"', page)
+    assert ["2026-04-20", "2026-01-20", *shown] == [row["until"] for row in dollars]
     assert ["2026-04-20", "2026-01-20", "2026-03-31"] == [row["until"] for row in dollars[:3]]
     assert ("39.0", "100.0", "") == tuple(
         dollars[0][name] for name in ("dso_days", "overdue_percent", "promises_kept_percent")

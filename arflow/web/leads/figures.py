@@ -79,11 +79,10 @@ def ageing() -> str:
 
 @pages.get("/ageing.csv")
 def ageing_csv() -> Response:
-    """Ageing as a file."""
+    """Ageing as a file, row for row."""
     day = asked.as_of()
-    lines = [ageings.as_json(line) for line in ageing_of(connection(), day)]
-    columns = [name for name in ageings.as_json(Ageing(currency="USD")) if name != "buckets"]
-    return report_file("arflow-ageing", day, lines, columns)
+    lines = [row for line in ageing_of(connection(), day) for row in ageings.by_age(line)]
+    return report_file("arflow-ageing", day, lines, ageings.COLUMNS)
 
 
 def _ages_picture(line: Ageing) -> bars.Picture:

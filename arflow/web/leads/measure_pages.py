@@ -1,7 +1,7 @@
 """How collecting goes: the measures of a period beside the one before, month by month, and person by person."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -55,8 +55,12 @@ def measured() -> ResponseReturnValue:
         waiting=len(unsettled(connection(), day)),
         days=days,
         periods=PERIODS,
-        found=[_currency(list(lines)) for _, lines in groupby(told.lines, lambda one: one.currency)],
+        found=_by_currency(told.lines),
     )
+
+
+def _by_currency(lines: Iterable[Measured]) -> list[_Currency]:
+    return [_currency(list(found)) for _, found in groupby(lines, lambda one: one.currency)]
 
 
 def _currency(lines: Sequence[Measured]) -> _Currency:
@@ -71,9 +75,10 @@ def _since_it_began(months: Sequence[Measured]) -> list[Measured]:
 
 @pages.get("/measures.csv")
 def measured_csv() -> Response:
-    """The measures as a file, month by month."""
+    """The measures as a file, month by month, as far back as the page has them."""
     day, days = asked.as_of(), asked.period(PERIODS, measures.DAYS)
-    lines = [measures.as_json(one) for one in trend(connection(), day, days)]
+    found = _by_currency(trend(connection(), day, days))
+    lines = [measures.as_json(one) for each in found for one in (each.now, each.before, *each.months)]
     return report_file("arflow-measures", day, lines, list(lines[0]) if lines else ["currency"])
 
 
