@@ -4,7 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 LABELS, LENGTH, ROOM = 108, 300, 92
-"""Widths, in units of the picture: of the labels on the left, of the longest bar, and of what stands behind it."""
+"""Widths, in units of the picture: of labels on the left, of the longest bar, and at least of what is behind it."""
+
+_CHARACTER = 7
+"""About how wide one character of what stands behind a bar is."""
 
 ROW, THICK = 26, 16
 """The distance of two bars, and how thick one is."""
@@ -41,9 +44,14 @@ class Picture:
     bars: Sequence[Bar]
 
     @property
+    def room(self) -> int:
+        """The width of what stands behind the bars."""
+        return max([ROOM, *(_CHARACTER * (len(bar.note) + 1) for bar in self.bars)])
+
+    @property
     def width(self) -> int:
         """The width of the picture."""
-        return LABELS + LENGTH + ROOM
+        return LABELS + LENGTH + self.room
 
     @property
     def height(self) -> int:

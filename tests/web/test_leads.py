@@ -15,7 +15,7 @@ from arflow.desk.worklist import Worklist
 from arflow.reports import sweeps
 from arflow.reports.blocks import Blocks
 from arflow.reports.sweeps import SWEEPING
-from arflow.web.bars import LABELS, LENGTH, picture
+from arflow.web.bars import LABELS, LENGTH, ROOM, picture
 from arflow.web.paging import paged
 from tests.reports.test_shared import grown
 from tests.servers import until
@@ -250,6 +250,8 @@ def test_bars_share_a_scale_and_what_is_there_is_seen() -> None:
     """The longest bar has the whole length, its pieces follow each other, the smallest amount has a width."""
     drawn = picture([("a", [("x", 300), ("y", 100)], ""), ("b", [("x", 1), ("y", 0)], ""), ("c", [("x", 0)], "")])
     first, second, third = drawn.bars
+    assert (ROOM, ROOM) == (drawn.room, picture([("a", [], "9" * 12)]).room)
+    assert picture([("a", [], "9,999,999,999,999.00")]).room > 7 * 20  # a note of any length stays in the picture
     assert [(LABELS, LENGTH * 0.75), (LABELS + LENGTH * 0.75, LENGTH * 0.25)] == [(p.x, p.width) for p in first.pieces]
     assert [1.5] == [piece.width for piece in second.pieces]
     assert [] == third.pieces

@@ -50,6 +50,17 @@ def test_measures_of_a_period_stand_beside_the_one_before(book: Site) -> None:
     assert "23.6 %" == cells(text, "Effectiveness")[0]
 
 
+def test_bars_are_labelled_by_what_they_are_drawn_of(book: Site) -> None:
+    """Behind each stands what was overdue then, the latest last; that of 1,000.00 is a third of that of 3,234.50."""
+    text = book.user("lena", "lead").get("/pipeline/measures").text.split('id="in-USD"')[1].split("</svg>")[0]
+    notes = re.findall(r'class="note">([^<]*)', text)
+    widths = [float(width) for width in re.findall(r'<rect x="[^"]+" y="[^"]+" width="([^"]+)"', text)]
+    assert "3,234.50" == notes[-1]
+    amounts = [float(note.replace(",", "")) for note in notes]
+    assert [round(300 * one / max(amounts), 2) for one in amounts if one] == widths
+    assert "DSO" not in text
+
+
 def test_what_is_not_taken_in_yet_is_said_to_be_missing(book: Site) -> None:
     lena = book.user("lena", "lead")
     assert "is not taken in yet" not in lena.get("/pipeline/measures").text

@@ -8,7 +8,8 @@ from itertools import groupby
 from flask import Response, render_template
 from flask.typing import ResponseReturnValue
 
-from arflow.reports import kpi, measures
+from arflow import money
+from arflow.reports import measures
 from arflow.reports import work as works
 from arflow.reports.book import PERIODS, trend_shown, work_shown
 from arflow.reports.days import today
@@ -34,11 +35,11 @@ class _Currency:
     def picture(self) -> bars.Picture:
         """What was overdue at the end of each month, the latest last."""
         told = (self.now, *(one for one in self.months if one.day != self.now.day))
-        return bars.picture((f"{one.day:%b %Y}", [("overdue", one.overdue)], _days(one)) for one in reversed(told))
+        return bars.picture((f"{one.day:%b %Y}", [("overdue", one.overdue)], _overdue(one)) for one in reversed(told))
 
 
-def _days(one: Measured) -> str:
-    return "" if one.dso is None else f"DSO {kpi.rounded(one.dso)}"
+def _overdue(one: Measured) -> str:
+    return money.grouped(one.overdue, one.currency)
 
 
 @pages.get("/measures")
