@@ -126,7 +126,12 @@ def test_a_call_with_a_promise_is_one_form(site: Site, cara: Visitor) -> None:
     assert 303 == cara.post("/accounts/do/call/A1", sent).status_code
     assert "promised" == state(site)
     text = cara.get(PAGE.format("A1")).text
-    for said in ("Call recorded", "Spoke to Ann Lee. On pay day.", "Agreed: Promise of 1,000.00 USD", "Open promises"):
+    for said in (
+        "Call recorded",
+        "Spoke to Ann Lee. On pay day.",
+        "Agreed: <bdi>Promise of 1,000.00 USD",
+        "Open promises",
+    ):
         assert said in text
 
 
@@ -179,7 +184,7 @@ def test_nobody_promises_the_same_money_twice_unless_one_takes_the_place_of_the_
     made = [(one.id, one.amount, one.cancelled is None) for one in look(site.engine, "A1").account.promises.values()]
     assert [("desk-1", 100000, False), ("desk-2", 50000, True)] == made
     page = cara.get(PAGE.format("A1")).text
-    assert "Agreed: Promise of 500.00 USD by 13 Feb 2026" in page
+    assert "Agreed: <bdi>Promise of 500.00 USD by 13 Feb 2026" in page
     assert "Promise of 1,000.00 USD by 3 Feb 2026 cancelled" in page
     wrong = PROMISE | {"promise_amount": "5.00", "promise_replaces": "desk-1"}
     assert 422 == cara.post("/accounts/do/promise/A1", wrong | marks(cara)).status_code
@@ -240,7 +245,7 @@ def test_what_a_colleague_wrote_down_is_seen_before_ones_own_is_recorded(
     answer = ben.post(f"/accounts/do/{form}/A1", MINE[form] | opened)
     assert 409 == answer.status_code
     changed = answer.text[answer.text.index("Somebody else was faster") :]
-    for said in (*told, "by cara", *(["my own words"] if form != "assign" else []), "Send it again"):
+    for said in (*told, "by <bdi>cara", *(["my own words"] if form != "assign" else []), "Send it again"):
         assert said in changed
     assert "Only time has gone on" not in changed
     again = dict(re.findall(r'name="(seen|mark)" value="([^"]+)"', answer.text))
@@ -368,7 +373,7 @@ def test_every_open_invoice_is_reached(cara: Visitor, monkeypatch: pytest.Monkey
 
     def shown(query: str) -> tuple[bool, bool, bool]:
         text = cara.get(PAGE.format("A1") + query).text
-        return "instalment 2 of 2" in text or "A1-2 <small" in text, ticked in text, "Show all of them" in text
+        return "instalment 2 of 2" in text or "A1-2</bdi> <small" in text, ticked in text, "Show all of them" in text
 
     assert [(False, False, True), (True, True, False)] == [shown(query) for query in ("", "?invoices=all")]
     assert (True, True) == shown("?invoice=a1-2")[:2]
@@ -439,7 +444,7 @@ def test_holds_escalation_tags(site: Site, cara: Visitor) -> None:
     lena = site.user("lena", "lead")
     assert 422 == cara.post("/accounts/do/hold/A1", marks(cara) | {"until": days(0), "reason": "talks"}).status_code
     assert 303 == cara.post("/accounts/do/hold/A1", marks(cara) | {"until": days(3), "reason": "talks"}).status_code
-    assert "On hold until" in cara.get(PAGE.format("A1")).text
+    assert "On hold</bdi> until" in cara.get(PAGE.format("A1")).text
     assert 303 == cara.post("/accounts/do/release/A1", marks(cara)).status_code
     assert 303 == cara.post("/accounts/do/escalate/A1", marks(cara) | {"reason": "a lawyer"}).status_code
     assert "escalated" == state(site)
@@ -475,7 +480,7 @@ def test_who_escalates_gives_the_account_to_whom_the_rules_would(site: Site, car
     listed, page = sara.get("/accounts").text, sara.get(PAGE.format("A1")).text
     for said in ("A1 Limited", "1 notice to look at", "1 of 1 accounts have a call or task due"):
         assert said in listed
-    assert "Notice: cara has escalated it: a lawyer" in page
+    assert "Notice: <bdi>cara has escalated it: a lawyer" in page
     done = re.search(r'action="(/accounts/do/task-done/[^"]+)"', page)
     assert done
     assert 303 == sara.post(done[1]).status_code
@@ -492,7 +497,7 @@ def test_where_no_rule_says_who_has_escalated_accounts_the_leads_are_told(site: 
     for account in ("A1", "E1"):
         sent = marks(cara, account) | {"reason": f"a lawyer of {account}"}
         assert 303 == cara.post(f"/accounts/do/escalate/{account}", sent).status_code
-        assert "Notice: cara has escalated it: a lawyer of " in lena.get(PAGE.format(account)).text
+        assert "Notice: <bdi>cara has escalated it: a lawyer of " in lena.get(PAGE.format(account)).text
         assert f"{account} Limited" in lena.get("/accounts").text
     assert [] == given(site)
 
@@ -576,9 +581,9 @@ def test_notes_and_follow_ups(site: Site, cara: Visitor) -> None:
     assert "&lt;b&gt;kind&lt;/b&gt; people" in cara.get(PAGE.format("A1")).text
     planned = marks(cara) | {"due_on": days(1), "text": "ask for the order number"}
     assert 303 == cara.post("/accounts/do/follow-up/A1", planned).status_code
-    assert "Follow up: ask for the order number" not in cara.get("/accounts").text
+    assert "Follow up: <bdi>ask for the order number" not in cara.get("/accounts").text
     go_to(site.engine, TODAY + dt.timedelta(days=1))
-    assert "Follow up: ask for the order number" in cara.get("/accounts").text
+    assert "Follow up: <bdi>ask for the order number" in cara.get("/accounts").text
     number = site.sql("SELECT id FROM task")[0][0]
     assert 404 == cara.post(f"/accounts/do/task-done/{number}/A2").status_code
     assert 303 == cara.post(f"/accounts/do/task-later/{number}/A1", {"due_on": days(5)}).status_code
@@ -619,8 +624,8 @@ def test_a_notice_of_a_rule_says_why_it_asks(site: Site) -> None:
         values = {"on": TODAY, "text": told, "to": f"lead-{rule}"}
         site.sql(f"INSERT INTO task ({columns}) VALUES ('A1', 'notice', :to, :on, :text)", **values)
     text = site.user("lena", "lead").get(PAGE.format("A1")).text
-    assert "Notice: Ten days late. (rule phone)" in text
-    assert "Notice: rule gone asks you to look" in text
+    assert "Notice: <bdi>Ten days late. (rule phone)" in text
+    assert "Notice: <bdi>rule gone asks you to look" in text
     assert "`" not in text
 
 
@@ -773,7 +778,7 @@ def test_search_leads_to_the_account(site: Site, cara: Visitor) -> None:
     assert "Nothing that you reach" in dora.get("/search?q=A1").text
     site.sql("UPDATE queue SET title = 'Our callers' WHERE name = 'collections'")
     found = cara.get("/search?q=limited").text
-    assert ("owner: Our callers" in found, "owner: collections" in found) == (True, False)
+    assert ("owner: <bdi>Our callers" in found, "owner: <bdi>collections" in found) == (True, False)
 
 
 def test_an_account_may_be_called_anything(site: Site, cara: Visitor, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from tests.desk.books import lent_book, look
 from tests.web.conftest import PASSWORD, Live, look_at, violations
+from tests.web.test_callers import marks
 
 pytestmark = pytest.mark.database
 
@@ -197,6 +198,75 @@ def test_who_logs_out_in_another_tab_is_shown_what_was_not_recorded(live: Live) 
         look_at(page, f"callers-logged-out-{'dark' if dark else 'light'}")
         if not dark:
             assert [] == violations(page)
+
+
+TURNED = "\u202eturned"
+"""A text whose mark turns all that follows it, until something closes it."""
+
+BESIDE = """texts => texts.flatMap(text => {
+  const nodes = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  const found = [];
+  let before = null, isThere = false;
+  while (nodes.nextNode()) {
+    const node = nodes.currentNode, range = document.createRange();
+    range.selectNodeContents(node);
+    const boxes = [...range.getClientRects()];
+    if (!boxes.length || !node.data.trim() || node.parentNode.closest(".unseen")) continue;
+    const isOnIts = before && Math.abs(boxes[0].top - before.top) < 8;
+    if (isOnIts && boxes[0].left < before.left) found.push(`${node.data} is drawn before ${text}`);
+    before = node.data.includes(text) ? boxes.at(-1) : null;
+    isThere = isThere || before;
+  }
+  return isThere ? found : [`${text} is not there`];
+})"""
+"""What is drawn before a text on the line on which it stands behind it, for each of some texts."""
+
+
+def test_a_text_turns_nothing_but_itself(live: Live) -> None:
+    """Marks of direction in notes, names and reasons end where the text ends: who wrote it, and when, stay in place."""
+    texts = {
+        name: f"{TURNED} {name}" for name in ("name", "note", "task", "reason", "dispute", "tag", "said", "person")
+    }
+    live.site.add("cara", "caller", queue="collections")
+    cara = live.site.logged_in("cara")
+    live.site.sql(
+        "UPDATE account SET name = :name, tags = ARRAY[:tag] WHERE id = 'A1'", name=texts["name"], tag=texts["tag"]
+    )
+    live.site.sql("UPDATE person SET name = :name WHERE account_id = 'A1'", name=texts["person"])
+    for form, sent in (
+        ("note", {"text": texts["note"]}),
+        ("hold", {"until": "2026-01-30", "reason": texts["reason"]}),
+        (
+            "dispute",
+            {
+                "dispute_invoice": "A1-1",
+                "dispute_code": "PRICE",
+                "dispute_amount": "1",
+                "dispute_text": texts["dispute"],
+            },
+        ),
+        (
+            "call",
+            {
+                "outcome": "busy",
+                "direction": "out",
+                "next": "follow_up",
+                "follow_up_on": "2026-01-26",
+                "text": texts["said"],
+            },
+        ),
+        ("follow-up", {"due_on": "2026-01-24", "text": texts["task"]}),
+    ):
+        assert 303 == cara.post(f"/accounts/do/{form}/A1", sent | marks(cara)).status_code, form
+    page = live.page("cara")
+    for path, shown in (
+        ("/accounts/A1", set(texts)),
+        ("/accounts", {"name", "task"}),
+        ("/disputes", {"name", "dispute"}),
+    ):
+        page.goto(path)
+        assert [] == page.evaluate(BESIDE, [texts[name] for name in sorted(shown)]), path
+        look_at(page, f"turned-{path.strip('/').replace('/', '-')}")
 
 
 WIDTHS = (400, 700, 1024, 1366)

@@ -27,7 +27,7 @@ def book(site: Site, tmp_path: Path) -> Site:
 
 def cells(text: str, name: str) -> list[str]:
     """What stands in the first line of a page's tables that begins with `name`."""
-    line = re.search(rf'<th scope="row">{name}.*?</tr>', text, re.DOTALL)
+    line = re.search(rf'<th scope="row">(?:<bdi>)?{name}.*?</tr>', text, re.DOTALL)
     assert line, name
     found = re.findall(r"<td[^>]*>(.*?)</td>", line[0], re.DOTALL)
     return [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", cell).replace("&nbsp;", " ")).strip() for cell in found]
