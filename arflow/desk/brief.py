@@ -209,25 +209,25 @@ def allowed(account: Account, seen: Snapshot, calendar: Calendar, zone: ZoneInfo
     first = calendar.earliest_sending(zone, at)
     if first > at:
         where = "there" if theirs == zone else f"({zone})"  # a policy may have working hours of one zone for all
-        why = f"call from {_moment(first.astimezone(zone))} {where}"
+        call = f"call from {_moment(first.astimezone(zone))} {where}"
+        why = f"{against}; if at all, {call}" if (against := _against(seen)) else call
         return Allowed(now=False, at=first, why=why, assumed=assumed)
-    return Allowed(now=True, at=first, why=_may_call(seen), assumed=assumed)
+    why = f"you may call, but {against}" if (against := _against(seen)) else "you may call now"
+    return Allowed(now=True, at=first, why=why, assumed=assumed)
 
 
 def _moment(local: dt.datetime) -> str:
     return f"{local:%A} {wording.day(local.date())}, {local:%H:%M}"
 
 
-def _may_call(seen: Snapshot) -> str:
-    """That they may be called, and what speaks against it: then there is nothing to ask for."""
+def _against(seen: Snapshot) -> str:
+    """What speaks against a call at any hour: there is nothing to ask for."""
     facts, waiting = seen.facts, promises(seen).open
     if facts.overdue_amount:
-        return "you may call now"
+        return ""
     if waiting and (facts.promised_amount or not facts.gross_overdue_amount):
-        return f"you may call, but {_promised(waiting[0])}"
-    if facts.gross_overdue_amount:
-        return "you may call, but all that is overdue is disputed"
-    return "you may call, but nothing is overdue"
+        return _promised(waiting[0])
+    return "all that is overdue is disputed" if facts.gross_overdue_amount else "nothing is overdue"
 
 
 def _promised(waiting: Verdict) -> str:

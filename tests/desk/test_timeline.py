@@ -238,9 +238,9 @@ def test_nobody_calls_on_hold_or_out_of_hours(book: Engine) -> None:
 def test_working_hours_say_when_not_only_no() -> None:
     """Between `act_at` and `act_until` it is now; before and after, the next working morning there."""
     account = Account(id="A", currency="EUR", born=True, timezone="Europe/Berlin")
-    assert "call from Monday 2 Mar 2026, 08:00 there" == told(account, 7).why
+    assert "nothing is overdue; if at all, call from Monday 2 Mar 2026, 08:00 there" == told(account, 7).why
     assert ("", True) == (told(account, 9).assumed, told(account, 9).now)
-    assert "call from Tuesday 3 Mar 2026, 08:00 there" == told(account, 19).why
+    assert "nothing is overdue; if at all, call from Tuesday 3 Mar 2026, 08:00 there" == told(account, 19).why
 
 
 def told(account: Account, hour: int, reading: Reading | None = None) -> brief.Allowed:
@@ -254,26 +254,34 @@ def told(account: Account, hour: int, reading: Reading | None = None) -> brief.A
 def test_a_zone_that_is_assumed_is_not_told_as_theirs() -> None:
     """Nothing is `there` where nobody knows their zone, or where the policy has working hours of another."""
     unknown = Account(id="A", currency="JPY", born=True, country="JP")
-    assert "call from Monday 2 Mar 2026, 08:00 (Europe/Berlin)" == told(unknown, 7).why
+    assert "nothing is overdue; if at all, call from Monday 2 Mar 2026, 08:00 (Europe/Berlin)" == told(unknown, 7).why
     assert ("Europe/Berlin", True) == (told(unknown, 9).assumed, told(unknown, 9).now)
     assert "Europe/Berlin" == told(replace(unknown, on_hold=True), 9).assumed
     known = replace(unknown, timezone="Asia/Tokyo")
-    assert "call from Monday 2 Mar 2026, 08:00 (Europe/Berlin)" == told(known, 7).why
+    assert "nothing is overdue; if at all, call from Monday 2 Mar 2026, 08:00 (Europe/Berlin)" == told(known, 7).why
     assert "" == told(known, 7).assumed
 
 
 def test_who_may_be_called_though_there_is_nothing_to_ask_for(untouched: Engine) -> None:
     """Promised: the day on which they agreed, and that of our patience apart; disputed; or nothing overdue at all."""
     assert "you may call now" == told(look(untouched, "A2").account, 9).why
+    assert "call from Monday 2 Mar 2026, 08:00 there" == told(at_home(look(untouched, "A2").account), 7).why
     promise = actions.promise(look(untouched, "A2").account, amount=30000, due=TODAY.replace(day=30))
     recorded(untouched, "A2", Doing(contents=(promise,)))
     grace = Reading(terms=Terms(grace_days=40))
     assert "you may call now" == told(look(untouched, "A2").account, 9).why  # it is broken by then
     waits = "payment is promised by 30 Jan 2026, and we wait until 11 Mar 2026"
     assert f"you may call, but {waits}" == told(look(untouched, "A2").account, 9, grace).why
+    early = told(at_home(look(untouched, "A2").account), 7, grace)
+    assert (f"{waits}; if at all, call from Monday 2 Mar 2026, 08:00 there", False) == (early.why, early.now)
     recorded(untouched, "A2", disputed(look(untouched, "A2").account, "A2-1"), by="carl")
     assert "you may call, but all that is overdue is disputed" == told(look(untouched, "A2").account, 9, grace).why
     assert "you may call, but nothing is overdue" == told(Account(id="A", currency="EUR", born=True), 9).why
+
+
+def at_home(account: Account) -> Account:
+    """The account in the zone of these tests."""
+    return replace(account, timezone="Europe/Berlin")
 
 
 def test_a_promise_without_grace_has_one_day(untouched: Engine) -> None:
