@@ -5,7 +5,7 @@ Open calls are no rows here: a call is open while its account says so, and is cl
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -137,12 +137,47 @@ def open_of(connection: Connection, ids: Sequence[str], user: User | None = None
     query = select(*_COLUMNS).where(_task.c.account_id.in_(accounts.listed(ids)), _task.c.done_at.is_(None))
     if user is not None:
         query = query.where(is_for(user))
+    rows = connection.execute(query.order_by(_task.c.due_on, _task.c.id)).mappings()
     found: dict[str, list[Task]] = defaultdict(list)
-    for row in connection.execute(query.order_by(_task.c.due_on, _task.c.id)).mappings():
-        found[row["account"]].append(Task(**row))
-    versions = _versions(connection, [key for key, those in found.items() if any(_is_of_rule(one) for one in those)])
+    for task in _explained(connection, [Task(**row) for row in rows]):
+        found[task.account].append(task)
+    return dict(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noticed:
+    """An open notice, and what its account is called."""
+
+    task: Task
+    name: str
+
+
+def notices(connection: Connection, user: User, *, offset: int, limit: int) -> list[Noticed]:
+    """Open notices for `user` about accounts that they reach, the latest first."""
+    account = tables.account
+    query = (
+        select(*_COLUMNS, account.c.name)
+        .join(account, account.c.id == _task.c.account_id)
+        .where(_task.c.kind == "notice", _task.c.done_at.is_(None), is_for(user), access.reachable(user))
+        .order_by(_task.c.id.desc())
+    )
+    rows = [dict(row) for row in connection.execute(query.offset(offset).limit(limit)).mappings()]
+    names = [row.pop("name") for row in rows]
+    told = _explained(connection, [Task(**row) for row in rows])
+    return [Noticed(task=task, name=name) for task, name in zip(told, names, strict=True)]
+
+
+def finish_notices(connection: Connection, user: User, numbers: Collection[int]) -> int:
+    """Mark those of these notices that are open and for `user` as done; gives how many they were."""
+    theirs = (_task.c.id.in_(numbers), _task.c.kind == "notice", _task.c.done_at.is_(None), is_for(user))
+    return connection.execute(update(_task).where(*theirs).values(done_at=func.now(), done_by=user.name)).rowcount
+
+
+def _explained(connection: Connection, found: Sequence[Task]) -> list[Task]:
+    """The tasks as people read them: the notice of a rule says why the rule acts, if the policy still has that rule."""
+    versions = _versions(connection, sorted({one.account for one in found if _is_of_rule(one)}))
     whys = {key: _whys(connection, version) for key, version in versions.items()}
-    return {key: [_explained(one, whys.get(key, {})) for one in those] for key, those in found.items()}
+    return [_with_why(one, whys.get(one.account, {})) for one in found]
 
 
 def _is_of_rule(task: Task) -> bool:
@@ -162,8 +197,7 @@ def _whys(connection: Connection, version: str) -> dict[str, str]:
     return {rule.id: rule.why for rule in policies.named(connection, version).rules}
 
 
-def _explained(task: Task, whys: Mapping[str, str]) -> Task:
-    """The task as people read it: the notice of a rule says why the rule acts, if the policy still has that rule."""
+def _with_why(task: Task, whys: Mapping[str, str]) -> Task:
     rule = outbox.rule_that_asks(task.text) if task.kind == "notice" else None
     if rule is None:
         return task

@@ -113,6 +113,8 @@ POST  /policies/version/<version>/activate              admin policy_owner
 GET   /policies/version/<version>/examples              admin policy_owner
 GET   /policies/version/<version>/trial                 admin policy_owner
 GET   /policies/version/<version>/never                 admin policy_owner
+GET   /notices                                          admin caller lead
+POST  /notices                                          admin caller lead
 GET   /promises                                         admin caller lead
 GET   /promises.csv                                     admin lead
 GET   /search                                           admin caller lead

@@ -806,3 +806,43 @@ def test_an_address_with_strange_words_is_a_page_like_any_other(site: Site, cara
     assert 200 == answer.status_code
     assert 'href="/lists/all?endpoint=x&amp;_scheme=javascript&amp;_external=1&amp;owner=&amp;page=2"' in answer.text
     assert 200 == cara.get("/accounts/A1?topic=x&page=999999999").status_code
+
+
+# --- notices ----------------------------------------------------------------------------------------------------------
+
+
+def notices(site: Site, *those: tuple[str, str, str]) -> list[str]:
+    """The numbers of new notices, each of an account, to somebody, with a text."""
+    columns = "account_id, kind, assignee, due_on, text, made_by"
+    row = f"INSERT INTO task ({columns}) VALUES (:account, 'notice', :to, :on, :said, '') RETURNING id"
+    return [str(site.sql(row, account=account, to=to, said=said, on=TODAY)[0][0]) for account, to, said in those]
+
+
+def test_notices_are_settled_many_at_a_time(site: Site, cara: Visitor) -> None:
+    """Each sees and settles their own; what somebody else has done meanwhile is told."""
+    lena = site.user("lena", "lead")
+    told = ("A1", "finance-lead", "one"), ("B1", "lead", "two"), ("C1", "finance-lead", "three"), ("A1", "cara", "hers")
+    one, two, three, hers = notices(site, *told)
+    page = lena.get("/notices").text
+    assert [True, True, True, False] == [f">{said}<" in page for said in ("one", "two", "three", "hers")]
+    assert page.index(">three<") < page.index(">two<") < page.index(">one<")
+    assert [False, True] == [f">{said}<" in cara.get("/notices").text for said in ("one", "hers")]
+    again = lena.post("/notices", {"which": "ticked"})
+    assert (422, True) == (again.status_code, "Tick 1 to 50 notices." in again.text)
+    assert 422 == lena.post("/notices", {"ticked": ["x", "9" * 40]}).status_code
+    assert 303 == lena.post("/notices", {"which": "ticked", "ticked": [two], "shown": [one, two, three]}).status_code
+    assert 303 == cara.post("/notices", {"which": "shown", "shown": [one, three, hers]}).status_code
+    assert {two: "lena", hers: "cara", one: "", three: ""} == {
+        str(row.id): row.done_by for row in site.sql("SELECT id, done_by FROM task WHERE kind = 'notice'")
+    }
+    assert "2 of them somebody else had done already" in cara.get("/notices").text
+    lena.post("/notices", {"which": "shown", "shown": [one, two, three]})
+    said = lena.get("/notices").text
+    assert [True, True] == [words in said for words in ("2 notices done", "no notice is open")]
+
+
+def test_a_notice_of_a_rule_says_why_it_acts(site: Site) -> None:
+    lena = site.user("lena", "lead")
+    rule = "[{id: late, from: called, when: days_overdue >= 1, do: [{notify: lead}], why: It is late.}]"
+    activate(site.engine, load_policy(f"policy: p-usd\ncurrency: USD\nrules: {rule}\n", file="test"))
+    assert "It is late. (rule late)" in lena.get("/notices").text

@@ -297,3 +297,29 @@ def test_no_page_scrolls_sideways(live: Live) -> None:
             page.set_viewport_size({"width": 1366, "height": 800})
             assert page.evaluate("document.querySelector('table').offsetWidth") <= 1366
     assert [] == wide
+
+
+def test_notices_are_settled_by_keyboard_light_and_dark(live: Live) -> None:
+    """Two are ticked with the space bar and sent; a third stays."""
+    live.site.add("lena", "lead")
+    for said in ("Late for long (rule old)", "Ann is gone (rule gone)", "Over the limit (rule limit)"):
+        live.site.sql(
+            """INSERT INTO task (account_id, kind, assignee, due_on, text, made_by)
+               VALUES ('A1', 'notice', 'finance-lead', '2026-01-20', :said, 'lena')""",
+            said=said,
+        )
+    page = live.page("lena")
+    page.goto("/notices")
+    for dark in (False, True):
+        page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="reduce")
+        assert [] == violations(page)
+        look_at(page, f"notices-{'dark' if dark else 'light'}")
+    page.get_by_role("checkbox").first.focus()
+    for _ in range(2):
+        page.keyboard.press("Space")
+        page.keyboard.press("Tab")  # to the account
+        page.keyboard.press("Tab")
+    page.get_by_role("button", name="Done with the ticked ones").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("2 notices done.")).to_be_visible()
+    expect(page.get_by_role("row")).to_have_count(2)  # its heading, and the one that is left
