@@ -83,7 +83,7 @@ def require(connection: Connection, user: User, account_id: str) -> None:
     """
     reached = select(account.c.id).where(account.c.id == account_id, reachable(user))
     if not connection.execute(reached).first() and not _is_mending(connection, user, account_id):
-        raise SaysNo(f"there is no account `{account_id[:80]}` for you")
+        raise SaysNo(f"there is no account `{account_id[:80]}` for you; a lead knows whether somebody else has it now")
 
 
 def _is_mending(connection: Connection, user: User, account_id: str) -> bool:

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from arflow import money
 from arflow.desk import wording
 from arflow.reports import kpi
+from arflow.web import worded
 
 _TONES = {
     "current": "calm",
@@ -101,4 +102,6 @@ def teach(app: Flask) -> None:
         count=count,
         tenths=tenths,
         ticked=ticked,
+        worded=worded.worded,
     )
+    app.jinja_env.globals.update(worded=worded)

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from arflow.advance import turn_delivery
 from arflow.desk import outcomes, tasks
 from arflow.rules.loader import load_policy
+from arflow.web import worded
 from arflow.web.callers import account_page, lists
 from tests.desk.books import TODAY, go_to, lent_book, look
 from tests.production import activate, take_in, write_events
@@ -522,6 +523,48 @@ def test_what_was_typed_into_a_form_that_has_gone_meanwhile_is_shown_with_the_re
     assert "<h1>That cannot be done</h1>" in answer.text
     assert "escalated" in answer.text
     assert "they asked for a manager" in answer.text
+
+
+def test_who_loses_an_account_while_typing_reads_what_they_typed_in_the_words_of_the_page(
+    site: Site, cara: Visitor
+) -> None:
+    """Neither the names of fields nor codes; and that somebody else may have the account now."""
+    call = CALL | marks(cara, "A2") | {"spoke_to": "Ann Lee", "text": "a long story", "dispute_code": "PRICE"}
+    call |= {"promise_amount": "300.00", "promise_due": ""}  # the page offers it
+    site.sql("UPDATE account SET owner = 'carl', call_open = false, call_queue = NULL WHERE id IN ('A1', 'A2')")
+    page = cara.post("/accounts/do/call/A2", call)
+    typed = dict(re.findall(r"<dt>([^<]*)</dt>\s*<dd>([^<]*)</dd>", page.text))
+    assert (404, "whether somebody else has it now" in page.text) == (page.status_code, True)
+    assert {
+        "What came of it": "No answer",
+        "Who called": "We called them",
+        "Spoke to": "Ann Lee",
+        "Note": "a long story",
+        "What comes next": "I follow up",
+        "Follow-up: On": days(3),
+        "Dispute: What is wrong": "Price or rate is wrong",
+    } == typed
+    page = cara.post("/accounts/do/follow-up/A1", {"seen": "1", "mark": "x", "due_on": days(3), "text": "ring"})
+    assert [("On", days(3)), ("What", "ring")] == re.findall(r"<dt>([^<]*)</dt>\s*<dd>([^<]*)</dd>", page.text)
+
+
+def test_fields_are_called_the_same_where_their_form_is_not(site: Site, cara: Visitor) -> None:
+    """Every labelled field of every form of the account, also those of leads and of an escalated account."""
+    lena = site.user("lena", "lead")
+    dispute = {"dispute_invoice": "A1-1", "dispute_code": "PRICE", "dispute_amount": "10"}
+    assert 303 == cara.post("/accounts/do/dispute/A1", dispute | marks(cara)).status_code
+    pages = [lena.get(PAGE.format("A1")).text]
+    assert 303 == cara.post("/accounts/do/escalate/A1", {"reason": "x"} | marks(cara)).status_code
+    seen = set()
+    for page in [*pages, lena.get(PAGE.format("A1")).text]:
+        for form in re.findall(r'<form method="post" action="/accounts/do/.*?</form>', page, re.DOTALL):
+            named = dict(re.findall(r'<(?:input|select|textarea)[^>]* id="([^"]+)" name="([^"]+)"', form))
+            named |= dict(re.findall(r'<select id="([^"]+)" name="([^"]+)"', form))
+            for key, shown in re.findall(r'<label for="([^"]+)">([^<]*)', form):
+                told = worded.label(named[key], named.values())
+                assert shown.strip().removesuffix(" (USD)") == told.split(": ", 1)[-1], (key, told)
+                seen.add(named[key])
+    assert {"promise_invoices", "promise_replaces", "senior"} == set(worded.LABELS) - seen
 
 
 def test_after_a_death_nobody_calls(site: Site, cara: Visitor) -> None:
