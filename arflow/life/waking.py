@@ -35,8 +35,11 @@ def wake_after_holding(here: Present, now: dt.datetime) -> dt.datetime | None:
     policy, account = here.policy, here.account
     if account.wake is None or policy is None or any(effect.due_at is not None for effect in account.waiting):
         return account.wake
-    held = situation(here, policy, here.snapshot(policy))
+    view = here.snapshot(policy)
+    held = situation(here, policy, view)
     if here.world.every_day or held.harsher_today or held.delivered_today or held.kept or not _is_at_home(here, now):
+        return account.wake
+    if acts(here.evaluator, policy, view.facts, held):  # one that looks at what an act before it has put out
         return account.wake
     later = _next_change(here, policy, now)
     return later if later is None else max(later, account.wake)

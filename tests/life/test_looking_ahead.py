@@ -62,6 +62,26 @@ DISPUTED_ON_A_WEEKEND = Story(
 """The letter of Saturday is dropped on Monday: until then it holds the next move, and after that nothing does."""
 
 
+WRITTEN_ON_HOLD = Story(
+    policies=(
+        {
+            "policy": "p",
+            "currency": "USD",
+            "rules": [
+                {"id": "writes", "from": "current", "when": "days_overdue >= 3", "do": [{"send": "first"}]},
+                {"id": "tells", "from": "current", "when": "notice_pending", "do": [{"assign": "ann"}]},
+            ],
+        },
+    ),
+    own=(
+        {"event": "invoice", "account": "K", "date": "2025-12-01", "id": "I", "amount": "50.00", "due": "2026-01-05"},
+        {"event": "hold", "account": "K", "date": "2026-01-06"},
+    ),
+    until="2026-01-07",
+)
+"""The letter of the 8th waits, and an act looks at that on the next morning."""
+
+
 class Sleepless(Life):
     """Goes through every morning on which it wakes."""
 
@@ -116,6 +136,11 @@ def test_who_is_held_is_looked_at_a_few_times_only() -> None:
 def test_a_letter_that_is_dropped_holds_nothing_any_more() -> None:
     found = explain.foresee(*_asked(DISPUTED_ON_A_WEEKEND))
     assert (dt.date(2026, 1, 13), "reminded") == (found and (found.on, found.what))
+
+
+def test_an_act_that_looks_at_what_is_kept_back_is_not_passed_over() -> None:
+    found = explain.foresee(*_asked(WRITTEN_ON_HOLD))
+    assert (dt.date(2026, 1, 9), "assign ann") == (found and (found.on, found.what))
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
