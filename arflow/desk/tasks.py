@@ -158,7 +158,7 @@ def notices(connection: Connection, user: User, *, offset: int, limit: int) -> l
     query = (
         select(*_COLUMNS, account.c.name)
         .join(account, account.c.id == _task.c.account_id)
-        .where(_task.c.kind == "notice", _task.c.done_at.is_(None), is_for(user), access.reachable(user))
+        .where(_is_notice_for(user), access.reachable(user))
         .order_by(_task.c.id.desc())
     )
     rows = [dict(row) for row in connection.execute(query.offset(offset).limit(limit)).mappings()]
@@ -169,8 +169,14 @@ def notices(connection: Connection, user: User, *, offset: int, limit: int) -> l
 
 def finish_notices(connection: Connection, user: User, numbers: Collection[int]) -> int:
     """Mark those of these notices that are open and for `user` as done; gives how many they were."""
-    theirs = (_task.c.id.in_(numbers), _task.c.kind == "notice", _task.c.done_at.is_(None), is_for(user))
-    return connection.execute(update(_task).where(*theirs).values(done_at=func.now(), done_by=user.name)).rowcount
+    theirs = _task.c.id.in_(numbers) & _is_notice_for(user)
+    return connection.execute(update(_task).where(theirs).values(done_at=func.now(), done_by=user.name)).rowcount
+
+
+def _is_notice_for(user: User) -> ColumnElement[bool]:
+    """Whether a task is an open notice for `user`; one that nobody here has is for leads and admins."""
+    theirs = is_for(user) if user.is_any_of("lead", "admin") else _task.c.assignee.in_(names_of(user))
+    return (_task.c.kind == "notice") & _task.c.done_at.is_(None) & theirs
 
 
 def _explained(connection: Connection, found: Sequence[Task]) -> list[Task]:
