@@ -35,6 +35,21 @@ LABELS: Mapping[str, str] = MappingProxyType(
 )
 """What people read for each code."""
 
+_NEXT: Mapping[str, str] = MappingProxyType(
+    {
+        "says_paid": "See whether their payment has come",
+        "needs_documents": "Send the document, and call again",
+        "hardship": "Ask a lead what we can offer, and call again",
+        "wants_plan": "Ask a lead what we can offer, and call again",
+        "call_back": "Call back, as they asked",
+        "complaint": "Look into the complaint, and call again",
+        "language": "Find somebody who speaks their language",
+        "wrong_number": "Find another number",
+        "disconnected": "Find another number",
+    }
+)
+"""What usually comes next, where it is not just to call again."""
+
 FLAGS: Mapping[str, str] = MappingProxyType(
     {
         "stop_contact": "stop-contact",
@@ -56,6 +71,11 @@ CONVERSATIONS = tuple(code for code in LABELS if OUTCOMES[code].is_conversation)
 
 OTHERS = tuple(code for code in LABELS if not OUTCOMES[code].is_conversation)
 """The codes of a call that reached nobody who could settle anything."""
+
+
+def usually_next(code: str) -> str:
+    """What a follow-up is for that somebody plans after `code` and says nothing of."""
+    return _NEXT.get(code, "Call again")
 
 
 def label(code: str | None) -> str:

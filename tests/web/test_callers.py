@@ -591,6 +591,8 @@ def test_after_what_ends_the_talks_nobody_calls_again_unless_somebody_says_what_
     assert [("Ask who takes over", days(3), "cara")] == to_do(site)
     assert 303 == cara.post("/accounts/do/call/A1", stands | marks(cara) | {"outcome": "busy"}).status_code
     assert ("Call again", days(3), "cara") in to_do(site)
+    assert 303 == cara.post("/accounts/do/call/A1", stands | marks(cara) | {"outcome": "wrong_number"}).status_code
+    assert ("Find another number", days(3), "cara") in to_do(site)
 
 
 def test_one_wrong_attribute_takes_the_account_from_nobody(site: Site, cara: Visitor, tmp_path: Path) -> None:

@@ -20,10 +20,6 @@ _IMPLIES = {"promised": "promise", "disputes": "dispute"}
 """What comes next after these outcomes, whatever else was chosen."""
 
 
-_USUALLY = "Call again"
-"""What a follow-up is for that says nothing; after an outcome at which somebody else takes over there is then none."""
-
-
 @form_of("call")
 def call(account_id: str) -> ResponseReturnValue:
     """A call, with what was agreed in it."""
@@ -33,7 +29,7 @@ def call(account_id: str) -> ResponseReturnValue:
     spoke_to, text = read.text("spoke_to", longest=200), read.text("text")
     follows = read.choice("next", _NEXT, required=outcome not in _IMPLIES)
     follows = _implied(read, outcome, follows)
-    agreed, follow_up = _agreed(read, one, follows), _follow_up(read, one, follows)
+    agreed, follow_up = _agreed(read, one, follows), _follow_up(read, one, follows, outcome)
     if follows == "none" and outcome not in outcomes.TERMINAL:
         read.refuse("next", "something comes next after this outcome; plan at least a follow-up")
     read.check()
@@ -58,13 +54,13 @@ def _agreed(read: Reading, one: Outlook, follows: str) -> list[Content]:
     return found[follows](read, one) if follows in found else []
 
 
-def _follow_up(read: Reading, one: Outlook, follows: str) -> FollowUp | None:
+def _follow_up(read: Reading, one: Outlook, follows: str, outcome: str) -> FollowUp | None:
     if follows == "dispute":
         return looking_into(read, one)
     if follows != "follow_up":
         return None
     day = planned_day(read, "follow_up_on", one.today)
-    text = read.text("follow_up_text", longest=tasks.LONGEST_TEXT) or _USUALLY
+    text = read.text("follow_up_text", longest=tasks.LONGEST_TEXT) or outcomes.usually_next(outcome)
     return FollowUp(due_on=day, text=text)
 
 
