@@ -48,6 +48,7 @@ from arflow.reports.positions import judging
 from arflow.store import accounts, desk_tables, tables
 
 MOST_FOUND = 50
+_WHOLE = 2**31
 _LAST_CHARACTER = "\U0010ffff"
 
 Which = ColumnElement[bool]
@@ -149,6 +150,24 @@ def page(
     query = asks(_Asked(user=user, now=now, grace=_grace(connection)), which, currency, (offset, limit))
     rows = connection.execute(query).all()
     return Worklist(places=[_place(row) for row in rows if row.account is not None], currencies=rows[0].known or ())
+
+
+def after(connection: Connection, user: User, now: Now, account: str) -> str | None:
+    """The account that `user` works after `account`, by the list of their own."""
+    return following(page(connection, user, mine(user, now), now, offset=0, limit=_WHOLE).places, account)
+
+
+def following(places: Sequence[Place], account: str) -> str | None:
+    """The account to be worked after `account`; None where the list ends.
+
+    What is due comes first on a list. So who has just worked one goes to its top; who passes over one that is due, or
+    has nothing due any more, goes to the one behind.
+    """
+    at = next((at for at, place in enumerate(places) if place.account == account), -1)
+    is_due = at >= 0 and places[at].is_due
+    if places and places[0].is_due and not is_due:
+        return places[0].account
+    return places[at + 1].account if at + 1 < len(places) else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from arflow.clock import Now
 from arflow.desk import actions, risk, tasks, timeline, users, worklist
 from arflow.desk.actions import Doing, FollowUp
 from arflow.desk.users import User
+from arflow.desk.worklist import Place
 from arflow.outlook import outlooks
 from arflow.recording import carry_out
 from arflow.rules.loader import load_policy
@@ -100,6 +101,17 @@ def test_what_nobody_here_has_is_unassigned(book: Engine) -> None:
     with book.connect() as connection:
         found = worklist.page(connection, lena, worklist.unassigned(), NOW, offset=0, limit=50).places
         assert ["B1", "C1"] == [place.account for place in found]
+
+
+def test_the_next_account_is_due_or_behind() -> None:
+    """Who has worked one goes to the first that is due; who passes one over, or has none due, to the one behind."""
+    places = [
+        Place(account=key, is_due=is_due, has_call=is_due, has_task=False, of=4, of_due=2)
+        for key, is_due in (("A", True), ("B", True), ("C", False), ("D", False))
+    ]
+    assert ["B", "C", "A", "A", "A"] == [worklist.following(places, present) for present in "ABCDX"]
+    assert ["D", None, "C"] == [worklist.following(places[2:], present) for present in "CDX"]
+    assert None is worklist.following([], "A")
 
 
 def test_a_follow_up_on_what_nobody_has_is_not_lost_with_the_call(book: Engine) -> None:

@@ -79,6 +79,7 @@ POST  /go-live/payments                                 admin lead
 GET   /healthz                                          public
 GET   /lists/all                                        admin lead
 POST  /lists/all                                        admin lead
+GET   /lists/next                                       caller lead
 GET   /lists/unassigned                                 admin lead
 POST  /lists/unassigned                                 admin lead
 GET   /log-in                                           public

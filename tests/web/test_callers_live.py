@@ -200,6 +200,33 @@ def test_who_logs_out_in_another_tab_is_shown_what_was_not_recorded(live: Live) 
             assert [] == violations(page)
 
 
+def test_a_caller_goes_down_their_list_by_keyboard(live: Live) -> None:
+    """After a call the focus stands on the link to the next account, without JavaScript too; the last says so."""
+    live.site.add("cara", "caller", queue="collections")
+    for dark in (False, True):
+        live.site.sql("UPDATE account SET call_open = true, call_queue = 'collections' WHERE born")
+        page = live.page("cara", java_script=dark, dark=dark)
+        page.goto("/accounts")
+        order = [link.get_attribute("href") or "" for link in page.locator("table").first.locator("td.account a").all()]
+        page.goto(order[0])
+        page.get_by_label("What came of it").select_option("no_answer")
+        page.get_by_role("button", name="Record the call").click()
+        following = page.get_by_role("link", name="Next of my accounts")
+        expect(following).to_be_focused()
+        look_at(page, f"callers-next-{'dark' if dark else 'light'}")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{live.address}{order[1]}")
+        if dark:
+            assert [] == violations(page)
+        page.get_by_role("link", name="Next of my accounts").press("Enter")  # put off: the one behind it
+        expect(page).to_have_url(f"{live.address}{order[2]}")
+        live.site.sql("UPDATE account SET call_open = false, call_queue = NULL")
+        page.goto("/accounts")
+        page.locator("table").first.locator("td.account a").last.click()
+        page.get_by_role("link", name="Next of my accounts").press("Enter")
+        expect(page.get_by_text("That was the last of your list.")).to_be_visible()
+
+
 TURNED = "\u202eturned"
 """A text whose mark turns all that follows it, until something closes it."""
 

@@ -68,6 +68,16 @@ def mine() -> str:
     return _page("callers/mine.html", worklist.mine(current_user(), now), now, planned=planned)
 
 
+@pages.get("/lists/next", roles={"caller", "lead"})
+def following() -> ResponseReturnValue:
+    """The account of one's own list that comes after another one; the list, when that was the last."""
+    found = worklist.after(connection(), current_user(), clock.read(connection()), request.args.get("after", ""))
+    if found is None:
+        flash("That was the last of your list.", "info")
+        return redirect(url_for(".mine"), code=303)
+    return redirect(url_for("account.page", account_id=found), code=303)
+
+
 @pages.get("/lists/all", menu=("All accounts", 21), roles=_LEADS)
 def everything() -> str | tuple[str, HTTPStatus]:
     """All accounts, or those of one owner or of nobody, or what is overdue of them; 202 while they are put in order."""
