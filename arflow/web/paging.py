@@ -58,5 +58,11 @@ def _page_number() -> int:
 
 
 def _address(number: int) -> str:
-    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "page"]
-    return f"{quote(request.path)}?{urlencode([*kept, ('page', number)])}"
+    return address(page=number, tick=None)  # nothing is ticked on a page that nobody has seen
+
+
+def address(**said: object) -> str:
+    """The address of this page, in which `said` is said otherwise, or no more where it is None."""
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name not in said]
+    new = [(name, value) for name, value in said.items() if value is not None]
+    return f"{quote(request.path)}?{urlencode([*kept, *new])}"

@@ -790,6 +790,38 @@ def test_a_lead_assigns_one_or_many(site: Site, cara: Visitor) -> None:
     assert "B1 Limited" not in lena.get("/lists/all?owner=collections").text
 
 
+@pytest.mark.parametrize("path", ["/lists/all", "/lists/unassigned"])
+def test_all_of_a_page_are_ticked_by_a_link_and_a_page_can_be_long(
+    site: Site, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Without a script; as many on a page as are assigned at once; afterwards nothing is ticked, on a page as long."""
+    monkeypatch.setattr(lists, "SIZE", 2)
+    site.sql("UPDATE account SET owner = '' WHERE born")
+    site.add("dora", "caller")
+    lena = site.user("lena", "lead")
+
+    def shown(address: str) -> tuple[int, int]:
+        text = lena.get(address).text
+        return text.count('name="accounts"'), len(re.findall(r'name="accounts" value="[^"]+" checked', text))
+
+    def link(address: str, label: str) -> str:
+        found = re.search(rf'href="([^"]+)"[^>]*>{label}</a>', lena.get(address).text)
+        assert found
+        return html.unescape(found[1])
+
+    assert (2, 0) == shown(path)
+    ticked_all = link(path, "Tick all on this page")
+    assert ((2, 2), (2, 0)) == (shown(ticked_all), shown(link(ticked_all, "Tick none")))
+    assert (2, 0) == shown(link(ticked_all, "Next"))
+    many = link(path, "Show 100 on a page")
+    assert ((5, 0), (5, 5)) == (shown(many), shown(link(many, "Tick all on this page")))
+    chosen = link(many, "Tick all on this page")
+    sent = lena.post(chosen, ticked(lena, chosen, "A1", "A2") | {"owner": "dora"})
+    assert (303, f"{path}?many=1") == (sent.status_code, sent.location)
+    refused = lena.post(chosen, ticked(lena, chosen, "B1") | {"owner": "nobody-here"})
+    assert 1 == len(re.findall(r'name="accounts" value="[^"]+" checked', refused.text))
+
+
 def test_who_assigns_the_last_page_of_a_list_sees_what_is_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page that is empty now is not the list: the one before it is shown, as the last that there is."""
     monkeypatch.setattr(lists, "SIZE", 2)

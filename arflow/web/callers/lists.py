@@ -25,7 +25,7 @@ from arflow.reports.blocks import Blocks
 from arflow.vocabulary import Facts
 from arflow.web.forms import Reading
 from arflow.web.pages import Pages
-from arflow.web.paging import paged
+from arflow.web.paging import address, paged
 from arflow.web.transactions import connection, settings
 from arflow.web.visitors import current_user
 
@@ -180,7 +180,7 @@ def assign_unassigned() -> ResponseReturnValue:
 
 def _same(endpoint: str) -> ResponseReturnValue:
     """The list from which the form was sent, on the page on which it stood."""
-    kept: dict[str, Any] = {name: request.args[name] for name in (*_NARROWS, "page") if name in request.args}
+    kept: dict[str, Any] = {name: request.args[name] for name in (*_NARROWS, "many", "page") if name in request.args}
     return redirect(url_for(endpoint, **kept), code=303)
 
 
@@ -259,7 +259,8 @@ def _listed(template: str, of: Read, **values: object) -> str:
             found, age = of("", offset, limit)
         return found.places
 
-    shown = paged(read, SIZE)
+    is_long = request.args.get("many") == "1" and current_user().is_any_of(*_LEADS)
+    shown = paged(read, MOST_AT_ONCE if is_long else SIZE)
     narrowed_to = currency if currency in found.currencies else ""
     lines = _lines([place.account for place in shown.rows], {place.account: place for place in shown.rows})
     return render_template(
@@ -270,6 +271,10 @@ def _listed(template: str, of: Read, **values: object) -> str:
         currencies=found.currencies,
         currency=narrowed_to,
         narrower=_narrower(narrowed_to),
+        is_long=is_long,
+        most_at_once=MOST_AT_ONCE,
+        are_ticked=request.args.get("tick") == "all",
+        address=address,
         names=_owners_shown(lines),
         assignees=assignments.assignees(connection()) if current_user().is_any_of(*_LEADS) else [],
         **values,
