@@ -239,7 +239,7 @@ def test_a_refused_address_is_shown_to_callers_and_cleared_by_leads(site: Site, 
     )
     site.sql("INSERT INTO refused_address (address, reason) VALUES ('ann@bright.example', '550 <no> such user')")
     lead = site.user("lena", "lead")
-    shown = "refused, nothing is sent to it</strong> (550 &lt;no&gt; such user)"
+    shown = "refused, nothing is sent to it</strong> (<bdi>550 &lt;no&gt; such user</bdi>)"
     assert shown in lead.get("/accounts/CARA").text
     assert "550 &lt;no&gt; such user" in lead.get("/admin/failed/").text
     assert 303 == lead.post("/admin/failed/clear", {"address": "ann@bright.example"}).status_code
