@@ -10,7 +10,7 @@ from arflow.rules.firing import Firing, all_of, any_of, condition, guard, none_o
 from arflow.rules.policy import Rule
 from arflow.vocabulary import NEVER, EffectKind, State
 
-_MOVING = frozenset({"state", "days_in_state", "days_since_notice", "notices_sent"})
+_MOVING = frozenset({"state", "days_in_state", "days_since_notice", "notices_sent", "notice_pending"})
 
 ARRIVED = condition("notices_failed == 0")
 """No letter failed."""
@@ -19,10 +19,16 @@ DID_NOT_ARRIVE = condition("notices_failed >= 1")
 """A letter failed; who has to wait for letters waits until somebody has been in contact."""
 
 _NOTHING_ELSE = condition(
-    "not on_hold and not has_open_promise and not notice_pending and days_until_due == 36500"
+    "not has_open_promise and days_until_due == 36500"
     " and call_attempts_7d == 0 and conversations_30d == 0 and broken_promises_90d == 0 and kept_promises_365d == 0"
     " and late_invoices_365d == 0 and average_days_late_365d == 0"
 )
+_LET_GO = condition("not on_hold")
+"""People hold an account, and people let it go; but while they do not, it may go round in circles."""
+
+_ALL_KNOWN = condition("not notice_pending")
+"""Each letter has left, and what became of it is known."""
+
 MATCHED = condition("unapplied_amount == 0")
 """No money stands against no invoice."""
 
@@ -54,7 +60,7 @@ class Stillness:
         quiet = none_of((*moves, *again))
         long = [self.only_time, *[self._is_past(name) for name in _AGES_OF_DEBT], self._is_old("days_since_notice")]
         sent = [any_of(_sent(self.fewest(rule) + 1), Not(part=rule.when)) for rule in over]
-        return all_of(self.firing.stands_in(state), _COLLECTIBLE, quiet, *long, *sent)
+        return all_of(self.firing.stands_in(state), _COLLECTIBLE, _LET_GO, _ALL_KNOWN, quiet, *long, *sent)
 
     def once(self, state: State) -> list[Rule]:
         """The acts of `state` that write, and fire once."""

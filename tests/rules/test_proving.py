@@ -1,5 +1,6 @@
 """Proofs about policies: what is proved never happens in lives, and what fails can be shown to happen."""
 
+import datetime as dt
 from collections.abc import Iterator
 from itertools import chain, combinations
 from pathlib import Path
@@ -8,9 +9,11 @@ from random import Random
 import pytest
 
 import arflow.rules
+from arflow.accounts.events import parse
 from arflow.errors import Refused
 from arflow.life.records import Entry, EntryKind
 from arflow.machines.states import GUARDS
+from arflow.replay import Request, lives
 from arflow.rules.decide import Situation, acts, next_move
 from arflow.rules.findings import Finding, Kind, Verdict, Witness, in_words
 from arflow.rules.firing import GUARDS as GUARD_CONDITIONS
@@ -38,6 +41,17 @@ def policy(*rules: str, more: str = "") -> Policy:
 def findings(read: Policy, *claims: tuple[State | None, str]) -> dict[Kind, Finding]:
     """What comes of each kind of claim; of several of a kind the last."""
     return {found.kind: found for found in prove(read, [asked(read, to, text) for to, text in claims])}
+
+
+OWED = {"event": "invoice", "id": "I1", "amount": "900.00", "due": "2026-01-05"}
+HOLD = {"event": "hold", "reason": "r"}
+
+
+def played(read: Policy, *events: dict[str, str], delivery: str = "instant", until: str = "2026-06-30") -> list[Entry]:
+    """What comes of an account of which `events` are recorded, on 2 January 2026 where they say no date."""
+    told = tuple(parse({"account": "A", "date": "2026-01-02", **event}) for event in events)
+    asked_for = Request(events=told, policy=read, until=dt.date.fromisoformat(until), delivery=delivery)
+    return [entry for life in lives(asked_for, Reference()) for entry in life.entries]
 
 
 def standard(path: Path) -> Policy:
@@ -416,6 +430,27 @@ def test_tags_that_rules_put_on_and_take_off_may_lead_round() -> None:
     assert findings(policy(up, down))[Kind.CIRCLE].verdict is Verdict.FAILS
     by_people = [rule.replace("tag: tried", "tag: other") for rule in (up, down)]
     assert findings(policy(*by_people))[Kind.CIRCLE].verdict is Verdict.PROVED
+
+
+def test_an_account_on_hold_may_go_round() -> None:
+    """A hold keeps harsher moves back, and no others."""
+    into = "{id: into, from: current, when: on_hold and has_open_dispute, to: disputed, why: W}"
+    out = "{id: out, from: disputed, when: on_hold, to: current, why: W}"
+    read = policy(into, out)
+    life = played(read, OWED, {"event": "dispute", "id": "D", "invoice": "I1", "reason": "r"}, HOLD)
+    assert [entry.rule for entry in life if entry.kind is EntryKind.STEP][:4] == ["into", "out", "into", "out"]
+    found = findings(read)[Kind.CIRCLE]
+    assert [(w.facts.state, w.facts.on_hold) for w in found.witnesses] == [("current", True), ("disputed", True)]
+
+
+def test_letters_of_which_nobody_hears_may_lead_round() -> None:
+    up = "{id: up, from: reminded, when: overdue_amount > 0, to: called, do: [{send: first-reminder}], why: W}"
+    down = "{id: down, from: called, when: notice_pending, to: reminded, why: W}"
+    begin = "{id: begin, from: current, when: overdue_amount > 0, to: reminded, why: W}"
+    read = policy(begin, up, down, more="catch_up: one_step")
+    life = played(read, OWED, delivery="recorded")
+    assert [entry.rule for entry in life if entry.kind is EntryKind.STEP][:4] == ["begin", "up", "down", "up"]
+    assert findings(read)[Kind.CIRCLE].verdict is Verdict.FAILS
 
 
 def test_two_conditions_that_no_account_meets_in_turn_are_no_circle() -> None:
