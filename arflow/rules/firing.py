@@ -59,22 +59,30 @@ class Firing:
 
     def ways(self, rule: Rule) -> Iterator[Expression]:
         """For each state in which `rule` applies the condition under which it fires there."""
-        for state in State:
-            if state in rule.states and state is not rule.to:
-                yield self.fires_in(rule, state)
+        for state in self._leads_from(rule):
+            yield self.fires_in(rule, state)
 
     def ways_unrefused(self, rule: Rule) -> Iterator[Expression]:
         """The same, where neither the machine nor `never` then refuses it."""
-        kept_off = [Not(part=never.when) for never in self.policy.never if never.to is rule.to]
-        for way in self.ways(rule):
-            yield all_of(way, guard(rule), *kept_off)
+        for state in self._leads_from(rule):
+            yield all_of(self._has_its_turn(rule, state), self._unrefused(rule))
+
+    def ways_after_moves(self, act: Rule) -> Iterator[tuple[Expression, Expression]]:
+        """For each move into a state of `act`: when it is made, and when `act` fires right after it, in its pass."""
+        for state in self._leads_from(act):
+            then = all_of(self._is_left_to(act, state), _JUST_ENTERED)
+            for move in (rule for rule in self.policy.rules if rule.to is state):
+                yield from ((all_of(way, self._unrefused(move)), then) for way in self.ways(move))
 
     def fires_in(self, rule: Rule, state: State) -> Expression:
-        """The condition under which `rule` fires in `state`, be it then refused or not."""
-        left = all_of(*[self._leaves(other, rule, state) for other in self.before(rule, state)])
-        if rule.to is None:
-            left = any_of(left, _JUST_ENTERED)  # the acts come after the move that led here
-        return all_of(self.is_free(rule, state), left)
+        """The condition under which `rule` fires in `state`, be it then refused or not.
+
+        Acts come after the move that led here, before any other; and people can force a move into any state.
+        """
+        fires = self._has_its_turn(rule, state)
+        if rule.to is not None:
+            return fires
+        return any_of(fires, all_of(self.is_free(rule, state), _JUST_ENTERED, GUARDS.get(state, all_of())))
 
     def is_free(self, rule: Rule, state: State) -> Expression:
         """That the condition of `rule` holds in `state`, and nothing holds it back there."""
@@ -103,12 +111,35 @@ class Firing:
         currency = Comparison(fact="currency", op="==", values=(self.policy.currency,))
         return currency if self.policy.applies_to is None else all_of(currency, self.policy.applies_to)
 
+    def _leads_from(self, rule: Rule) -> list[State]:
+        return [state for state in State if state in rule.states and state is not rule.to]
+
+    def _unrefused(self, rule: Rule) -> Expression:
+        """That neither the machine nor `never` refuses `rule`."""
+        return all_of(guard(rule), *[Not(part=never.when) for never in self.policy.never if never.to is rule.to])
+
+    def _has_its_turn(self, rule: Rule, state: State) -> Expression:
+        """That `rule` is free in `state`, and the moves before it leave the pass to it."""
+        return all_of(self.is_free(rule, state), *[self._leaves(one, rule, state) for one in self.before(rule, state)])
+
+    def _is_left_to(self, act: Rule, state: State) -> Expression:
+        """The same of an act right after the move that led to `state`: only under `jump` are there other moves then."""
+        return self._has_its_turn(act, state) if self.policy.catch_up is CatchUp.JUMP else self.is_free(act, state)
+
+    def _leads_to(self, state: State) -> frozenset[State]:
+        """`state`, and those from which rules lead to it, one after the other."""
+        found, more = frozenset[State](), frozenset({state})
+        while more - found:
+            found |= more
+            more = frozenset(one for rule in self.policy.rules if rule.to in found for one in self._leads_from(rule))
+        return found
+
     def _leaves(self, other: Rule, rule: Rule, state: State) -> Expression:
         """That the move `other`, which is asked first, leaves the pass to `rule`."""
         ways: list[Expression] = [Not(part=other.when)]
         if _climbs(other, state) and not _climbs(rule, state):
             ways.append(self._may_be_held)
-        if self.policy.catch_up is CatchUp.JUMP and other.to is not rule.to:
+        if self.policy.catch_up is CatchUp.JUMP and other.to is not rule.to and other.to in self._leads_to(state):
             ways.append(_JUST_ENTERED)  # it may lead to where this very pass has come from
         return any_of(*ways)
 

@@ -105,11 +105,19 @@ class _Prover:
         """Whether every rule can fire."""
         says = "no rule is idle: each can fire, as far as facts alone tell"
         try:
-            idle = [rule for rule in self.policy.rules if not self._can(any_of(*self._firing.ways_unrefused(rule)))]
+            idle = [rule for rule in self.policy.rules if not self._can_fire(rule)]
             because = tuple(f"`{rule.id}` (line {rule.line}) cannot: {self._why_idle(rule)}" for rule in idle)
         except Undecided as undecided:
             return Finding(kind=Kind.FIRES, says=says, verdict=Verdict.UNDECIDED, because=(str(undecided),))
         return Finding(kind=Kind.FIRES, says=says, verdict=Verdict.FAILS if idle else Verdict.PROVED, because=because)
+
+    def _can_fire(self, rule: Rule) -> bool:
+        """Whether `rule` can fire where no people lead the account."""
+        if self._can(any_of(*self._firing.ways_unrefused(rule))):
+            return True
+        if rule.to is not None:
+            return False
+        return any(self._one_pass.is_possible(move, act) for move, act in self._firing.ways_after_moves(rule))
 
     def _can(self, one: Expression) -> bool:
         return self._solver_of(1).is_possible(one)
@@ -117,7 +125,7 @@ class _Prover:
     def _why_idle(self, rule: Rule) -> str:
         if not self._can(all_of(self._firing.has, rule.when)):
             return "no account ever meets its condition"
-        if self._can(any_of(*self._firing.ways(rule))):
+        if rule.to is not None and self._can(any_of(*self._firing.ways(rule))):
             return "it is refused each time, by the machine or by `never`"
         states = [state for state in rule.states if state is not rule.to]
         if not self._can(any_of(*[self._firing.is_free(rule, state) for state in states])):
@@ -276,6 +284,12 @@ class _Prover:
                 self.policy.facts, self._conditions, moments=moments, moving=self._still.moving
             )
         return self._solvers[moments]
+
+    @worked_out
+    def _one_pass(self) -> Solver:
+        """Two moments of one pass, between which the account is led to another state."""
+        moving = frozenset({"state", "days_in_state"})
+        return Solver(self.policy.facts, self._conditions, moments=2, moving=moving)
 
     @worked_out
     def _solvers(self) -> dict[int, Solver]:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from itertools import chain, combinations
+from itertools import chain, combinations, pairwise
 from pathlib import Path
 from random import Random
 
@@ -159,15 +159,24 @@ def test_what_is_proved_does_not_happen(batch: int) -> None:
     assert proved > 0
 
 
+def _is_forced(before: Entry | None, entry: Entry) -> bool:
+    """Whether people have led the account to where `entry` happens in the pass of `entry`, after `before`."""
+    is_move = before is not None and before.kind is EntryKind.STEP and before.rule is None
+    return is_move and before is not None and before.at == entry.at
+
+
 def test_a_rule_that_is_said_to_be_idle_never_fires() -> None:
+    """Acts that follow a move of people in the same pass are none of it."""
     idle = 0
     for seed in range(STORIES // 10):
         story = random_story(seed)
+        entries = lived(story, every_day=False).entries
         fired = {
             (entry.policy_version, rule)
-            for entry in lived(story, every_day=False).entries
+            for before, entry in pairwise([None, *entries])
+            if entry is not None and entry.facts is not None and entry.kind is not EntryKind.PARKED
+            if not _is_forced(before, entry)
             for rule, _ in _fired(entry)
-            if entry.facts is not None and entry.kind is not EntryKind.PARKED
         }
         for read in map(loaded, story.policies):
             said = next(found for found in prove(read) if found.kind is Kind.FIRES)
@@ -255,6 +264,49 @@ def test_who_is_written_to_or_called_can_be_asked() -> None:
     assert findings(policy(act.replace("when: d", "when: days_in_state > 2 and d"), stop), claim)[
         Kind.ASKED
     ].verdict is (Verdict.PROVED)
+
+
+def test_an_act_of_a_guarded_state_follows_only_a_move_that_the_machine_permits() -> None:
+    """Where debt comes back the move away is first: an account with debt has not just been resolved."""
+    back = "{id: back, from: resolved, when: gross_overdue_amount > 0, to: current, why: W}"
+    letter = "{id: letter, from: resolved, when: open_amount > 0, do: [{send: first-reminder}], why: W}"
+    claim = (None, "gross_overdue_amount > 0")
+    assert findings(policy(back, letter), claim)[Kind.ASKED].verdict is Verdict.PROVED
+    assert findings(policy(letter), claim)[Kind.ASKED].verdict is Verdict.FAILS
+
+
+REACHED = "{id: reach, from: called, when: days_overdue >= 3, to: reminded, why: W}"
+AWAY = "{id: away, from: reminded, when: days_overdue >= 3, to: current, why: W}"
+WRITE = "{id: write, from: reminded, when: days_overdue >= 3, do: [{send: first-reminder}], why: W}"
+UP = "{id: up, from: current, when: days_overdue >= 3, to: called, why: W}"
+
+
+@pytest.mark.parametrize(
+    ("mode", "rules", "fires"),
+    [
+        ("one_step", [AWAY, WRITE, REACHED], True),  # acts come before the next move in the pass that leads it there
+        ("jump", [AWAY, WRITE, REACHED], False),
+        ("jump", [AWAY, WRITE, REACHED, UP], True),  # `current` is passed over: it has just come from there
+        ("one_step", [AWAY, WRITE, REACHED.replace(">=", "<"), UP], False),  # what leads there does so too early
+        ("one_step", [AWAY, WRITE, UP], False),  # only people lead there
+    ],
+)
+def test_an_act_fires_before_the_next_move_only_where_a_rule_has_just_led_there(
+    mode: str, rules: list[str], *, fires: bool
+) -> None:
+    read = policy(*rules, more=f"catch_up: {mode}")
+    idle = "`write` (line 6) cannot: `away`, which comes first, is true whenever it is"
+    assert findings(read)[Kind.FIRES].because == (() if fires else (idle,))
+    assert any("write" in entry.rules for entry in played(read, OWED)) is (fires and UP in rules)
+
+
+def test_with_jump_only_a_state_that_leads_there_may_have_been_left_in_this_pass() -> None:
+    out = "{id: out, from: called, when: days_overdue >= 1, to: reminded, why: W}"
+    up = "{id: up, from: called, when: days_overdue >= 5, to: escalated, why: W}"
+    read = policy(out, up, more="catch_up: jump")
+    assert findings(read)[Kind.FIRES].because == (
+        "`up` (line 6) cannot: `out`, which comes first, is true whenever it is",
+    )
 
 
 def test_a_claim_that_cannot_be_read_is_refused() -> None:
