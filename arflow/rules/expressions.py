@@ -34,6 +34,13 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Difference(Comparison):
+    """A clause about `fact` less another amount. No document can write it: the guards ask so, and proofs with them."""
+
+    less: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class All:
     """Every part holds (`and`)."""
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from arflow.evolving import worked_out
 from arflow.machines.states import is_harsher
 from arflow.rules.catalogue import CATALOGUE
-from arflow.rules.expressions import All, Any, Comparison, Expression, Not, parse
+from arflow.rules.expressions import All, Any, Comparison, Difference, Expression, Not, parse
 from arflow.rules.policy import CatchUp, Policy, Rule
 from arflow.vocabulary import State
 
@@ -46,6 +46,12 @@ GUARDS: Mapping[State, Expression] = MappingProxyType(
 """What the machine asks of a move into a state (`machines/states.py`), as conditions."""
 
 _ON_HOLD = condition("on_hold")
+_COVERED = all_of(
+    condition("overdue_amount > 0"),
+    Difference(fact="overdue_amount", less="unapplied_amount", op="<=", values=(0,)),
+)
+"""Unapplied money covers all that is collectible (`life/gates.py`)."""
+
 _NOTHING_PENDING = condition("not notice_pending")
 _JUST_ENTERED = condition("days_in_state == 0")
 """But for an account that the same cause moves to where it is still the day before: its stay is a day old at once."""
@@ -111,6 +117,12 @@ class Firing:
         currency = Comparison(fact="currency", op="==", values=(self.policy.currency,))
         return currency if self.policy.applies_to is None else all_of(currency, self.policy.applies_to)
 
+    @worked_out
+    def kept(self) -> Expression:
+        """That messages and calls are kept back for as long as nothing is recorded: unapplied money covers the debt."""
+        cash = self.policy.guards.fresh_cash
+        return _COVERED if cash is not None and cash.hold_if_unapplied_covers else any_of()
+
     def _leads_from(self, rule: Rule) -> list[State]:
         return [state for state in State if state in rule.states and state is not rule.to]
 
@@ -146,13 +158,20 @@ class Firing:
     @worked_out
     def _may_be_held(self) -> Expression:
         """When a harsher move can be held back; but for a hold it does not go by facts alone."""
-        cash = self.policy.guards.fresh_cash
-        is_hold = self.policy.catch_up is CatchUp.JUMP and not (cash and cash.hold_steps)
+        is_hold = self.policy.catch_up is CatchUp.JUMP and not self._steps_wait
         return _ON_HOLD if is_hold else all_of()
+
+    @property
+    def _steps_wait(self) -> bool:
+        """Whether harsher moves wait as well where money may have come."""
+        cash = self.policy.guards.fresh_cash
+        return cash is not None and cash.hold_steps
 
     def _not_held(self, rule: Rule, state: State) -> Iterator[Expression]:
         if _climbs(rule, state):
             yield Not(part=_ON_HOLD)
+            if self._steps_wait:
+                yield Not(part=self.kept)
             if self.policy.catch_up is CatchUp.NOTICE_REQUIRED:
                 yield _NOTHING_PENDING
 

@@ -205,7 +205,7 @@ class _Prover:
         moves = self._firing.milder_moves(state) if waits else self._firing.moves(state)
         over = self._over[state]
         stuck = all_of(self._still.stuck(state, moves, over), self._still.is_untagged, size, loose, letters)
-        return self._find(stuck, Counted(conditions=[rule.when for rule in over], fact="notices_sent"))
+        return self._find(stuck, Counted(conditions=self._still.counted(over), fact="notices_sent"))
 
     @worked_out
     def _over(self) -> Mapping[State, list[Rule]]:

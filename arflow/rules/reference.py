@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from arflow.rules.expressions import All, Any, Comparison, Expression, Not, compare
+from arflow.rules.expressions import All, Any, Comparison, Difference, Expression, Not, compare
 from arflow.rules.policy import Never, Policy
 from arflow.vocabulary import Facts, State
 
@@ -10,6 +10,8 @@ from arflow.vocabulary import Facts, State
 def holds(expression: Expression, facts: Facts) -> bool:
     """Whether `expression` is true of `facts`."""
     match expression:
+        case Difference():
+            return compare(expression, int(str(facts[expression.fact])) - int(str(facts[expression.less])))
         case Comparison():
             return compare(expression, facts[expression.fact])
         case All():

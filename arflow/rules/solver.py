@@ -13,7 +13,7 @@ import z3
 
 from arflow.errors import ArflowError
 from arflow.rules.catalogue import FactSpec, FactType
-from arflow.rules.expressions import All, Comparison, Expression, Literal, Not, comparisons
+from arflow.rules.expressions import All, Comparison, Difference, Expression, Literal, Not, comparisons
 from arflow.rules.laws import LAWS, MOST, AtMost, Law, least
 from arflow.vocabulary import NEVER, Facts, FactValue
 
@@ -145,6 +145,8 @@ class Solver:
             has = self._variable(clause.fact, moment, str(clause.values[0]))
             return has if clause.op == "has" else z3.Not(has)
         fact, values = self._variable(clause.fact, moment), [self._value(clause.fact, one) for one in clause.values]
+        if isinstance(clause, Difference):
+            fact = fact - self._variable(clause.less, moment)
         match clause.op:
             case "<":
                 return fact < values[0]

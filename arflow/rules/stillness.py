@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from arflow.evolving import worked_out
 from arflow.rules.catalogue import CATALOGUE, FactType
 from arflow.rules.expressions import Comparison, Expression, Not, comparisons
-from arflow.rules.firing import Firing, all_of, any_of, condition, guard, none_of
+from arflow.rules.firing import Firing, all_of, any_of, condition, guard
 from arflow.rules.policy import Rule
 from arflow.vocabulary import NEVER, EffectKind, State
 
@@ -54,13 +54,30 @@ class Stillness:
     def stuck(self, state: State, moves: Iterable[Rule], over: Sequence[Rule]) -> Expression:
         """That time alone will do nothing more in `state`, if it can make `moves`, though something is collectible.
 
-        The acts `over` fire once, and each has sent its letter of the episode, once its condition was true.
+        The acts `over` fire once, and each has sent its letter of the episode, once its condition was true; but what is
+        kept back has not left, so it neither counts nor comes again, and harsher moves may wait for it.
         """
-        again = [rule for rule in self.firing.policy.rules_in(state) if rule.repeat_after_days is not None]
-        quiet = none_of((*moves, *again))
+        kept, firing = self.firing.kept, self.firing
+        quiet = [Not(part=firing.is_free(rule, state)) for rule in moves]
+        again = [self._is_over(rule) for rule in firing.policy.rules_in(state) if rule.repeat_after_days is not None]
         long = [self.only_time, *[self._is_past(name) for name in _AGES_OF_DEBT], self._is_old("days_since_notice")]
-        sent = [any_of(_sent(self.fewest(rule) + 1), Not(part=rule.when)) for rule in over]
-        return all_of(self.firing.stands_in(state), _COLLECTIBLE, _LET_GO, _ALL_KNOWN, quiet, *long, *sent)
+        sent = [any_of(_sent(self.fewest(rule) + 1), Not(part=rule.when), kept) for rule in over]
+        known = any_of(_ALL_KNOWN, kept) if self._may_write(state) else _ALL_KNOWN
+        return all_of(firing.stands_in(state), _COLLECTIBLE, _LET_GO, known, *quiet, *again, *long, *sent)
+
+    def counted(self, over: Sequence[Rule]) -> list[Expression]:
+        """For each of the acts `over`, that its letter has left and counts."""
+        return [all_of(rule.when, Not(part=self.firing.kept)) for rule in over]
+
+    def _is_over(self, act: Rule) -> Expression:
+        """That `act`, which repeats, does not fire again: not before what it put out the last time has left."""
+        never = Not(part=act.when)
+        return any_of(never, self.firing.kept) if act.contacts_customer else never
+
+    def _may_write(self, state: State) -> bool:
+        """Whether a letter may wait in `state`: that of an act there, or of a move that led there."""
+        rules = self.firing.policy.rules
+        return any(_writes(rule) and (rule.to is state or (rule.to is None and state in rule.states)) for rule in rules)
 
     def once(self, state: State) -> list[Rule]:
         """The acts of `state` that write, and fire once."""

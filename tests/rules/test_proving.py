@@ -440,6 +440,65 @@ def test_money_that_stands_against_no_invoice_must_not_end_it() -> None:
     assert findings(policy(*careful, tell, more="catch_up: one_step"))[Kind.UNMATCHED].verdict is Verdict.PROVED
 
 
+KEEPING = "guards: {fresh_cash: {hold_if_unapplied_covers: true}}"
+WAITING = "guards: {fresh_cash: {hold_if_unapplied_covers: true, hold_steps: true}}"
+COVERED = [
+    OWED | {"id": "I2", "amount": "10.00", "due": "2027-01-01"},
+    {"event": "payment", "id": "P", "invoice": "I2", "amount": "2000.00"},
+]
+"""More than is owed, on an invoice that is not the one that is overdue."""
+
+
+def left_of(entries: list[Entry], *, after: str = "2026-02-28") -> list[Entry]:
+    """What happens after a day."""
+    return [entry for entry in entries if entry.on > dt.date.fromisoformat(after)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "guards", "stuck"),
+    [
+        ("jump", "", set()),
+        ("jump", KEEPING, {"called"}),  # the call waits, and is not asked for again
+        ("jump", WAITING, {"current", "reminded", "called", "resolved"}),
+        ("notice_required", KEEPING, {"reminded", "called"}),  # the letter waits, and the next step for the letter
+    ],
+)
+def test_money_that_covers_a_debt_keeps_steps_letters_and_calls_back(mode: str, guards: str, stuck: set[str]) -> None:
+    read = policy(*LADDER, more=f"catch_up: {mode}\n{guards}")
+    found = findings(read)[Kind.UNMATCHED]
+    assert {witness.facts.state for witness in found.witnesses} == stuck
+    assert all(w.facts.unapplied_amount >= w.facts.overdue_amount for w in found.witnesses)
+    assert findings(read)[Kind.FORGOTTEN].verdict is Verdict.PROVED
+    assert bool(left_of(played(read, OWED, *COVERED))) is not bool(stuck)
+
+
+def test_a_letter_that_is_kept_back_is_none_that_was_sent() -> None:
+    """The move that waits for it never comes."""
+    phone = "{id: phone, from: reminded, when: notices_sent >= 1, to: called, why: W}"
+    letter = "{id: letter, from: reminded, when: days_overdue >= 9, do: [{send: first-reminder}], why: W}"
+    tell = "{id: tell, from: called, when: overdue_amount > 0, do: [{notify: lead}], repeat_after_days: 3, why: W}"
+    rules = [*LADDER[:2], phone, letter, tell]
+    assert findings(policy(*rules, more="catch_up: jump"))[Kind.UNMATCHED].verdict is Verdict.PROVED
+    read = policy(*rules, more=f"catch_up: jump\n{KEEPING}")
+    found = findings(read)[Kind.UNMATCHED]
+    assert [(w.facts.state, w.facts.notices_sent) for w in found.witnesses] == [("reminded", 0)]
+    assert left_of(played(read, OWED, *COVERED)) == []
+
+
+def test_a_step_that_always_waits_for_money_is_idle() -> None:
+    """Where it may have come it waits; a rule that asks for just such accounts never leads anywhere."""
+    rule = (
+        "{id: up, from: current, when: overdue_amount > 0 and overdue_amount < 9.00 and unapplied_amount > 9.00"
+        ", to: called, why: W}"
+    )
+    assert findings(policy(rule, more=KEEPING))[Kind.FIRES].because == ()
+    (said,) = findings(policy(rule, more=WAITING))[Kind.FIRES].because
+    assert said.endswith("cannot: it leads up the ladder, and is held back whenever its condition is true")
+    never = "never: [{id: n, to: called, when: unapplied_amount > 9.00}]"
+    assert findings(policy(rule, more=f"{KEEPING}\n{never}"))[Kind.NEVER].verdict is Verdict.FAILS
+    assert findings(policy(rule, more=f"{WAITING}\n{never}"))[Kind.NEVER].verdict is Verdict.PROVED
+
+
 def test_another_dispute_must_not_end_it() -> None:
     """One that covers something else, while the debt itself is collectible."""
     rules = [rule.replace("when: days_overdue", "when: not has_open_dispute and days_overdue") for rule in LADDER]
