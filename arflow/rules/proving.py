@@ -30,6 +30,9 @@ MOST_WITNESSES = 20
 _NOTHING_OVERDUE = condition("gross_overdue_amount == 0")
 
 
+_ABOUT_NOBODY = "this is about no account that the policy can have, so nothing is proved of any"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """A claim that somebody makes: no rule leads `to` a state, or contacts the customer (None), while `when`."""
@@ -63,6 +66,16 @@ def claimed(policy: Policy, claim: Asked) -> Finding:
     return _Prover(policy, (claim,)).claimed(claim)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Large:
+    """The debts that must not stand still: `above` says how large they are, `also` what else is so of the account."""
+
+    above: Expression
+    also: Expression
+    because: tuple[str, ...] = ()
+    """Where these are not all of which the claim seems to speak."""
+
+
 @dataclass(frozen=True)
 class _Prover:
     """One policy, and all that is claimed of it."""
@@ -76,21 +89,20 @@ class _Prover:
         """Whether no rule does what must not be done."""
         does = f"leads to `{claim.to}`" if claim.to else "writes or calls"
         rules = [rule for rule in self.policy.rules if (rule.to is claim.to if claim.to else rule.contacts_customer)]
-        finding = _finding(
+        return self._finding(
             Kind.ASKED,
             f"no rule {does} while {one_line(claim.text)}",
             lambda: (found for rule in rules for found in self._by(rule, claim.when)),
+            about=lambda: all_of(self._firing.has, claim.when),
         )
-        if finding.verdict is Verdict.PROVED and not self._can(all_of(self._firing.has, claim.when)):
-            return replace(finding, because=("no account ever meets this condition",))
-        return finding
 
     def refused(self) -> Finding:
         """Whether the machine permits whatever the rules ask for."""
-        return _finding(
+        return self._finding(
             Kind.REFUSED,
             "no rule asks for a move that the machine refuses, which would park the account",
             lambda: (found for rule in self.policy.rules for found in self._by(rule, Not(part=guard(rule)))),
+            about=lambda: self._firing.has,
         )
 
     def _by(self, rule: Rule, when: Expression) -> Iterator[Witness]:
@@ -138,10 +150,11 @@ class _Prover:
 
     def paid(self) -> Finding:
         """Whether accounts of which nothing is overdue are let go, and not led on to where others are chased."""
-        return _finding(
+        return self._finding(
             Kind.PAID,
             f"an account of which nothing is overdue leaves {_listed(_CHASED)} by itself, and comes to none of them",
             lambda: (found for state in _CHASED for found in self._kept(state)),
+            about=lambda: all_of(any_of(*[self._firing.stands_in(state) for state in _CHASED]), _NOTHING_OVERDUE),
         )
 
     def _kept(self, state: State) -> Iterator[Witness]:
@@ -159,21 +172,18 @@ class _Prover:
 
     def forgotten(self) -> Finding:
         """Whether no large debt stands still for good; if so, up to which amount one can."""
-        finding = self._large(
+        return self._large(
             Kind.FORGOTTEN,
             "a debt above all amounts that the policy names never stands still for good, unless it is in `escalated`, "
-            "on hold, promised, or bears a tag that the policy names",
-            MATCHED,
-            ARRIVED,
+            "on hold, promised, or bears a tag that the rules name",
+            all_of(MATCHED, ARRIVED),
+            more=lambda kind: (*self._smaller(kind), *self._by_people(kind)),
         )
-        if finding.verdict is not Verdict.PROVED:
-            return finding
-        return replace(finding, because=(*self._smaller(), *self._by_people()))
 
     def unmatched(self) -> Finding:
         """The same of an account with money that stands against no invoice."""
         says = "such a debt does not stand still for good either where money on the account stands against no invoice"
-        return self._large(Kind.UNMATCHED, says, LOOSE, ARRIVED)
+        return self._large(Kind.UNMATCHED, says, all_of(LOOSE, ARRIVED))
 
     def undelivered(self) -> Finding:
         """The same of an account of which a letter failed, so that harsher moves wait for somebody's contact."""
@@ -181,30 +191,63 @@ class _Prover:
             Kind.UNDELIVERED,
             "such a debt does not stand still for good either where a letter did not arrive, and harsher moves wait "
             "until somebody has been in contact",
-            MATCHED,
-            DID_NOT_ARRIVE,
+            all_of(MATCHED, DID_NOT_ARRIVE),
             waits=True,
         )
 
-    def _large(self, kind: Kind, says: str, loose: Expression, letters: Expression, *, waits: bool = False) -> Finding:
-        """Whether no debt above all amounts stands still; where an account `waits`, only what never waits helps it."""
-        return _finding(
+    def _large(
+        self,
+        kind: Kind,
+        says: str,
+        also: Expression,
+        *,
+        waits: bool = False,
+        more: Callable[[_Large], Iterable[str]] = lambda _: (),
+    ) -> Finding:
+        """Whether no large debt stands still; where an account `waits`, only what never waits helps it."""
+        try:
+            large = self._largest(also)
+        except Undecided as undecided:
+            return Finding(kind=kind, says=says, verdict=Verdict.UNDECIDED, because=(str(undecided),))
+        if large is None:
+            return Finding(kind=kind, says=says, verdict=Verdict.UNDECIDED, because=(_ABOUT_NOBODY,))
+        finding = self._finding(
             kind,
             says,
             lambda: (
                 Witness(facts=facts)
                 for state in self._led_to
-                if (facts := self._stuck(state, self._still.is_large, loose, letters, waits=waits))
+                if (facts := self._stuck(state, large.above, large.also, waits=waits))
             ),
+            about=all_of,
+            more=lambda: more(large),
         )
+        return replace(finding, because=(*large.because, *finding.because))
 
-    def _stuck(
-        self, state: State, size: Expression, loose: Expression, letters: Expression, *, waits: bool = False
-    ) -> Facts | None:
+    def _largest(self, also: Expression) -> _Large | None:
+        """The largest debts that the policy can have for good in a state to which rules lead; None if it has none.
+
+        It may name amounts up to which, or tags by which alone, it has accounts at all.
+        """
+        stands = any_of(*[self._still.has_stood(state) for state in self._led_to])
+        amounts = (*sorted(self._still.amounts - {0}, reverse=True), 0)
+        for freed, untagged in enumerate(self._still.untagged):
+            for at, amount in enumerate(amounts):
+                large = _Large(
+                    above=Comparison(fact="overdue_amount", op=">", values=(amount,)), also=all_of(untagged, also)
+                )
+                if self._can(all_of(stands, large.above, large.also)):
+                    shown = money.show(amount, self.policy.currency)
+                    less = f"the policy never has so large a debt for good: this is about those above {shown}"
+                    tags = "this is about accounts with any of the tags that `applies_to` names"
+                    return replace(large, because=(*[less] * (at > 0), *[tags] * freed))
+        return None
+
+    def _stuck(self, state: State, size: Expression, also: Expression, *, waits: bool = False) -> Facts | None:
         """An account that stands still for good in `state`."""
         moves = self._firing.milder_moves(state) if waits else self._firing.moves(state)
         over = self._over[state]
-        stuck = all_of(self._still.stuck(state, moves, over), self._still.is_untagged, size, loose, letters)
+        stuck = all_of(self._still.stuck(state, moves, over), size, also)
         return self._find(stuck, Counted(conditions=self._still.counted(over), fact="notices_sent"))
 
     @worked_out
@@ -220,27 +263,28 @@ class _Prover:
             found[state] = [rule for rule in once if not self._can(all_of(rule.when, _NOTHING_OVERDUE))]
         return found
 
-    def _by_people(self) -> Iterator[str]:
+    def _by_people(self, large: _Large) -> Iterator[str]:
         """The states in which a debt stands still to which no rule leads, only people who take an account back."""
         for state in _BY_RULES:
-            if state not in self._led_to and self._stuck(state, self._still.is_large, MATCHED, ARRIVED):
+            if state not in self._led_to and self._stuck(state, large.above, large.also):
                 yield f"in `{state}`, to which only people lead, it does"
 
-    def _smaller(self) -> Iterator[str]:
+    def _smaller(self, large: _Large) -> Iterator[str]:
         """Up to which amount a debt can stand still for good, just below one of the amounts in the policy."""
         for amount in sorted(self._still.amounts, reverse=True):
             for state in self._led_to:
                 is_just_below = Comparison(fact="overdue_amount", op="==", values=(amount - 1,))
-                if amount > 1 and self._stuck(state, is_just_below, MATCHED, ARRIVED):
+                if amount > 1 and self._stuck(state, is_just_below, large.also):
                     yield f"one of {money.show(amount - 1, self.policy.currency)} can, in `{state}`"
                     return
 
     def circle(self) -> Finding:
         """Whether no account comes back to where it was while nothing is recorded."""
-        return _finding(
+        return self._finding(
             Kind.CIRCLE,
             "no account goes round in circles for ever while nothing is recorded",
             lambda: next((found for ring in self._rings() if (found := list(self._round(ring)))), []),
+            about=lambda: all_of(self._firing.has, self._still.only_time),
         )
 
     def _round(self, ring: Sequence[State]) -> Iterator[Witness]:
@@ -268,6 +312,33 @@ class _Prover:
         """The states in which accounts begin, or to which rules lead, but for `escalated`."""
         led = {State.CURRENT, *(rule.to for rule in self.policy.rules)}
         return tuple(state for state in _BY_RULES if state in led)
+
+    # --- answers ------------------------------------------------------------------------------------------------------
+
+    def _finding(
+        self,
+        kind: Kind,
+        says: str,
+        witnesses: Callable[[], Iterable[Witness]],
+        *,
+        about: Callable[[], Expression],
+        more: Callable[[], Iterable[str]] = tuple,
+    ) -> Finding:
+        """What comes of a claim `about` accounts that fails by each of `witnesses`; `more` is said where it is proved.
+
+        Of accounts that cannot be everything is true, so nothing is proved where there is none.
+        """
+        finding = Finding(kind=kind, says=says, verdict=Verdict.UNDECIDED)
+        try:
+            found = tuple(islice(witnesses(), MOST_WITNESSES))
+            if found:
+                because = ("others were not looked for",) if len(found) == MOST_WITNESSES else ()
+                return replace(finding, verdict=Verdict.FAILS, witnesses=found, because=because)
+            if not self._can(about()):
+                return replace(finding, because=(_ABOUT_NOBODY,))
+            return replace(finding, verdict=Verdict.PROVED, because=tuple(more()))
+        except Undecided as undecided:
+            return replace(finding, because=(str(undecided),))
 
     # --- questions ----------------------------------------------------------------------------------------------------
 
@@ -320,18 +391,6 @@ class _Prover:
     @worked_out
     def _fewest(self) -> dict[str, int]:
         return {}
-
-
-def _finding(kind: Kind, says: str, witnesses: Callable[[], Iterable[Witness]]) -> Finding:
-    """What comes of a claim that fails by each of `witnesses`."""
-    try:
-        found = tuple(islice(witnesses(), MOST_WITNESSES))
-    except Undecided as undecided:
-        return Finding(kind=kind, says=says, verdict=Verdict.UNDECIDED, because=(str(undecided),))
-    because = ("others were not looked for",) if len(found) == MOST_WITNESSES else ()
-    return Finding(
-        kind=kind, says=says, verdict=Verdict.FAILS if found else Verdict.PROVED, witnesses=found, because=because
-    )
 
 
 def _confirm(one: Expression, facts: Facts) -> None:

@@ -60,10 +60,14 @@ class Stillness:
         kept, firing = self.firing.kept, self.firing
         quiet = [Not(part=firing.is_free(rule, state)) for rule in moves]
         again = [self._is_over(rule) for rule in firing.policy.rules_in(state) if rule.repeat_after_days is not None]
-        long = [self.only_time, *[self._is_past(name) for name in _AGES_OF_DEBT], self._is_old("days_since_notice")]
         sent = [any_of(_sent(self.fewest(rule) + 1), Not(part=rule.when), kept) for rule in over]
-        known = any_of(_ALL_KNOWN, kept) if self._may_write(state) else _ALL_KNOWN
-        return all_of(firing.stands_in(state), _COLLECTIBLE, _LET_GO, known, *quiet, *again, *long, *sent)
+        return all_of(self.has_stood(state), *quiet, *again, *sent)
+
+    def has_stood(self, state: State) -> Expression:
+        """That something has been collectible for long of an account in `state`, of which nobody takes care."""
+        known = any_of(_ALL_KNOWN, self.firing.kept) if self._may_write(state) else _ALL_KNOWN
+        long = [self.only_time, *[self._is_past(name) for name in _AGES_OF_DEBT], self._is_old("days_since_notice")]
+        return all_of(self.firing.stands_in(state), _COLLECTIBLE, _LET_GO, known, *long)
 
     def counted(self, over: Sequence[Rule]) -> list[Expression]:
         """For each of the acts `over`, that its letter has left and counts."""
@@ -111,15 +115,15 @@ class Stillness:
         return Comparison(fact=name, op=">", values=(last,))
 
     @worked_out
-    def is_large(self) -> Expression:
-        """That a debt is above all amounts that are named."""
-        return Comparison(fact="overdue_amount", op=">", values=(max(self.amounts, default=0),))
-
-    @worked_out
-    def is_untagged(self) -> Expression:
-        """That no tag that is named is on the account."""
-        tags = {str(value) for clause in self.clauses if clause.fact == "tags" for value in clause.values}
-        return all_of(*[Comparison(fact="tags", op="has not", values=(tag,)) for tag in sorted(tags)])
+    def untagged(self) -> tuple[Expression, ...]:
+        """That no tag that a rule names is on the account; and the same but for tags that `applies_to` names."""
+        applies_to = self.firing.policy.applies_to
+        ours = named_in(rule.when for rule in self.firing.policy.rules)
+        named, needed = _tags(ours), _tags(named_in([] if applies_to is None else [applies_to]))
+        return tuple(
+            all_of(*[Comparison(fact="tags", op="has not", values=(tag,)) for tag in sorted(tags)])
+            for tags in (named, named - needed)
+        )
 
     @worked_out
     def amounts(self) -> frozenset[int]:
@@ -132,6 +136,10 @@ class Stillness:
 def named_in(conditions: Iterable[Expression]) -> tuple[Comparison, ...]:
     """All comparisons of `conditions`."""
     return tuple(clause for one in conditions for clause in comparisons(one))
+
+
+def _tags(clauses: Iterable[Comparison]) -> frozenset[str]:
+    return frozenset(str(value) for clause in clauses if clause.fact == "tags" for value in clause.values)
 
 
 def _writes(rule: Rule) -> bool:

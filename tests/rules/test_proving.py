@@ -1,6 +1,7 @@
 """Proofs about policies: what is proved never happens in lives, and what fails can be shown to happen."""
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from itertools import chain, combinations, pairwise
 from pathlib import Path
@@ -132,7 +133,7 @@ def test_what_fails_can_happen(batch: int) -> None:
         read = loaded(random_document(rng))
         claims = [asked(read, to, "days_overdue < 20") for to in State] + [asked(read, None, "overdue_amount < 25.00")]
         for found in prove(read, claims):
-            assert found.verdict is not Verdict.UNDECIDED
+            assert found.verdict is not Verdict.UNDECIDED or found.because == NOBODY
             for witness in found.witnesses:
                 assert in_words(witness, read)
                 if witness.rule is not None:
@@ -314,10 +315,42 @@ def test_a_claim_that_cannot_be_read_is_refused() -> None:
         asked(policy(PAID), None, "days_overdu > 3")
 
 
-def test_a_condition_that_no_account_meets_is_proved_and_said_to_be_so() -> None:
+NOBODY = ("this is about no account that the policy can have, so nothing is proved of any",)
+
+
+def test_of_a_condition_that_no_account_meets_nothing_is_proved() -> None:
     """It protects nobody: most likely it is a slip."""
-    found = findings(policy(PAID), (None, "overdue_amount == 0 and days_overdue > 3"))[Kind.ASKED]
-    assert (found.verdict, found.because) == (Verdict.PROVED, ("no account ever meets this condition",))
+    never = "never: [{id: n, to: escalated, when: overdue_amount == 0 and days_overdue > 3}]"
+    found = findings(policy(PAID, more=never), (None, "overdue_amount == 0 and days_overdue > 3"))
+    assert [(found[kind].verdict, found[kind].because) for kind in (Kind.NEVER, Kind.ASKED)] == [
+        (Verdict.UNDECIDED, NOBODY)
+    ] * 2
+    abroad = findings(policy(PAID, more='applies_to: country == "US"'), (None, 'country == "DE"'))
+    assert (abroad[Kind.ASKED].verdict, abroad[Kind.ASKED].because) == (Verdict.UNDECIDED, NOBODY)
+
+
+def test_of_a_policy_that_has_no_account_nothing_is_proved() -> None:
+    found = findings(policy(*LADDER, more="applies_to: overdue_amount > 0 and days_overdue == 0"), (None, "on_hold"))
+    assert found.pop(Kind.FIRES).verdict is Verdict.FAILS
+    assert {(one.verdict, one.because) for one in found.values()} == {(Verdict.UNDECIDED, NOBODY)}
+
+
+@pytest.mark.parametrize(
+    ("applies_to", "nobody"),
+    [
+        ("overdue_amount > 0", {Kind.PAID}),
+        ("days_overdue < 60", {Kind.FORGOTTEN, Kind.UNMATCHED}),  # whose debt grows old leaves it
+        ("on_hold", {Kind.FORGOTTEN, Kind.UNMATCHED}),
+        ("unapplied_amount == 0", {Kind.UNMATCHED}),
+        ("has_open_promise", {Kind.FORGOTTEN, Kind.UNMATCHED, Kind.CIRCLE}),
+        ('state == "current"', {Kind.PAID}),
+        ('gross_overdue_amount < 1000.00 and country != "US"', set()),
+    ],
+)
+def test_nothing_is_proved_of_accounts_that_the_policy_does_not_have(applies_to: str, nobody: set[Kind]) -> None:
+    found = findings(policy(*LADDER, more=f"catch_up: one_step\napplies_to: {json.dumps(applies_to)}"))
+    assert {kind for kind, one in found.items() if one.because == NOBODY} == nobody
+    assert {found[kind].verdict for kind in nobody} <= {Verdict.UNDECIDED}
 
 
 def test_a_move_that_the_machine_refuses() -> None:
@@ -438,6 +471,44 @@ def test_money_that_stands_against_no_invoice_must_not_end_it() -> None:
     assert (found[Kind.FORGOTTEN].verdict, found[Kind.UNMATCHED].verdict) == (Verdict.PROVED, Verdict.FAILS)
     tell = "{id: tell, from: any, when: unapplied_amount > 0, do: [{notify: lead}], repeat_after_days: 7, why: W}"
     assert findings(policy(*careful, tell, more="catch_up: one_step"))[Kind.UNMATCHED].verdict is Verdict.PROVED
+
+
+ONLY = "catch_up: one_step\napplies_to: {}"
+UP_TO = "the policy never has so large a debt for good: this is about those above 25.00"
+TAGGED = "this is about accounts with any of the tags that `applies_to` names"
+VIP = '{id: vip, from: open, when: \'"vip" in tags and "x" not in tags\', to: current, why: W}'
+
+
+@pytest.mark.parametrize(
+    ("applies_to", "rules", "because"),
+    [
+        ("gross_overdue_amount < 1000.00", [], (UP_TO,)),
+        ("overdue_amount <= 900.00 or days_overdue < 30", [], (UP_TO,)),
+        ("'\"vip\" in tags'", [], ()),  # no rule asks for it
+        ("'\"vip\" in tags'", [VIP.replace("vip, from: open", "vip, from: disputed")], (TAGGED,)),
+        ('\'"vip" in tags or "x" in tags\'', [VIP.replace("vip, from: open", "vip, from: disputed")], (TAGGED,)),
+        ("'\"vip\" not in tags and credit_limit > 5000.00'", [], ()),
+    ],
+)
+def test_a_debt_is_forgotten_of_accounts_that_the_policy_has(
+    applies_to: str, rules: list[str], because: tuple[str, ...]
+) -> None:
+    """Which may be small, or all bear a tag: in `called` nothing more happens to any."""
+    read = policy(*LADDER[:3], *rules, more=ONLY.format(applies_to))
+    for kind in (Kind.FORGOTTEN, Kind.UNMATCHED):
+        found = findings(read)[kind]
+        assert (found.verdict, found.because) == (Verdict.FAILS, because)
+        assert "called" in {witness.facts.state for witness in found.witnesses}
+        assert all(holds(read.applies_to, witness.facts) for witness in found.witnesses if read.applies_to)
+    mended = policy(*LADDER, *rules, more=ONLY.format(applies_to))
+    assert findings(mended)[Kind.UNMATCHED].verdict is Verdict.PROVED
+    assert findings(mended)[Kind.FORGOTTEN].because[: len(because)] == because
+
+
+def test_such_a_debt_is_forgotten_in_a_life() -> None:
+    read = policy(*LADDER[:3], more=ONLY.format("gross_overdue_amount < 1000.00"))
+    steps = [entry.rule for entry in played(read, OWED) if entry.kind is EntryKind.STEP]
+    assert (steps, left_of(played(read, OWED))) == (["write", "phone"], [])
 
 
 KEEPING = "guards: {fresh_cash: {hold_if_unapplied_covers: true}}"
