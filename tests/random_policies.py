@@ -227,3 +227,94 @@ def _literal(rng: Random, spec: FactSpec) -> str:
 
 def _days(rng: Random) -> int:
     return rng.choice((rng.randint(0, 5), rng.randint(0, 20), rng.randint(0, 60), rng.randint(85, 95), 365, NEVER))
+
+
+# --- policies that are nearly sound -----------------------------------------------------------------------------------
+
+_GUARDS: tuple[Document, ...] = (
+    {},
+    {"fresh_cash": {"hold_if_unapplied_covers": True}},
+    {"fresh_cash": {"hold_if_unapplied_covers": True, "hold_steps": True}},
+    {"fresh_cash": {"max_age_hours": 48, "hold_steps": True}},
+)
+_NARROW = (
+    "",
+    "gross_overdue_amount < 1000.00",
+    'overdue_amount <= 100.00 or country == "US"',
+    '"vip" in tags',
+    '"vip" in tags or "late" in tags',
+    '"vip" not in tags and gross_overdue_amount <= 600.00',
+    "days_overdue < 60",
+)
+
+
+def narrowed(rng: Random, document: Document) -> Document:
+    """`document` with amounts or tags by which it has its accounts, and guards that keep back where money has come."""
+    applies_to, guards = rng.choice(_NARROW), rng.choice(_GUARDS)
+    found = document | ({"applies_to": applies_to} if applies_to else {})
+    return found | ({"guards": guards} if guards else {})
+
+
+def random_ladder(rng: Random) -> Document:
+    """A short policy under which most claims of a proof hold, and now and then one does not for a single reason."""
+    rules = [rule for place in _PLACES if (rule := rng.choice(place))]
+    if rng.random() < 0.3:
+        rng.shuffle(rules)
+    document: Document = {
+        "policy": "ladder",
+        "currency": "USD",
+        "attributes": dict(ATTRIBUTES),
+        "catch_up": rng.choice(("jump", "one_step", "notice_required")),
+        "rules": rules,
+    }
+    return narrowed(rng, document)
+
+
+def _moves(name: str, state: object, when: str, to: str, *do: Document) -> Document:
+    return {"id": name, "from": state, "when": when, "to": to} | ({"do": list(do)} if do else {})
+
+
+def _acts(name: str, state: object, when: str, repeat: int, *do: Document) -> Document:
+    return {"id": name, "from": state, "when": when, "do": list(do)} | ({"repeat_after_days": repeat} if repeat else {})
+
+
+_PAID = _moves("paid", "open", "gross_overdue_amount == 0", "resolved")
+_RESTING = ["current", "resolved", "promised", "disputed"]
+_LATE = "days_overdue >= 5 and overdue_amount >= 25.00"
+_CALLING: Document = {"call": "q"}
+_LETTER: Document = {"send": "friendly"}
+_TELLING: Document = {"notify": "lead"}
+_PLACES: tuple[tuple[Document | None, ...], ...] = (
+    (_PAID, _PAID, _PAID, _PAID | {"when": "gross_overdue_amount == 0 and not on_hold"}),
+    (None, None, _moves("vip", "open", '"vip" in tags and days_overdue < 9', "current")),
+    (None, None, None, _moves("in", ["current", "called"], "has_open_dispute and dispute_age >= 3", "disputed")),
+    (None, None, None, _moves("out", "disputed", "on_hold", "current")),
+    (
+        _moves("write", _RESTING, _LATE, "reminded", _LETTER),
+        _moves("write", _RESTING, _LATE, "reminded", _LETTER),
+        _moves("write", _RESTING, f"{_LATE} and unapplied_amount == 0", "reminded", _LETTER),
+        _moves("write", _RESTING, _LATE, "reminded"),
+    ),
+    (
+        _moves("phone", "reminded", "days_overdue >= 20", "called", _CALLING),
+        _moves("phone", "reminded", "days_overdue >= 20", "called", _CALLING),
+        _moves("phone", "reminded", "notices_sent >= 1", "called", _CALLING),
+        _moves("phone", "reminded", 'days_overdue >= 20 and "late" not in tags', "called"),
+    ),
+    (None, _acts("letter", "reminded", "days_overdue >= 9", 0, _LETTER)),
+    (
+        _acts("again", "called", "days_since_contact >= 3", 3, _CALLING),
+        _acts("again", "called", "overdue_amount > 0", 5, _LETTER),
+        _acts("again", "called", "overdue_amount > 0", 5, _TELLING),
+        _acts("again", "any", "overdue_amount >= 25.00", 7, _LETTER, _TELLING),
+        _acts("again", "any", "notices_failed >= 1 or unapplied_amount > 0 or days_in_state > 40", 7, _TELLING),
+        _acts("again", "called", "overdue_amount > 0 and gross_overdue_amount < 600.00", 5, _CALLING),
+    ),
+    (
+        None,
+        None,
+        None,
+        _moves("down", "called", "days_in_state >= 30", "reminded"),
+        _moves("down", "called", "notice_pending", "reminded"),
+    ),
+)

@@ -5,7 +5,7 @@ Pure. The order of a pass (contract, section 4) is told once more here, as condi
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from arflow.evolving import worked_out
@@ -92,7 +92,7 @@ class Firing:
 
     def is_free(self, rule: Rule, state: State) -> Expression:
         """That the condition of `rule` holds in `state`, and nothing holds it back there."""
-        return all_of(self.stands_in(state), rule.when, *self._not_held(rule, state))
+        return all_of(self._may_ask(rule, state), rule.when, *self._not_held(rule, state))
 
     def before(self, rule: Rule, state: State) -> tuple[Rule, ...]:
         """The moves that are asked before `rule` in `state`."""
@@ -109,13 +109,27 @@ class Firing:
 
     def stands_in(self, state: State) -> Expression:
         """That the policy can have the account, and it stands in `state`."""
-        return all_of(self.has, Comparison(fact="state", op="==", values=(state.value,)))
+        return all_of(self.has, _stands(state))
 
     @worked_out
     def has(self) -> Expression:
         """That the policy can have the account."""
         currency = Comparison(fact="currency", op="==", values=(self.policy.currency,))
         return currency if self.policy.applies_to is None else all_of(currency, self.policy.applies_to)
+
+    def _may_ask(self, rule: Rule, state: State) -> Expression:
+        """That `rule` may be asked in `state`: the policy has the account, or had it before it came there.
+
+        Whether it has the account is asked once a pass, before any move; acts, and under jump moves, come after some.
+        """
+        is_first = rule.to is not None and self.policy.catch_up is not CatchUp.JUMP
+        before = any_of() if is_first else all_of(self._had, _JUST_ENTERED)
+        return all_of(any_of(self.has, before), _stands(state))
+
+    @worked_out
+    def _had(self) -> Expression:
+        """That the policy had the account if it stood in some other state."""
+        return _whatever(self.has, frozenset({"state", "days_in_state"}))
 
     @worked_out
     def kept(self) -> Expression:
@@ -174,6 +188,22 @@ class Firing:
                 yield Not(part=self.kept)
             if self.policy.catch_up is CatchUp.NOTICE_REQUIRED:
                 yield _NOTHING_PENDING
+
+
+def _stands(state: State) -> Expression:
+    return Comparison(fact="state", op="==", values=(state.value,))
+
+
+def _whatever(one: Expression, names: frozenset[str], *, is_wanted: bool = True) -> Expression:
+    """`one`, with every clause about `names` as it would have to be; what `one` permits, this permits."""
+    match one:
+        case Comparison():
+            free = all_of() if is_wanted else any_of()
+            return free if one.fact in names else one
+        case Not():
+            return Not(part=_whatever(one.part, names, is_wanted=not is_wanted))
+        case _:
+            return replace(one, parts=tuple(_whatever(part, names, is_wanted=is_wanted) for part in one.parts))
 
 
 def guard(rule: Rule) -> Expression:

@@ -218,7 +218,8 @@ def _texts(known: Mapping[str, FactSpec], named: Iterable[Expression]) -> dict[s
     """The values that texts can have, and the members that sets can: those that are named, and one text that is not."""
     found: dict[str, list[str]] = {name: list(spec.values) for name, spec in known.items()}
     for clause in (clause for expression in named for clause in comparisons(expression)):
-        found[clause.fact] += [text for text in map(str, clause.values) if text not in found[clause.fact]]
+        found[clause.fact] += map(str, clause.values)
+    found = {name: [*dict.fromkeys(texts)] for name, texts in found.items()}
     for name, spec in known.items():
         if spec.type is FactType.TEXT and not spec.values:
             found[name] = ["", *(text for text in found[name] if text), _other(found[name])]

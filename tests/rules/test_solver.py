@@ -88,6 +88,13 @@ def test_it_finds_the_plainest_account() -> None:
     )
 
 
+def test_a_text_that_is_named_twice_is_one_text() -> None:
+    twice = condition('country not in ("US", "US", "")')
+    answer = Solver(CATALOGUE, [twice]).find(twice)
+    assert answer is not None
+    assert holds(twice, answer[0])
+
+
 def test_a_text_that_nobody_names_counts_as_well() -> None:
     answer = found('country != "" and country != "other" and country != "US"')
     assert answer is not None
