@@ -25,6 +25,9 @@ pytestmark = pytest.mark.database
 
 DAY = START + dt.timedelta(days=70)
 
+FULL_OF_TALK = 8
+"""The seed of a ledger in which customers were reached; there are others in which none was."""
+
 
 def loaded(connection: Connection, currency: str) -> list[Account]:
     ids = connection.execute(select(tables.account.c.id)).scalars().all()
@@ -55,7 +58,7 @@ def talks(every: list[Account], start: dt.date, end: dt.date) -> Counter[str]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(8, 8 + size(1, 12)))
+@pytest.mark.parametrize("seed", range(FULL_OF_TALK, FULL_OF_TALK + size(1, 12)))
 def test_they_are_what_the_accounts_come_to(book: Engine, tmp_path: Path, seed: int) -> None:
     """Of today and of past days, in two currencies, with reversals, credit notes and write-offs."""
     take_in(book, write_events(tmp_path / "events.jsonl", ledger(seed, 40)), accept_rejects=True)
@@ -84,7 +87,8 @@ def test_they_are_what_the_accounts_come_to(book: Engine, tmp_path: Path, seed: 
             ]
             numbers = {"collected": happened.collected, "off": happened.written_off, "credited": happened.credited}
             seen += Counter({name: 1 for name, amount in {**numbers, **said}.items() if amount})
-    assert {"collected", "off", "credited", "calls", "reached", "conversations"} <= set(seen)
+    assert {"collected", "off", "credited", "calls"} <= set(seen)
+    assert seed != FULL_OF_TALK or {"reached", "conversations"} <= set(seen)
 
 
 def test_promises_count_where_they_were_due(book: Engine, tmp_path: Path) -> None:
