@@ -68,8 +68,8 @@ def firings(story: Story) -> Iterator[tuple[Policy, str, State, Facts]]:
     by_version = {read.version: read for read in map(loaded, policies)}
     moved_at = None
     for entry in lived(story, every_day=False).entries:
+        is_day_before = entry.at == moved_at and _days_in_state(entry) > 0
         moved_at = entry.at if entry.kind is EntryKind.STEP else moved_at
-        is_day_before = entry.kind is EntryKind.ACTS and entry.at == moved_at and _days_in_state(entry) > 0
         if entry.facts is not None and entry.policy_version in by_version and not is_day_before:
             yield from ((by_version[entry.policy_version], rule, state, entry.facts) for rule, state in _fired(entry))
 
