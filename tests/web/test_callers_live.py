@@ -323,6 +323,7 @@ def test_no_page_scrolls_sideways(live: Live) -> None:
         if path in ("/accounts", "/lists/all"):
             page.set_viewport_size({"width": 1366, "height": 800})
             assert page.evaluate("document.querySelector('table').offsetWidth") <= 1366
+            assert page.evaluate("document.querySelector('.top').offsetHeight") < 90, "the navigation takes two lines"
     assert [] == wide
 
 
