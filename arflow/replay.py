@@ -17,11 +17,10 @@ from arflow import money
 from arflow.accounts.entries import Account
 from arflow.accounts.events import Event, parse_line
 from arflow.accounts.facts import Reading, snapshot
-from arflow.accounts.promises import Terms
 from arflow.accounts.timeline import Moment, timeline
 from arflow.errors import Refused
 from arflow.evolving import worked_out
-from arflow.life.life import Life, reading
+from arflow.life.life import Life
 from arflow.life.lives import Lived, PolicyChange, live, payers_of
 from arflow.life.records import Entry, EntryKind, LedgerHistory, World
 from arflow.rules.decide import Evaluator
@@ -246,10 +245,9 @@ def line_of(entry: Entry) -> Line | None:
 
 
 def _state_line(life: Life, day: dt.date) -> Line:
-    account, policy = life.account, life.policy
+    account = life.account
     end = max(account.policy_day, day)
-    terms = reading(policy).terms if policy else Terms()
-    facts = snapshot(account, end, Reading(terms=terms)).facts
+    facts = snapshot(account, end, Reading(terms=life.terms)).facts
     return {
         "kind": "state",
         "account": account.id,

@@ -159,6 +159,12 @@ class Ledger:
                 found[part.invoice] = max(payment.on, found.get(part.invoice, payment.on))
         return found
 
+    @worked_out_of("clearings")
+    def lost(self) -> frozenset[str]:
+        """The invoices of which something was written off, and not brought back since."""
+        off = [c for c in self.clearings.values() if c.kind is ClearingKind.WRITE_OFF]
+        return frozenset([c.invoice for c in off if c.invoice and c.amount and not c.reversed_on])
+
     @worked_out_of("disputes")
     def open_disputes(self) -> tuple[Dispute, ...]:
         """The disputes that are not closed."""
@@ -198,7 +204,7 @@ class OpenItem(Struct, frozen=True, kw_only=True):
 class Episode(Struct, frozen=True, kw_only=True):
     """A time with something overdue. `spans` are the instants between which it ran; the last end may be open.
 
-    Those at which events began it or let it go on are on the account's own clock, so that they have its date.
+    Those at which it began or went on are on the account's own clock.
     """
 
     started_on: dt.date

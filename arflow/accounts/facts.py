@@ -321,27 +321,28 @@ def _promise_status(view: _View) -> str:
     episode = view.episode
     if episode is None:
         return "none"
-    concerned = [v for v in view.promised if v.status != "cancelled" and _concerns(episode, v)]
+    act_at = view.books.terms.act_at
+    concerned = [v for v in view.promised if v.status != "cancelled" and _concerns(episode, v, act_at)]
     return concerned[-1].status if concerned else "none"
 
 
-def _concerns(episode: Episode, verdict: Verdict) -> bool:
+def _concerns(episode: Episode, verdict: Verdict, act_at: dt.time) -> bool:
     """Whether a promise was made in `episode`, or was still open when it began or went on.
 
     One that is only ahead has begun nowhere yet: what is kept by now will not be open then.
     """
     if not episode.spans:
         return verdict.end >= episode.started_on and verdict.kept_at is None
-    begun = (episode.started_on, *(start.date() for start, _ in episode.spans[1:]))
     return episode.was_running_at(verdict.promise.recorded[0]) or any(
-        _was_open(verdict, start, on) for (start, _), on in zip(episode.spans, begun, strict=True)
+        _was_open(verdict, start, act_at) for start, _ in episode.spans
     )
 
 
-def _was_open(verdict: Verdict, at: dt.datetime, on: dt.date) -> bool:
-    """Whether a promise had been made before an instant of the date `on`, was not kept yet, and its time not over."""
+def _was_open(verdict: Verdict, at: dt.datetime, act_at: dt.time) -> bool:
+    """Whether a promise had been made before an instant, was not kept yet, and its last policy day not over."""
     is_kept = verdict.kept_at is not None and verdict.kept_at <= at
-    return verdict.promise.recorded[0] < at and not is_kept and verdict.end >= on
+    is_over = at.replace(tzinfo=None) >= dt.datetime.combine(verdict.end + ONE_DAY, act_at)
+    return verdict.promise.recorded[0] < at and not is_kept and not is_over
 
 
 # --- amounts and counts -----------------------------------------------------------------------------------------------
@@ -433,7 +434,7 @@ def _is_conversation(contact: Contact) -> bool:
 def _is_late(ledger: Ledger, invoice: Invoice) -> bool:
     """Whether an invoice is late from the day after its last due date on, as it now is paid."""
     paid_on = ledger.last_paid_on.get(invoice.id)
-    return (paid_on is not None and paid_on > invoice.last_due) or invoice.written_off or invoice.open > 0
+    return (paid_on is not None and paid_on > invoice.last_due) or invoice.id in ledger.lost or invoice.open > 0
 
 
 def _average_days_late(view: _View) -> int:
@@ -446,7 +447,7 @@ def _average_days_late(view: _View) -> int:
 def _paid(ledger: Ledger) -> Iterator[tuple[dt.date, int]]:
     for key, paid_on in ledger.last_paid_on.items():
         invoice = ledger.invoices[key]
-        if not invoice.open and not invoice.written_off:
+        if not invoice.open and key not in ledger.lost:
             yield paid_on, max(0, (paid_on - invoice.last_due).days)
 
 

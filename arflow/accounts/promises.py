@@ -11,10 +11,14 @@ from arflow.isodates import ONE_DAY
 
 
 class Terms(Struct, frozen=True, kw_only=True):
-    """How a policy judges promises: `grace_days` after the due date, `tolerance` in minor units."""
+    """How a policy judges promises: `grace_days` after the due date, `tolerance` in minor units.
+
+    Its days begin at `act_at`, on the account's own clock: until then a promise of the day before is open.
+    """
 
     grace_days: int = 0
     tolerance: int = 0
+    act_at: dt.time = dt.time(0)
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from arflow.accounts.applying import apply
 from arflow.accounts.entries import Account, EffectStatus, Ledger
 from arflow.accounts.events import Event
 from arflow.accounts.facts import Snapshot
+from arflow.accounts.promises import Terms
 from arflow.errors import Refused
 from arflow.evolving import evolve
 from arflow.life import gates, passes
@@ -60,6 +61,11 @@ class Life:
     def policy(self) -> Policy | None:
         """The policy that had the account at its last pass, if it is still active."""
         return self._here.policy
+
+    @property
+    def terms(self) -> Terms:
+        """How promises are judged: as its policy says, else as the first policy in its currency does."""
+        return self._here.terms
 
     def calendar(self) -> Calendar:
         """The calendar the account lives by: its policy's, else that of the first policy in its currency."""

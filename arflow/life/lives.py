@@ -177,13 +177,20 @@ class Script:
     def _coming(self) -> tuple[dt.datetime, "_Kind"] | None:
         """The next cause that does not come from time alone: its instant, and what it is."""
         known = []
-        if self.changes:
+        if self.changes and not self._is_after_birth(self.changes[0]):
             known.append((self._next_change(), _Kind.CHANGE))
         if self.batches:
             known.append((self._next_batch(), _Kind.BATCH))
         if self.payer:
             known.append((self._not_back(self.payer[0].at), _Kind.PAYER))
         return min(known, default=None)
+
+    def _is_after_birth(self, change: PolicyChange) -> bool:
+        """Whether a change comes later by the clock than what an account begins with, whose zone that may say."""
+        if change.at is not None or self.life.account.born or not self.batches:
+            return False
+        first = self.batches[0].parts[0]
+        return (change.on, change.clock) > (first.on, first.clock)
 
     def _is_within(self, at: dt.datetime, kind: "_Kind", limit: Limit) -> bool:
         """Whether the cause at `at` still comes: what became known at the end of a day belongs to that day."""

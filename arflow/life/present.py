@@ -25,7 +25,11 @@ from arflow.vocabulary import Facts
 
 def reading(policy: Policy) -> Reading:
     """How `policy` reads an account."""
-    return Reading(terms=Terms(grace_days=policy.grace_days, tolerance=policy.tolerance), attributes=policy.attributes)
+    return Reading(terms=_terms(policy), attributes=policy.attributes)
+
+
+def _terms(policy: Policy) -> Terms:
+    return Terms(grace_days=policy.grace_days, tolerance=policy.tolerance, act_at=policy.calendar.act_at)
 
 
 class Ground(Struct, frozen=True, kw_only=True):
@@ -56,6 +60,7 @@ class _Home(Struct, frozen=True):
     currency: str
     timezone: str
     policy: Policy | None
+    terms: Terms
     calendar: Calendar
     zone: ZoneInfo
     floor: dt.datetime | None
@@ -65,11 +70,13 @@ class _Home(Struct, frozen=True):
     def of(cls, account: Account, world: World) -> "_Home":
         own = next((policy for policy in world.policies if policy.version == account.policy_version), None)
         policy = own or next((p for p in world.policies if p.currency == account.currency), None)
+        terms = _terms(policy) if policy else Terms()
         policy = policy or next(iter(world.policies), None)
         calendar = policy.calendar if policy else Calendar(timezone=ACCOUNT_ZONE)
         zone, now = calendar.zone(account.timezone), world.present
         floor = None if now is None else calendar.act_instant(zone, calendar.policy_day(zone, now))
-        return cls(world, account.policy_version, account.currency, account.timezone, own, calendar, zone, floor)
+        version, currency, timezone = account.policy_version, account.currency, account.timezone
+        return cls(world, version, currency, timezone, own, terms, calendar, zone, floor)
 
     def is_of(self, account: Account) -> bool:
         """Whether `account` is as the one that this was looked up for."""
@@ -123,6 +130,11 @@ class Present:
     def policy(self) -> Policy | None:
         """The policy that had the account at its last pass, if it is still active."""
         return self._home.policy
+
+    @property
+    def terms(self) -> Terms:
+        """How promises are judged: as its policy says, else as the first policy in its currency does."""
+        return self._home.terms
 
     def calendar(self) -> Calendar:
         """The calendar the account lives by: its policy's, else that of the first policy in its currency."""
@@ -187,7 +199,7 @@ class Present:
     def readable(self, day: dt.date | None = None) -> Snapshot:
         """The facts as the policy that has the account reads it, if one does, on `day` or else on its policy day."""
         policy, on = self.policy, day or self.account.policy_day
-        return snapshot(self.account, on, Reading()) if policy is None else self.snapshot(policy, on)
+        return snapshot(self.account, on, Reading(terms=self.terms)) if policy is None else self.snapshot(policy, on)
 
     def ahead(self, policy: Policy, day: dt.date) -> Snapshot:
         """The facts on a later day, as `policy` will read them if nothing is recorded until then."""
@@ -206,7 +218,9 @@ class Present:
     def _fall_due(self, at: dt.datetime, day: dt.date) -> None:
         home = self._home
         self.account = episodes.fallen_due(
-            self.account, day, lambda begun: min(at, home.calendar.act_instant(home.zone, begun))
+            self.account,
+            day,
+            lambda begun: min(at, home.calendar.act_instant(home.zone, begun)).astimezone(home.zone),
         )
 
     def settle_episode(self, before: Ledger, at: dt.datetime) -> None:

@@ -101,6 +101,9 @@ def _moment(here: Present, kind: EffectKind, now: dt.datetime) -> dt.datetime | 
 
 
 def _look_again(here: Present, effect: Outgoing, now: dt.datetime, cause: str) -> None:
+    if here.account.on_hold:
+        here.update([replace(effect, due_at=None)])
+        return
     dropped = _why_dropped(here, effect, now)
     if dropped is not None:
         here.update([replace(effect, status=EffectStatus.DROPPED, settled_at=now)])
