@@ -25,6 +25,7 @@ class Message:
     episode: int | None = None
     due: dt.datetime | None = None
     sent_on: dt.date | None = None
+    sent_at: dt.datetime | None = None
     is_dropped: bool = False
     delivery: str = "unknown"
     told: int = 0

@@ -244,6 +244,9 @@ class Life:
         if self.episode is None and is_overdue:
             self.episode = self._reopened(reversals) or self._new_episode(now)
             self.episode.spans.append((now, None))
+            for message in self.messages:
+                if message.sent_at == now:
+                    message.episode = self.episode.number
 
     def _reopened(self, reversals: Sequence[Event]) -> Episode | None:
         """The episode that ran when what is reversed was recorded."""
@@ -474,7 +477,7 @@ class Life:
             self._go(now, message)
 
     def _go(self, now: dt.datetime, message: Message) -> None:
-        message.sent_on = clocks.wall(self.zone, now).date()
+        message.sent_on, message.sent_at = clocks.wall(self.zone, now).date(), now
         if message.kind == "call":
             if not self.open_task:
                 self._tell_effect(now, message.kind, message.name, message.rule)
