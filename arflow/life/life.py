@@ -99,7 +99,7 @@ class Life:
     def _zone_given(self, part: Part) -> ZoneInfo:
         """The zone of an account that is born with `part`."""
         given = [event.text("timezone") for event in part.events if "timezone" in event.data]
-        return self.calendar().zone(given[0]) if given else self.zone()
+        return self.calendar().zone(given[-1]) if given else self.zone()
 
     def next_due(self) -> dt.datetime | None:
         """When the account is due by itself: its wake or its next sending, whichever comes first."""

@@ -127,8 +127,10 @@ class Life:
             events = tuple(event for event in cause.events if self._is_heard(event))
             self.count += 1
             if cause.policy:
-                self._cause(now, (), "policy")
+                if self.told_of:  # else it is not there yet
+                    self._cause(now, (), "policy")
             elif events:
+                self.since = self.since if self.told_of else cause.on
                 self.told_of.append(Heard(now, cause.on, events, self.count))
                 self._cause(now, events, "+".join(dict.fromkeys(event.kind for event in events)))
         for heard in self.payer.told_of if self.payer else ():
@@ -243,7 +245,7 @@ class Life:
             self.episode = None
         if self.episode is None and is_overdue:
             self.episode = self._reopened(reversals) or self._new_episode(now)
-            self.episode.spans.append((now, None))
+            self.episode.spans.append((now.astimezone(self.zone), None))
             for message in self.messages:
                 if message.sent_at == now:
                     message.episode = self.episode.number
@@ -282,12 +284,13 @@ class Life:
 
     def _is_open_in(self, promise: Promise, begun: dt.datetime, ended: dt.datetime | None) -> bool:
         """Whether a promise was made or still open in this span."""
-        over = promise.over_at
-        if over is None and promise.over_on:
-            over = clocks.instant(self.zone, promise.over_on, self.policy.calendar.act_at)
         if ended and promise.made[0] >= ended:
             return False
-        return promise.made[0] >= begun or over is None or over > begun
+        if promise.made[0] >= begun or promise.over_on is None:
+            return True
+        if promise.over_at is not None:
+            return promise.over_at > begun
+        return dt.datetime.combine(promise.over_on, self.policy.calendar.act_at) > begun.replace(tzinfo=None)
 
     def facts(self, now: dt.datetime) -> dict[str, FactValue]:
         known = self.known(now)
