@@ -113,3 +113,8 @@ def _last_begun(moments: Iterable[dt.datetime]) -> dt.datetime | None:
         if begun is None or moment - begun >= MENDED_FOR:
             begun = moment
     return begun
+
+
+def book() -> ColumnElement[str]:
+    """The account whose invoices an account is called about: its payer, or itself."""
+    return func.coalesce(account.c.pays_through, account.c.id)

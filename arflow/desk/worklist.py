@@ -47,9 +47,7 @@ from arflow.reports.divided import contested
 from arflow.reports.positions import judging
 from arflow.store import accounts, desk_tables, tables
 
-MOST_FOUND = 50
 _WHOLE = 2**31
-_LAST_CHARACTER = "\U0010ffff"
 
 Which = ColumnElement[bool]
 """The condition on the table `account` that says whose accounts a list holds."""
@@ -244,7 +242,7 @@ def _reached(user: User, which: Which) -> CTE:
     columns = (
         _account.c.id,
         _account.c.currency,
-        _book().label("book"),
+        access.book().label("book"),
         has_call.label("has_call"),
     )
     ways = [select(*columns).where(_account.c.born, which, way) for way in access.ways_to_reach(user)]
@@ -348,53 +346,6 @@ def _came(chosen: CTE, end: ColumnElement[dt.date]) -> ColumnElement[int]:
         .correlate(promise, chosen)
         .scalar_subquery()
     )
-
-
-def search(connection: Connection, user: User, wanted: str) -> list[str]:
-    """The ids of up to MOST_FOUND accounts that `user` reaches: by id, name or the beginning of an invoice number.
-
-    Who gives a whole id or invoice number gets what has it, without all others being read.
-    """
-    text = wanted.strip()
-    if not text:
-        return []
-    return _found(connection, user, text, _is(text)) or _found(connection, user, text, _resembles(text))
-
-
-def _found(connection: Connection, user: User, text: str, which: Which) -> list[str]:
-    order = case((_account.c.id == text, 0), (_account.c.name.istartswith(text, autoescape=True), 1))
-    query = select(_account.c.id).where(which, access.reachable(user), _account.c.born)
-    query = query.order_by(order.asc().nulls_last(), _account.c.name, _account.c.id)
-    return list(connection.execute(query.limit(MOST_FOUND)).scalars())
-
-
-def _is(text: str) -> Which:
-    """Whether an account has this id, or this invoice; what may is looked up, so that no account is read in vain."""
-    invoiced = select(tables.invoice.c.account_id).where(func.lower(tables.invoice.c.id) == func.lower(text))
-    itself, others, owing = _account.alias("itself"), _account.alias("others"), _account.alias("owing")
-    families = select(owing.c.family).where(owing.c.id.in_(invoiced))  # its head may be who paid for them once
-    may_be = union_all(
-        select(itself.c.id).where(itself.c.id == text),
-        invoiced,
-        select(others.c.id).where(others.c.family.in_(families), others.c.family != others.c.id),
-    )
-    return _account.c.id.in_(may_be) & ((_account.c.id == text) | _book().in_(invoiced))
-
-
-def _resembles(text: str) -> Which:
-    """Whether an account has this in its id or name, or an invoice whose number begins with it."""
-    number, end = func.lower(tables.invoice.c.id), func.lower(text + _LAST_CHARACTER)
-    is_between = number.bool_op("~>=~")(func.lower(text)) & number.bool_op("~<~")(end)
-    return or_(
-        _account.c.id.icontains(text, autoescape=True),
-        _account.c.name.icontains(text, autoescape=True),
-        _book().in_(select(tables.invoice.c.account_id).where(is_between)),
-    )
-
-
-def _book() -> ColumnElement[str]:
-    """The account whose invoices an account is called about."""
-    return func.coalesce(_account.c.pays_through, _account.c.id)
 
 
 def last_steps(connection: Connection, ids: Sequence[str]) -> dict[str, LastStep]:

@@ -1,4 +1,4 @@
-"""Worklists: whose accounts they hold, their order, and that they agree with the facts; searching."""
+"""Worklists: whose accounts they hold, their order, and that they agree with the facts."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -256,40 +256,6 @@ def test_notices_go_to_a_role_a_queue_or_whoever_leads(book: Engine) -> None:
         connection.exec_driver_sql("UPDATE task SET kind = 'notice'")
     assert {"A1", "B1"} == {key for key, _, has_task in listed(book, lena) if has_task}
     assert [("C1", False, True)] == [(key, False, has_task) for key, _, has_task in listed(book, carl)]
-
-
-def test_search_finds_by_id_name_and_invoice_within_reach(book: Engine) -> None:
-    """A caller finds nothing of others; the exact account comes first; `%` is a character like any other."""
-    lena, carl = person(book, "lena", "lead"), person(book, "carl", "caller")
-    with book.connect() as connection:
-        assert ["A1"] == worklist.search(connection, lena, "A1-2")
-        assert ["A1", "A2"] == worklist.search(connection, lena, "a")[:2]
-        assert ["E1"] == worklist.search(connection, lena, "e1 limi")
-        assert [] == worklist.search(connection, lena, "%")
-        assert [] == worklist.search(connection, lena, " ")
-        assert [] == worklist.search(connection, carl, "A1")
-        assert ["C1"] == worklist.search(connection, carl, "limited")
-
-
-def test_an_invoice_finds_who_is_called_about_it_whoever_else_pays_for_others_now(
-    engine: Engine, tmp_path: Path
-) -> None:
-    """All are of the family of the payer that one of them has now."""
-    rule = "{id: old, from: current, when: days_overdue >= 9, to: called, why: Old.}"
-    activate(engine, load_policy(f"policy: p\ncurrency: USD\nrules: [{rule}]", file="test"))
-    lena = person(engine, "lena", "lead")
-    of = {"date": "2026-01-05"}
-    owed = [
-        {**of, "account": key, "event": "invoice", "id": f"{key}-1", "amount": "9.00", "due": "2026-12-01"}
-        for key in "PQ"
-    ]
-    links = [{**of, "account": key, "event": "account", "pays_through": payer} for key, payer in ("KP", "LP", "KQ")]
-    for number, lines in enumerate(([*owed, *links[:2]], [{**links[2], "date": "2026-01-06"}])):
-        take_in(engine, write_events(tmp_path / f"{number}.jsonl", lines))
-        run(engine, REAL)
-    with engine.connect() as connection:
-        assert ["K", "Q"] == worklist.search(connection, lena, "q-1")
-        assert ["L", "P"] == worklist.search(connection, lena, "p-1")
 
 
 def test_an_account_without_a_call_left_is_not_due(book: Engine) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event, text
 from arflow import clock, outlook
 from arflow.advance import drain, record
 from arflow.deliver import deliver_batch
-from arflow.desk import timeline, worklist
+from arflow.desk import searching, timeline, worklist
 from arflow.desk.timeline import View
 from arflow.desk.users import User
 from arflow.ledger import importing
@@ -177,8 +177,8 @@ def searched(engine: Engine, _: Path) -> None:
     """Somebody types a whole id, and a whole invoice number; of a name all accounts have to be looked at."""
     lena = User(name="lena", full_name="", email="", roles=frozenset({"lead"}), queues=())
     with engine.connect() as connection:
-        assert ["H000007"] == worklist.search(connection, lena, "H000007")
-        assert ["F", "G"] == worklist.search(connection, lena, "re-4711")
+        assert ["H000007"] == searching.search(connection, lena, "H000007")
+        assert ["F", "G"] == searching.search(connection, lena, "re-4711")
 
 
 def looked_at(engine: Engine, _: Path) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from arflow import clock, explain, outlook, recording
 from arflow.clock import Now
-from arflow.desk import access, assignments, brief, risk, tasks, wording, worklist
+from arflow.desk import access, assignments, brief, risk, searching, tasks, wording, worklist
 from arflow.desk.tasks import Task
 from arflow.desk.users import User
 from arflow.desk.worklist import Place, Which, Worklist
@@ -152,16 +152,15 @@ def unassigned() -> str:
 
 @pages.get("/search")
 def search() -> ResponseReturnValue:
-    """What is found by id, name or invoice number; of one account only, its page at once, with the invoice on top."""
+    """What is found by id, name, invoice or contact; of one account only, its page at once, with the invoice on top."""
     wanted = request.args.get("q", "")[:200]
-    found = worklist.search(connection(), current_user(), wanted)
+    found = searching.search(connection(), current_user(), wanted)
     if len(found) == 1:
-        number = wanted.strip()
-        invoice = None if number.lower() in found[0].lower() else number  # a number, or a part of the name
+        invoice = searching.invoice_in(connection(), found[0], wanted)
         return redirect(url_for("account.page", account_id=found[0], invoice=invoice), code=303)
     lines = _lines(found, {})
     names = _owners_shown(lines)
-    return render_template("callers/found.html", wanted=wanted, lines=lines, names=names, most=worklist.MOST_FOUND)
+    return render_template("callers/found.html", wanted=wanted, lines=lines, names=names, most=searching.MOST_FOUND)
 
 
 @pages.post("/lists/all", again="everything", roles=_LEADS)
