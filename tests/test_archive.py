@@ -294,7 +294,8 @@ def test_a_letter_that_is_repeated_meanwhile_keeps_its_new_words(lived: Engine, 
         moving = pool.submit(_moved, lived, file)
         with lived.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             here = "FROM pg_stat_activity WHERE datname = current_database()"  # tests share a server
-            reads = text(f"SELECT count(*) {here} AND state = 'idle in transaction'")
+            has_read = "state = 'idle in transaction' AND query LIKE '%FROM message%'"
+            reads = text(f"SELECT count(*) {here} AND {has_read}")
             until(lambda: connection.execute(reads).scalar_one() == 1, PATIENCE)
             connection.execute(_AGAIN)
         holding.rollback()

@@ -3,8 +3,9 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from arflow.errors import Refused
 from arflow.store.desk_tables import note
@@ -49,7 +50,19 @@ def about(connection: Connection, events: Sequence[int]) -> dict[int, list[Note]
     found: dict[int, list[Note]] = {row: [] for row in events}
     if not events:
         return found
-    query = select(note.c.id, note.c.event_id, note.c.on, note.c.author, note.c.text)
-    for row in connection.execute(query.where(note.c.event_id.in_(list(events))).order_by(note.c.id)):
-        found[row.event_id].append(Note(id=row.id, event=row.event_id, on=row.on, author=row.author, text=row.text))
+    for row in connection.execute(_NOTES.where(note.c.event_id.in_(list(events))).order_by(note.c.id)):
+        found[row.event_id].append(_note(row))
     return found
+
+
+def latest(connection: Connection, account: str, limit: int = 3) -> list[Note]:
+    """The last notes that stand for themselves, newest first; those about a call are told with it."""
+    query = _NOTES.where(note.c.account_id == account, note.c.event_id.is_(None)).order_by(note.c.id.desc())
+    return [_note(row) for row in connection.execute(query.limit(limit))]
+
+
+_NOTES = select(note.c.id, note.c.event_id, note.c.on, note.c.author, note.c.text)
+
+
+def _note(row: Row[*tuple[Any, ...]]) -> Note:
+    return Note(id=row.id, event=row.event_id, on=row.on, author=row.author, text=row.text)

@@ -845,6 +845,21 @@ def test_who_assigns_the_last_page_of_a_list_sees_what_is_left(site: Site, monke
     assert "There is nothing of this kind" not in lena.get(PAGE.format("A1") + "?page=99").text
 
 
+def test_the_brief_has_the_last_notes_that_stand_for_themselves(site: Site, cara: Visitor) -> None:
+    """Those about a call are told with the call; of many the last three."""
+    for number in range(1, 5):
+        day = f"2026-01-2{number}"
+        site.sql(
+            """INSERT INTO note (account_id, "on", author, text) VALUES ('A1', :day, 'cara', :text)""",
+            day=day,
+            text=f"Word {number}",
+        )
+    brief = cara.get("/accounts/A1?topic=steps").text
+    assert [f"Word {number}" in brief for number in range(1, 5)] == [False, True, True, True]
+    assert brief.index("Word 4") < brief.index("Word 3")
+    assert "Last notes" not in cara.get("/accounts/A2").text
+
+
 def test_search_leads_to_the_account(site: Site, cara: Visitor) -> None:
     """One hit goes there at once; others' accounts are not found."""
     dora = site.user("dora", "caller")

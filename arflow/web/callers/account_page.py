@@ -11,8 +11,9 @@ from flask import g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from arflow import clock, explain, money, outlook
-from arflow.desk import actions, assignments, brief, outcomes, reasons, tasks, timeline, wording
+from arflow.desk import actions, assignments, brief, notes, outcomes, reasons, tasks, timeline, wording
 from arflow.desk.brief import OpenPart
+from arflow.desk.notes import Note
 from arflow.desk.tasks import Task
 from arflow.desk.timeline import TOPICS, Entry, Mark, View
 from arflow.outlook import Outlook
@@ -67,6 +68,7 @@ def _shown(one: Outlook) -> str:
     entries = paged(
         lambda offset, limit: timeline.page(connection(), view, topic=chosen, offset=offset, limit=limit), TIMELINE_SIZE
     )
+    written = notes.latest(connection(), account_id)
     open_tasks = tasks.open_of(connection(), [account_id]).get(account_id, [])
     changed = _changed(view, open_tasks)
     told = (*contacts, *entries.rows, *(changed.entries if changed else ()))
@@ -88,6 +90,7 @@ def _shown(one: Outlook) -> str:
         explained=explained,
         next_sentence=explain.sentence(explained.next, one.account.currency, wording.amount),
         contacts=contacts,
+        written=written,
         refused=addresses.refused(connection(), (person.email for person in one.account.people)),
         tasks=open_tasks,
         may_settle=lambda task: tasks.may_settle(current_user(), task),
@@ -97,7 +100,7 @@ def _shown(one: Outlook) -> str:
         entries=entries,
         topic=chosen,
         topics=TOPICS,
-        names=assignments.shown_names(connection(), _named(one, explained, told, open_tasks)),
+        names=assignments.shown_names(connection(), _named(one, explained, told, written, open_tasks)),
         assignees=assignments.assignees(connection()) if current_user().is_any_of("lead", "admin") else [],
         seniors=assignments.seniors(connection(), one.policy),
         follow_up_on=working_day_in(one, _FOLLOW_UP),
@@ -119,7 +122,11 @@ def _open_hint(one: Outlook) -> str:
 
 
 def _named(
-    one: Outlook, explained: explain.Explanation, told: Iterable[Entry], open_tasks: Iterable[Task]
+    one: Outlook,
+    explained: explain.Explanation,
+    told: Iterable[Entry],
+    written: Iterable[Note],
+    open_tasks: Iterable[Task],
 ) -> Iterator[str]:
     """The users and queues that the page names."""
     yield one.account.owner
@@ -128,6 +135,7 @@ def _named(
     for entry in told:
         yield entry.actor
         yield from (note.author for note in entry.notes)
+    yield from (note.author for note in written)
     yield from (name for task in open_tasks for name in (task.assignee, task.made_by))
 
 
