@@ -19,6 +19,13 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _RULE_KEYS = ("id", "from", "when", "to", "do", "repeat_after_days", "why")
 _LATER_EFFECTS = ("fee", "handoff")
 
+_ONCE: Mapping[EffectKind, str] = {
+    EffectKind.SEND: "an account gets one a day, so the others follow on later working days",
+    EffectKind.CALL: "an account has one call to make, so the others do nothing",
+    EffectKind.ASSIGN: "an account has one owner, the last",
+}
+"""Effects of which a rule should have one, and what comes of several."""
+
 
 @dataclass
 class RuleReader:
@@ -71,6 +78,10 @@ class RuleReader:
             self.warnings.append(
                 f"line {rule.line}: rule `{rule.id}` writes or calls without looking at `unapplied_amount`"
             )
+        for kind, follows in _ONCE.items():
+            count = sum(effect.kind is kind for effect in rule.do)
+            if count > 1:
+                self.warnings.append(f"line {rule.line}: rule `{rule.id}` has `{kind}` {count} times; {follows}")
 
     def _from(self, node: Node, to: State | None) -> frozenset[State]:
         if isinstance(node.value, str) and node.value in WIDE:

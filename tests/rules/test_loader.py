@@ -142,6 +142,21 @@ def test_missing_reasons_and_unapplied_money_are_warned_of() -> None:
     )
 
 
+def test_effects_that_come_to_one_are_warned_of() -> None:
+    """A customer gets one letter a day, and one call; whoever has an account is one."""
+    rules = (
+        "  - {id: a, from: current, when: unapplied_amount == 0, do: [{send: x}, {call: q}, {send: y}], why: So.}\n"
+        "  - {id: b, from: current, when: unapplied_amount == 0, do: [{call: q}, {call: r}, {call: s}], why: So.}\n"
+        "  - {id: c, from: current, when: on_hold, do: [{assign: x}, {tag: t}, {tag: u}, {assign: y}], why: So.}\n"
+        "  - {id: d, from: current, when: on_hold, do: [{notify: x}, {notify: y}, {assign: x}], why: So.}\n"
+    )
+    assert load(f"{HEAD}rules:\n{rules}").warnings == (
+        "line 4: rule `a` has `send` 2 times; an account gets one a day, so the others follow on later working days",
+        "line 5: rule `b` has `call` 3 times; an account has one call to make, so the others do nothing",
+        "line 6: rule `c` has `assign` 2 times; an account has one owner, the last",
+    )
+
+
 def test_a_text_that_is_cut_at_a_comment_is_warned_of() -> None:
     """YAML takes what follows a space and `#` for a comment, and says nothing."""
     rules = (
