@@ -45,9 +45,10 @@ def carry_out(
         about = done.events[0]
         _require_moved(account, doing, done)
     home = ZoneInfo(zone)
-    today, _ = clock.local_moment(clock.read(connection), home)
+    now = clock.read(connection)
+    today, _ = clock.local_moment(now, home)
     if doing.settles_follow_ups and mark is not None:
-        tasks.finish_due(connection, account, by=user.name, today=today, last=mark.task)
+        tasks.finish_due(connection, account, by=user.name, today=today, now=now, last=mark.task)
     _write_down(connection, account, doing, user=user, home=home, today=today, about=about)
 
 
@@ -88,6 +89,7 @@ def _write_down(
             account,
             assignee=keeper,
             due_on=planned.due_on,
+            clock=planned.clock,
             zone=home,
             text=planned.text,
             made_by=actor,

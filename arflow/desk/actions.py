@@ -35,10 +35,11 @@ _OURS = "desk-"
 
 @dataclass(frozen=True, kw_only=True)
 class FollowUp:
-    """What is to be done next, and when."""
+    """What is to be done next, and when: at `clock` of the customer's time, if a time was agreed."""
 
     due_on: dt.date
     text: str
+    clock: dt.time | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,13 +40,17 @@ _STAYS_WITH_ACCOUNT = ("address", "follow_up")
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """Something a person is to do about an account by `due_on`; `assignee` is a user, a queue, a role or nobody."""
+    """Something a person is to do about an account by `due_on`; `assignee` is a user, a queue, a role or nobody.
+
+    `clock` is the local time that was agreed for it, if one was.
+    """
 
     id: int
     account: str
     kind: str
     assignee: str
     due_on: dt.date
+    clock: dt.time | None
     text: str
     made_by: str
 
@@ -54,8 +58,10 @@ class Task:
 _COLUMNS = (
     _task.c.id,
     _task.c.account_id.label("account"),
-    *(_task.c[name] for name in ("kind", "assignee", "due_on", "text", "made_by")),
+    *(_task.c[name] for name in ("kind", "assignee", "due_on", "clock", "text", "made_by")),
 )
+_ORDER = (_task.c.due_on, _task.c.clock.asc().nulls_first(), _task.c.id)
+"""The earliest first; what is for any time of a day before what is for a time of it."""
 
 
 def names_of(user: User) -> tuple[str, ...]:
@@ -97,6 +103,7 @@ class Planned:
     account: str
     name: str
     due_on: dt.date
+    clock: dt.time | None
     text: str
 
 
@@ -111,12 +118,12 @@ class Plans:
 def planned(connection: Connection, user: User, now: Now, most: int) -> Plans:
     """The follow-ups for `user` that are not due yet, of accounts that they reach, up to `most` that come next."""
     is_planned = _task.c.done_at.is_(None) & (_task.c.kind == "follow_up") & ~_has_come(now)
-    columns = (_task.c.account_id, _task.c.due_on, _task.c.text)
-    query = select(*columns).where(is_planned, is_for(user)).order_by(_task.c.due_on, _task.c.id)
+    columns = (_task.c.account_id, _task.c.due_on, _task.c.clock, _task.c.text)
+    query = select(*columns).where(is_planned, is_for(user)).order_by(*_ORDER)
     rows = connection.execute(query).all()
     names = _reached(connection, user, sorted({row.account_id for row in rows}))
     found = [
-        Planned(account=row.account_id, name=names[row.account_id], due_on=row.due_on, text=row.text)
+        Planned(account=row.account_id, name=names[row.account_id], due_on=row.due_on, clock=row.clock, text=row.text)
         for row in rows
         if row.account_id in names
     ]
@@ -137,7 +144,7 @@ def open_of(connection: Connection, ids: Sequence[str], user: User | None = None
     query = select(*_COLUMNS).where(_task.c.account_id.in_(accounts.listed(ids)), _task.c.done_at.is_(None))
     if user is not None:
         query = query.where(is_for(user))
-    rows = connection.execute(query.order_by(_task.c.due_on, _task.c.id)).mappings()
+    rows = connection.execute(query.order_by(*_ORDER)).mappings()
     found: dict[str, list[Task]] = defaultdict(list)
     for task in _explained(connection, [Task(**row) for row in rows]):
         found[task.account].append(task)
@@ -220,15 +227,27 @@ def find(connection: Connection, number: int) -> Task:
 
 
 def follow_up(
-    connection: Connection, account: str, *, assignee: str, due_on: dt.date, zone: ZoneInfo, text: str, made_by: str
+    connection: Connection,
+    account: str,
+    *,
+    assignee: str,
+    due_on: dt.date,
+    clock: dt.time | None = None,
+    zone: ZoneInfo,
+    text: str,
+    made_by: str,
 ) -> None:
-    """Set a follow-up of an account that lives in `zone`; the same one twice, as when a form is sent twice, is one."""
+    """Set a follow-up of an account that lives in `zone`; the same one twice, as when a form is sent twice, is one.
+
+    With a `clock` it is due at that time there, else from the beginning of its day.
+    """
     if len(text) > LONGEST_TEXT:
         raise Refused(f"what is to be done has at most {LONGEST_TEXT} characters")
-    row = {"account_id": account, "kind": "follow_up", "assignee": assignee, "due_on": due_on, "text": text}
-    same = [_task.c[name] == value for name, value in row.items()]
+    row: dict[str, object] = {"account_id": account, "kind": "follow_up", "assignee": assignee, "text": text}
+    row |= {"due_on": due_on, "clock": clock}
+    same = [_task.c[name].is_not_distinct_from(value) for name, value in row.items()]
     if not connection.execute(select(_task.c.id).where(*same, _task.c.done_at.is_(None))).first():
-        connection.execute(insert(_task).values(**row, due_at=_begin(due_on, zone), made_by=made_by))
+        connection.execute(insert(_task).values(**row, due_at=_begin(due_on, zone, clock), made_by=made_by))
 
 
 def tell(
@@ -246,12 +265,15 @@ def finish(connection: Connection, number: int, by: str) -> None:
 
 
 def postpone(connection: Connection, number: int, to: dt.date, zone: ZoneInfo) -> None:
-    """Put a task of an account that lives in `zone` off. Raises Conflict when somebody has done it meanwhile."""
-    _change(connection, number, due_on=to, due_at=_begin(to, zone))
+    """Put a task of an account that lives in `zone` off, to any time of a day.
+
+    Raises Conflict when somebody has done it meanwhile.
+    """
+    _change(connection, number, due_on=to, clock=None, due_at=_begin(to, zone))
 
 
-def _begin(day: dt.date, zone: ZoneInfo) -> dt.datetime:
-    return instant(zone, day, dt.time(0))
+def _begin(day: dt.date, zone: ZoneInfo, clock: dt.time | None = None) -> dt.datetime:
+    return instant(zone, day, clock or dt.time(0))
 
 
 def _change(connection: Connection, number: int, **values: object) -> None:
@@ -260,14 +282,16 @@ def _change(connection: Connection, number: int, **values: object) -> None:
         raise Conflict("somebody else has done this task meanwhile")
 
 
-def finish_due(connection: Connection, account: str, *, by: str, today: dt.date, last: int) -> None:
+def finish_due(connection: Connection, account: str, *, by: str, today: dt.date, now: Now, last: int) -> None:
     """Mark the follow-ups of an account that are due up to `today` as done: a call was made.
 
-    Only those that who called knew of, up to the task `last`. To look into a dispute is no call; it ends with that.
+    Only those that who called knew of, up to the task `last`; and of those for a time of the day only those of which
+    it has come. To look into a dispute is no call; it ends with that.
     """
     due = (_task.c.account_id == account, _task.c.kind == "follow_up", _task.c.due_on <= today, _task.c.id <= last)
+    has_come = _task.c.clock.is_(None) | _has_come(now)
     is_call = ~_task.c.text.startswith(looking_into(""), autoescape=True)
-    done = update(_task).where(*due, is_call, _task.c.done_at.is_(None))
+    done = update(_task).where(*due, has_come, is_call, _task.c.done_at.is_(None))
     connection.execute(done.values(done_at=func.now(), done_by=by))
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    Time,
     UniqueConstraint,
     text,
 )
@@ -128,6 +129,12 @@ task = Table(
         nullable=False,
         server_default=_NOW,
         comment="when `due_on` begins where the account lives; a stepped clock knows dates alone",
+    ),
+    Column(
+        "clock",
+        Time,
+        nullable=True,
+        comment="the local time that was agreed, as for a call back; NULL: any time of the day",
     ),
     _text("text"),
     _text("made_by"),

@@ -64,6 +64,16 @@ class Reading:
             self.refuse(name, refused.reason)
             return None
 
+    def clock_if_any(self, name: str) -> dt.time | None:
+        """A time of the day, or nothing."""
+        if not (text := self.text(name)):
+            return None
+        try:
+            return dt.datetime.strptime(text[:5], "%H:%M").time()  # noqa: DTZ007  # a time on somebody's wall
+        except ValueError:
+            self.refuse(name, "is a time such as 15:30")
+            return None
+
     def amount(self, name: str, currency: str) -> int:
         """An amount of money in minor units; thousands may be set apart by commas, spaces or apostrophes."""
         text = self.text(name, required=True)

@@ -122,7 +122,7 @@ def test_a_follow_up_on_what_nobody_has_is_not_lost_with_the_call(book: Engine) 
     assert ("B1", False, True) in listed(book, cara)
     assert "B1" not in [key for key, _, _ in listed(book, cem)]
     with book.begin() as connection:
-        tasks.finish_due(connection, "B1", by="cara", today=TODAY, last=timeline.mark(connection, "B1").task)
+        tasks.finish_due(connection, "B1", by="cara", today=TODAY, now=NOW, last=timeline.mark(connection, "B1").task)
     assert "B1" not in [key for key, _, _ in listed(book, cara)]
 
 
@@ -322,3 +322,24 @@ def test_a_follow_up_comes_up_on_its_day_where_the_account_lives(world: Engine, 
     for places in found:
         assert due == {place.account for place in places if place.has_task}
         assert {len(due)} == {place.of_due for place in places} or not due
+
+
+def test_a_call_back_comes_up_at_its_time_where_the_account_lives(world: Engine) -> None:
+    """Until then a call that is made settles what is for any time of the day, and leaves it."""
+    key, zone = "USD America/Los_Angeles", ZoneInfo("America/Los_Angeles")
+    with world.begin() as connection:
+        lena = users.find(connection, "lena")
+        at_three = FollowUp(due_on=dt.date(2026, 3, 11), clock=dt.time(15), text="ring back")
+        for _ in range(2):
+            carry_out(connection, key, Doing(follow_up=at_three), user=lena, zone=zone.key, engineering=REAL)
+    seen = []
+    for clock_there in ("14:59", "15:00"):
+        put(world, dt.datetime.fromisoformat(f"2026-03-11 {clock_there}").replace(tzinfo=zone))
+        with world.begin() as connection:
+            now, last = clock.read(connection), timeline.mark(connection, key).task
+            mine = worklist.page(connection, lena, worklist.mine(lena, now), now, offset=0, limit=50).places
+            planned = [one.clock for one in tasks.planned(connection, lena, now, 50).first if one.account == key]
+            tasks.finish_due(connection, key, by="lena", today=at_three.due_on, now=now, last=last)
+            left = [task.text for task in tasks.open_of(connection, [key]).get(key, [])]
+            seen.append((key in [place.account for place in mine if place.has_task], planned, left))
+    assert [(True, [dt.time(15)], ["ring back"]), (True, [], [])] == seen

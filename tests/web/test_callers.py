@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from arflow.advance import turn_delivery
-from arflow.desk import outcomes, tasks
+from arflow.desk import outcomes, tasks, wording
 from arflow.rules.loader import load_policy
 from arflow.web import worded
 from arflow.web.callers import account_page, lists
@@ -843,6 +843,26 @@ def test_who_assigns_the_last_page_of_a_list_sees_what_is_left(site: Site, monke
     assert "There are no accounts yet" not in lena.get("/lists/all?page=99").text
     assert "No account is assigned" not in site.logged_in("dora").get("/accounts?page=99").text
     assert "There is nothing of this kind" not in lena.get(PAGE.format("A1") + "?page=99").text
+
+
+def test_a_call_back_has_a_time(site: Site, cara: Visitor) -> None:
+    """It stands wherever the follow-up does; one that is no time is told beside it, and the rest stays typed."""
+    call = {**CALL, "outcome": "call_back", "follow_up_clock": "25:99", "text": "In a meeting"}
+    mistaken = cara.post("/accounts/do/call/A1", marks(cara) | call)
+    assert 422 == mistaken.status_code
+    assert all(words in mistaken.text for words in ("is a time such as 15:30", "In a meeting", "25:99"))
+    assert 303 == cara.post("/accounts/do/call/A1", marks(cara) | call | {"follow_up_clock": "15:30"}).status_code
+    planned = {"due_on": days(1), "clock": "09:05", "text": "Ask Ann"}
+    assert 303 == cara.post("/accounts/do/follow-up/A2", marks(cara, "A2") | planned).status_code
+    assert f"{wording.day(TODAY + dt.timedelta(days=3))}</time> at 15:30" in cara.get(PAGE.format("A1")).text
+    mine = cara.get("/accounts").text
+    assert all(
+        f"{wording.day(TODAY + dt.timedelta(days=count))}</time> at {clock}" in mine
+        for count, clock in ((1, "09:05"), (3, "15:30"))
+    )
+    ((number,),) = site.sql("SELECT id FROM task WHERE account_id = 'A1' AND clock = '15:30'")
+    assert 303 == cara.post(f"/accounts/do/task-later/{number}/A1", {"due_on": days(5)}).status_code
+    assert [(None,)] == [tuple(row) for row in site.sql(f"SELECT clock FROM task WHERE id = {number}")]
 
 
 def test_the_brief_has_the_last_notes_that_stand_for_themselves(site: Site, cara: Visitor) -> None:

@@ -31,7 +31,7 @@ def follow_up(account_id: str) -> ResponseReturnValue:
     one, read = look(account_id), Reading()
     day = planned_day(read, "due_on", one.today)
     text = read.text("text", required=True, longest=tasks.LONGEST_TEXT)
-    planned = FollowUp(due_on=day, text=text)
+    planned = FollowUp(due_on=day, text=text, clock=read.clock_if_any("clock"))
     return done(one, Doing(follow_up=planned), read, "Follow-up planned.")
 
 

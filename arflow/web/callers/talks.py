@@ -61,7 +61,7 @@ def _follow_up(read: Reading, one: Outlook, follows: str, outcome: str) -> Follo
         return None
     day = planned_day(read, "follow_up_on", one.today)
     text = read.text("follow_up_text", longest=tasks.LONGEST_TEXT) or outcomes.usually_next(outcome)
-    return FollowUp(due_on=day, text=text)
+    return FollowUp(due_on=day, text=text, clock=read.clock_if_any("follow_up_clock"))
 
 
 def planned_day(read: Reading, name: str, today: dt.date) -> dt.date:
