@@ -433,7 +433,7 @@ def assert_comes_true(engine: Engine, today: dt.date, after: Policy) -> int:
 def random_ledger(rng: Random, start: dt.date) -> list[Line]:
     """Random lives of two months; every other account has an address."""
     lines: list[Line] = []
-    for number in range(size(6, 20)):
+    for number in range(size(4, 20)):
         own = random_events(rng, f"A{number}", start, 60, 25)
         own[0] |= {"currency": "USD"}
         if number % 2:

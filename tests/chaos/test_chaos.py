@@ -14,7 +14,7 @@ from tests.sizes import LONG, size
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SEEDS = (1, 2, 3) if LONG else (1,)
-SECONDS = size(16, 300)
+SECONDS = size(11, 300)
 SMALL = Size(seconds=2, rounds=2, accounts=30, days=10, events=15, newcomers=5, workers=1)
 CATCHES = {
     "mark-before-send": (DELIVER, "letters lost"),

@@ -7,7 +7,7 @@ import pytest
 from tests.naive.cases import Case, by_hand, difference, random_case, smallest
 from tests.sizes import size
 
-CASES = size(60, 20_000)
+CASES = size(40, 20_000)
 BATCHES = 4
 
 

@@ -29,11 +29,11 @@ from tests.random_policies import LIVELY, TAGS, loaded, narrowed, random_documen
 from tests.rules.test_laws import facts_of_lives
 from tests.sizes import size
 
-POLICIES = size(16, 1_500)
+POLICIES = size(8, 1_500)
 ACCOUNTS = size(200, 2_000)
-LADDERS = size(20, 3_000)
+LADDERS = size(12, 3_000)
 LIVES = size(4, 30)
-BATCHES = 4
+BATCHES = 2
 CHASED = (State.REMINDED, State.CALLED, State.PROMISED, State.DISPUTED)
 
 # --- one moment: any account, in any state ----------------------------------------------------------------------------

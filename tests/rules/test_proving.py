@@ -29,8 +29,8 @@ from tests.random_policies import loaded, random_document
 from tests.rules.test_laws import facts_of_lives
 from tests.sizes import size
 
-STORIES = size(60, 5_000)
-POLICIES = size(15, 400)
+STORIES = size(32, 5_000)
+POLICIES = size(10, 400)
 STANDARD = sorted(Path(arflow.rules.__file__).parent.glob("standard-*.yaml"))
 
 
