@@ -103,12 +103,17 @@ _TWO: Mapping[str, str] = {"ä": "ae", "æ": "ae", "ö": "oe", "œ": "oe", "ü":
 _ONE: Mapping[str, str] = {"ø": "o", "ł": "l", "đ": "d"}
 """Letters as others spell them. All else that differs from a plain letter differs by its accents."""
 
+_LONGEST_SPELT = 80
+"""How many characters a text may have for which all spellings are looked for."""
+
 _MARKS = "[\u0300-\u036f]*"
 """The accents of a letter that are written apart from it."""
 
 
 def _is_spelt(name: ColumnElement[str], text: str) -> ColumnElement[bool]:
     """Whether `text` is a part of a name, whatever the case and accents of its letters: `Muller` of `Müller`, too."""
+    if len(text) > _LONGEST_SPELT:
+        return name.icontains(text, autoescape=True)
     return name.bool_op("~*")(_spellings(text))
 
 

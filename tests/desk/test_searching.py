@@ -89,6 +89,7 @@ def named(engine: Engine, tmp_path: Path, **names: str) -> None:
         ("Société Générale (Lyon)", "generale (l"),
         ("Wałęsa", "Walesa"),
         ("Иванов", "иван"),
+        ("Long " * 18 + "Name", ("long " * 18 + "NAME")),
         ("50% [x] \\ *", "% [x] \\ *"),
     ],
 )
