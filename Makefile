@@ -19,9 +19,10 @@ help: ## print this
 run: setup ## set up, and run the demo
 	@$(python) -m arflow.demo
 
+# Three at a time on two cores: much of it is waiting for programs that start and end.
 test: check ## set up, check, and run the tests (STRICT=1: a skipped test is a failure; SERVERS=debian: on its servers)
 	@setup/packages "$(SERVERS)"
-	@ARFLOW_TEST_SERVERS="$(SERVERS)" $(python) -m pytest -n 2 --dist worksteal --durations=10 $(if $(filter-out 0,$(STRICT)),--strict-skips)
+	@ARFLOW_TEST_SERVERS="$(SERVERS)" $(python) -m pytest -n 3 --dist worksteal --durations=10 $(if $(filter-out 0,$(STRICT)),--strict-skips)
 
 test-long: setup ## set up, and run all tests at their full size, which takes hours
 	@setup/packages "$(SERVERS)"
